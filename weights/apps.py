@@ -17,6 +17,9 @@ class WeightsConfig(AppConfig):
         from accounts.change_requests import acts  # noqa: PLC0415
         from weights import storage  # noqa: PLC0415
         from weights.change_requests.open_checkpoint import OpenCheckpoint  # noqa: PLC0415
+        from weights.change_requests.override_inspection import (  # noqa: PLC0415
+            OverrideInspection,
+        )
         from weights.delivery.release_interface import DeliveryReleases  # noqa: PLC0415
         from weights.integrity import public_statistics  # noqa: PLC0415
         from weights.ledger import recording  # noqa: PLC0415
@@ -28,6 +31,7 @@ class WeightsConfig(AppConfig):
         transparency.SOURCES.append(public_statistics.tables)
         logs.LOGS.append(recording.DOWNLOADS)
         acts.register(OpenCheckpoint())
+        acts.register(OverrideInspection())
         copies.WRITERS["s3"] = head_copies.put
         copies.READERS["s3"] = head_copies.read
         restore = append_only.after_migrate(

@@ -29,6 +29,7 @@ class WeightsEvent(EventTag):
 
     INSPECTION_OVERRIDE_ASKED = "inspection.override_asked"
     INSPECTION_OVERRIDDEN = "inspection.overridden"
+    # Recorded before there were change requests.
     INSPECTION_OVERRIDE_DECLINED = "inspection.override_declined"
 
     STORE_SURVEYED = "store.surveyed"

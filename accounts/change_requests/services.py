@@ -56,7 +56,8 @@ def open_request(
 ) -> ChangeRequest:
     """Open a request that waits for a second person; the same one again returns the first.
 
-    `tiers` are those whose gates the act opens further; None among them stands for every tier.
+    `tiers` are those whose gates the act opens further; none of them, or None among them, stands
+    for every tier.
     Raises InvalidValue for a reason outside 5 to 500 characters, RecentAuthenticationRequired after
     an old sign-in.
     """
@@ -77,7 +78,7 @@ def open_request(
         reason=reason,
         created_at=now,
         expires_at=now + WAIT,
-        all_tiers=None in concerned,
+        all_tiers=None in concerned or not concerned,
     )
     request.tiers.set(tier for tier in concerned if tier is not None)
     _record(AccountsEvent.CHANGE_REQUEST_OPENED, request, by, reason=reason)

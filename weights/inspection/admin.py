@@ -30,25 +30,6 @@ class AskForm(RecordAction):
     why = reason_field(reasons.INTERNAL, "Why")
 
 
-class GrantForm(RecordAction):
-    run = staticmethod(overrides.grant)
-    name, title, button, done = "grant", "Grant overrides", "Grant", "granted"
-    warning = (
-        "Check the refusal, the imports and the reason yourself. The bytes are read again and then "
-        "served under the names that were refused; pages say that staff overrode the refusal."
-    )
-
-    why = reason_field(reasons.INTERNAL, "Why")
-
-
-class DeclineForm(RecordAction):
-    run = staticmethod(overrides.decline)
-    name, title, button, done = "decline", "Decline overrides", "Decline", "declined"
-    warning = "The files stay refused. An override of them may be requested again."
-
-    why = reason_field(reasons.INTERNAL, "Why")
-
-
 @admin.display(description="Imports")
 def _imports(model_admin: admin.ModelAdmin, inspection: Inspection) -> str:
     """The imports, one per line, with a note if the file was not read to the end."""
@@ -113,23 +94,12 @@ class InspectionAdmin(OwnTierBlobsAdmin):
 
 @admin.register(InspectionOverride)
 class InspectionOverrideAdmin(OwnTierBlobsAdmin):
+    """Granted overrides; those that wait are change requests."""
+
     to_blob = "inspection__blob"
     list_display = ["inspection", "refusal", "asked_why", "asked_by", "granted_by", "granted_at"]
     list_filter = [("granted_at", admin.EmptyFieldListFilter)]
     list_select_related = ["inspection__blob", "asked_by", "granted_by"]
-    actions = ["grant", "decline"]
-
-    @admin.action(description="Grant, with a reason", permissions=["override"])
-    def grant(
-        self, request: HttpRequest, queryset: QuerySet[InspectionOverride]
-    ) -> HttpResponse | None:
-        return act(self, request, queryset.select_related("inspection__blob"), GrantForm)
-
-    @admin.action(description="Decline, with a reason", permissions=["override"])
-    def decline(
-        self, request: HttpRequest, queryset: QuerySet[InspectionOverride]
-    ) -> HttpResponse | None:
-        return act(self, request, queryset.select_related("inspection__blob"), DeclineForm)
 
 
 def _visible_files(inspection: Inspection, reader: User) -> list[str]:

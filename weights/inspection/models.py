@@ -95,15 +95,6 @@ class OverrideQuerySet(models.QuerySet["InspectionOverride"]):
     def granted(self) -> "OverrideQuerySet":
         return self.filter(granted_at__isnull=False)
 
-    def asked(self) -> "OverrideQuerySet":
-        """Overrides that wait for a second person and whose refusal is unchanged."""
-        return self.filter(
-            granted_at=None,
-            refusal=models.F("inspection__reason"),
-            inspection__outcome=Inspection.Outcome.REFUSED,
-            inspection__read_to_end=True,
-        )
-
 
 def _granted() -> OverrideQuerySet:
     """Granted overrides of the outer query's inspection with its current refusal.
@@ -118,7 +109,7 @@ def _granted() -> OverrideQuerySet:
 
 
 class InspectionOverride(models.Model):
-    """The decision to serve a refused file: one staff member requests it, another grants it.
+    """The decision to serve a refused file: one staff member requested it, another granted it.
 
     It is valid only for this blob, this family of names and this exact refusal, and only for a
     file that was read to the end.

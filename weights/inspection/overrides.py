@@ -1,8 +1,9 @@
-"""Overrides of refused inspections: one staff member requests one, another grants it.
+"""Overrides of refused inspections: one staff member requests one, another confirms it.
 
 An override is valid for one blob, one family of names and one refusal; a different refusal needs
 a new override. A file that was not read to the end cannot be overridden, because some of its
-imports are unknown.
+imports are unknown. It takes two people under SINGLE_OPERATOR too: a harmful file harms whoever
+loads it, and pages say that two people allowed it.
 """
 
 from django.db import transaction
@@ -10,7 +11,10 @@ from django.utils import timezone
 
 from accounts.audit.models import AuditEvent
 from accounts.background.queueing import queue_after_commit
-from accounts.errors import NotAllowed, TransitionRefused
+from accounts.change_requests import services as change_requests
+from accounts.change_requests.models import ChangeRequest
+from accounts.errors import TransitionRefused
+from accounts.tiers.models import Tier
 from accounts.users import recent_authentication
 from accounts.users.models import User
 from weights.event_tags import WeightsEvent
@@ -19,10 +23,17 @@ from weights.integrity import manual_quarantine, reasons
 from weights.storage.models import Blob
 from weights.task_names import WeightsTask
 
+#: The name of the act in `weights.change_requests.override_inspection`.
+ACT = "inspection.override"
+
 
 @transaction.atomic
-def ask(inspection: Inspection, why: str, *, by: User) -> InspectionOverride:
-    """Requests an override; raises TransitionRefused if the refusal cannot be overridden."""
+def ask(inspection: Inspection, why: str, *, by: User) -> ChangeRequest:
+    """Opens the request for an override; a second release owner confirms it.
+
+    Raises TransitionRefused if the refusal cannot be overridden, or if its override was requested
+    before.
+    """
     manual_quarantine.demand_owner(inspection.blob, by)
     why = reasons.checked(why, reasons.INTERNAL)
     current = Inspection.objects.select_for_update().get(pk=inspection.pk)
@@ -33,61 +44,78 @@ def ask(inspection: Inspection, why: str, *, by: User) -> InspectionOverride:
             f"{current}; it was not read to its end, so it may import anything and cannot be"
             " overridden; publish the file in a readable format"
         )
-    override, created = InspectionOverride.objects.get_or_create(
-        inspection=current,
-        refusal=current.reason,
-        defaults={"asked_by": by, "asked_why": why},
-    )
-    if not created:
+    parameters = {"refusal": current.reason}
+    if _is_requested(current) or _is_overridden(current):
         raise TransitionRefused(f"an override of {current} has already been requested")
-    _record(WeightsEvent.INSPECTION_OVERRIDE_ASKED, override, by, why)
-    return override
+    tiers = tiers_of(inspection.blob)
+    request = change_requests.open_request(ACT, current, parameters, tiers=tiers, by=by, reason=why)
+    _record(WeightsEvent.INSPECTION_OVERRIDE_ASKED, current, by, why)
+    return request
 
 
 @transaction.atomic
-def grant(override: InspectionOverride, why: str, *, by: User) -> None:
-    """Grants an override that another person requested; a new check then releases the blob.
+def grant(request: ChangeRequest, inspection: Inspection) -> None:
+    """Applies a confirmed request; a new check then releases the blob.
 
-    Raises RecentAuthenticationRequired after an old sign-in.
+    Raises TransitionRefused if the refusal has changed since the request.
     """
     recent_authentication.require()
-    manual_quarantine.demand_owner(override.inspection.blob, by)
-    why = reasons.checked(why, reasons.INTERNAL)
-    locked = _lock_pending(override)
-    if locked.asked_by_id in {by.pk, None}:
-        raise NotAllowed("you cannot grant an override that you requested; another person must")
-    locked.granted_by, locked.granted_at, locked.granted_why = by, timezone.now(), why
-    locked.save()
-    _record(WeightsEvent.INSPECTION_OVERRIDDEN, locked, by, why)
-    blob_id = locked.inspection.blob_id
-    Blob.objects.filter(pk=blob_id).update(check_due_at=timezone.now(), attempts=0)
-    queue_after_commit(WeightsTask.VERIFY_BLOB, blob_id)
+    locked = Inspection.objects.select_for_update().get(pk=inspection.pk)
+    if outdated := outdated_reason(request, locked):
+        raise TransitionRefused(outdated)
+    second = request.decided_by
+    assert second is not None
+    InspectionOverride.objects.create(
+        inspection=locked,
+        refusal=locked.reason,
+        asked_by=request.requester,
+        asked_at=request.created_at,
+        asked_why=request.reason,
+        granted_by=second,
+        granted_at=timezone.now(),
+        granted_why=request.outcome,
+    )
+    _record(WeightsEvent.INSPECTION_OVERRIDDEN, locked, second, request.outcome)
+    Blob.objects.filter(pk=locked.blob_id).update(check_due_at=timezone.now(), attempts=0)
+    queue_after_commit(WeightsTask.VERIFY_BLOB, locked.blob_id)
 
 
-@transaction.atomic
-def decline(override: InspectionOverride, why: str, *, by: User) -> None:
-    """Deletes the request; the override may be requested again."""
-    manual_quarantine.demand_owner(override.inspection.blob, by)
-    why = reasons.checked(why, reasons.INTERNAL)
-    locked = _lock_pending(override)
-    _record(WeightsEvent.INSPECTION_OVERRIDE_DECLINED, locked, by, why)
-    locked.delete()
+def outdated_reason(request: ChangeRequest, inspection: Inspection) -> str:
+    """Returns why the request is outdated, as a sentence; empty if it still applies."""
+    if inspection.outcome != Inspection.Outcome.REFUSED:
+        return "the request is outdated: the file is not refused any more"
+    if inspection.reason != request.parameters["refusal"]:
+        return "the request is outdated: the file is refused for another reason by now"
+    if not inspection.read_to_end:
+        return "the request is outdated: the file was not read to its end"
+    if _is_overridden(inspection):
+        return "this refusal is overridden already"
+    concerned = set(request.tiers.values_list("pk", flat=True))
+    if {tier.pk for tier in tiers_of(inspection.blob)} - concerned and not request.all_tiers:
+        return "the request is outdated: the file is used in another tier by now"
+    return ""
 
 
-def _lock_pending(override: InspectionOverride) -> InspectionOverride:
-    pending = InspectionOverride.objects.select_for_update(of=("self",)).asked()
-    found = pending.filter(pk=override.pk).select_related("inspection__blob").first()
-    if found is None:
-        raise TransitionRefused(f"{override} is not pending: it was already decided or is outdated")
-    return found
+def tiers_of(blob: Blob) -> list[Tier]:
+    """Returns the tiers in which the bytes are used."""
+    return list(Tier.objects.filter(checkpoints__revisions__files__blob=blob).distinct())
 
 
-def _record(action: WeightsEvent, override: InspectionOverride, by: User, why: str) -> None:
-    inspection = override.inspection
+def _is_requested(inspection: Inspection) -> bool:
+    waiting = ChangeRequest.objects.waiting().filter(act=ACT, object_id=str(inspection.pk))
+    return waiting.filter(parameters={"refusal": inspection.reason}).exists()
+
+
+def _is_overridden(inspection: Inspection) -> bool:
+    granted = InspectionOverride.objects.granted()
+    return granted.filter(inspection=inspection, refusal=inspection.reason).exists()
+
+
+def _record(action: WeightsEvent, inspection: Inspection, by: User, why: str) -> None:
     details = {
         "sha256": inspection.blob.sha256,
         "family": inspection.family,
-        "refusal": override.refusal,
+        "refusal": inspection.reason,
         "reason": why,
     }
     AuditEvent.record(action, actor=by, target=inspection.blob, details=details)

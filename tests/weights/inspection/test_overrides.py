@@ -7,6 +7,8 @@ from django.db import IntegrityError, transaction
 from django.test import Client
 
 from accounts.audit.models import AuditEvent
+from accounts.change_requests import services as change_requests
+from accounts.change_requests.models import ChangeRequest
 from accounts.errors import InvalidValue, NotAllowed, TransitionRefused
 from accounts.roles.permissions import Role
 from accounts.users.models import User
@@ -59,7 +61,7 @@ def test_in_st_two_release_owners_let_a_refused_file_pass(
     asked = overrides.ask(refused, WHY, by=release_owner)
     verification.verify(refused.blob_id)
     assert refused.blob.state == Blob.State.QUARANTINED
-    overrides.grant(asked, AGREED, by=second_owner)
+    change_requests.confirm(asked, by=second_owner, reason=AGREED)
     verification.verify(refused.blob_id)
     revision.refresh_from_db()
     assert revision.state == Revision.State.VISIBLE
@@ -86,9 +88,10 @@ def test_in_st_the_requester_of_an_override_cannot_approve_it(
 ) -> None:
     asked = overrides.ask(refused, WHY, by=release_owner)
     with pytest.raises(NotAllowed, match="another person"):
-        overrides.grant(asked, AGREED, by=release_owner)
+        change_requests.confirm(asked, by=release_owner, reason=AGREED)
+    override = {"inspection": refused, "refusal": refused.reason, "asked_by": release_owner}
     with transaction.atomic(), pytest.raises(IntegrityError):
-        InspectionOverride.objects.update(granted_by=release_owner)
+        InspectionOverride.objects.create(**override, granted_by=release_owner)
 
 
 @pytest.mark.parametrize("role", [Role.REVIEWER, Role.LEAD_REVIEWER, Role.ADMINISTRATOR])
@@ -100,13 +103,14 @@ def test_other_roles_neither_request_nor_approve(
         overrides.ask(refused, WHY, by=member)
     asked = overrides.ask(refused, WHY, by=release_owner)
     with pytest.raises(NotAllowed):
-        overrides.grant(asked, AGREED, by=member)
+        change_requests.confirm(asked, by=member, reason=AGREED)
 
 
 def test_an_override_holds_for_the_very_refusal_alone(
     refused: Inspection, release_owner: User, second_owner: User
 ) -> None:
-    overrides.grant(overrides.ask(refused, WHY, by=release_owner), AGREED, by=second_owner)
+    asked = overrides.ask(refused, WHY, by=release_owner)
+    change_requests.confirm(asked, by=second_owner, reason=AGREED)
     assert not Inspection.objects.refusing().exists()
     Inspection.objects.update(reason="its pickle imports os.system, which is not on the list")
     assert Inspection.objects.refusing().get() == refused
@@ -170,10 +174,13 @@ def test_an_override_of_a_file_that_was_not_read_to_its_end_no_longer_holds(
 ) -> None:
     asked = overrides.ask(refused, WHY, by=release_owner)
     Inspection.objects.update(read_to_end=False)  # as before this was known
-    with pytest.raises(TransitionRefused, match="outdated"):
-        overrides.grant(asked, AGREED, by=second_owner)
+    change_requests.confirm(asked, by=second_owner, reason=AGREED)
+    assert asked.state == ChangeRequest.State.SUPERSEDED
+    assert "outdated" in asked.outcome
+    assert Inspection.objects.refusing().get() == refused
     Inspection.objects.update(read_to_end=True)
-    overrides.grant(asked, AGREED, by=second_owner)
+    again = overrides.ask(refused, WHY, by=release_owner)
+    change_requests.confirm(again, by=second_owner, reason=AGREED)
     assert not Inspection.objects.refusing().exists()
     Inspection.objects.update(read_to_end=False)
     assert Inspection.objects.refusing().get() == refused
@@ -186,11 +193,11 @@ def test_a_declined_override_may_be_requested_again(
     asked = overrides.ask(refused, WHY, by=release_owner)
     with pytest.raises(TransitionRefused, match="already"):
         overrides.ask(refused, WHY, by=second_owner)
-    overrides.decline(asked, "It could do harm.", by=second_owner)
+    change_requests.decline(asked, by=second_owner, reason="It could do harm.")
     assert Inspection.objects.refusing().exists()
     again = overrides.ask(refused, WHY, by=second_owner)
     with pytest.raises(InvalidValue):
-        overrides.grant(again, "ok", by=release_owner)
+        change_requests.confirm(again, by=release_owner, reason="ok")
 
 
 def test_a_file_that_was_not_refused_needs_no_override(
@@ -212,16 +219,17 @@ def test_the_admin_shows_the_imports_and_asks_both_for_a_reason(
     asked = {"action": "ask", **chosen}
     assert "second release owner" in client.post(page, asked).content.decode()
     client.post(page, {**asked, "confirmed": "1", "why": WHY})
-    override = InspectionOverride.objects.get()
-    page = "/admin/weights/inspectionoverride/"
-    granted = {"action": "grant", "_selected_action": [str(override.pk)]}
-    client.post(page, {**granted, "confirmed": "1", "why": AGREED})
+    request = ChangeRequest.objects.get()
+    confirmed = {"move": "confirm", "confirm-reason": AGREED}
+    client.post(request.path, confirmed)
     assert not InspectionOverride.objects.granted().exists()
     client.force_login(second_owner)
-    asked_of = client.post(page, granted).content.decode()
+    asked_of = client.get(request.path).content.decode()
     assert refused.blob.sha256[:12] in asked_of
     assert "imports numpy.dtype, which is not on the list" in asked_of
-    client.post(page, {**granted, "confirmed": "1", "why": AGREED})
+    client.post(request.path, {"move": "confirm"})
+    assert not InspectionOverride.objects.granted().exists()
+    client.post(request.path, confirmed)
     assert InspectionOverride.objects.granted().get().granted_by == second_owner
 
 
