@@ -4,10 +4,10 @@ from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
 from weights.catalogue import checkpoint_views, file_views, views
-from weights.delivery import my_access_views
 from weights.known_issues import views as known_issues
 from weights.manifests import key_views
 from weights.manifests import views as manifests
+from weights.my_access import views as my_access
 from weights.privacy import views as export
 from weights.publishing.feed import release_feed
 from weights.recalls import feed
@@ -30,9 +30,9 @@ urlpatterns = [
     path("sitemap.xml", crawlers.sitemap_xml, name="sitemap"),
     path("releases.atom", release_feed, name="release-feed"),
     path("models", views.checkpoint_list, name="checkpoint-list"),
-    path("access/", my_access_views.access, name="access"),
-    path("access/links/<str:org>/<str:name>/", my_access_views.link_request, name="link-request"),
-    path("access/revoke/<uuid:public_id>/", my_access_views.link_revoke, name="link-revoke"),
+    path("access/", my_access.access, name="access"),
+    path("access/links/<str:org>/<str:name>/", my_access.link_request, name="link-request"),
+    path("access/revoke/<uuid:public_id>/", my_access.link_revoke, name="link-revoke"),
     path("access/data/", export.export_list, name="export-list"),
     path("access/data/<uuid:public_id>/", export.export_fetch, name="export-fetch"),
     path("report/", reports.report_create, name="report-create"),

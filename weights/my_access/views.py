@@ -69,7 +69,7 @@ def access(request: HttpRequest) -> HttpResponse:
         "now": now,
         "mail_leaves": settings.MAIL_LEAVES,
     }
-    return render(request, "weights/delivery/access.html", context)
+    return render(request, "weights/my_access/access.html", context)
 
 
 @login_required

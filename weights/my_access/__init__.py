@@ -1,0 +1,1 @@
+"""My access: the page of a person's grants, links and downloads."""
