@@ -2,8 +2,11 @@
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
 
 from accounts.users import passkeys
+from accounts.web.current_user import user_or_none
+from weights.my_access import attention
 
 
 def site(request: HttpRequest) -> dict[str, object]:
@@ -13,4 +16,10 @@ def site(request: HttpRequest) -> dict[str, object]:
         "MAIL_LEAVES": settings.MAIL_LEAVES,
         "SOCIAL_SIGN_IN": bool(settings.SOCIAL_ORIGINS),
         "PASSKEYS_ELSEWHERE": passkeys.passkey_origin(request),
+        "ATTENTION": SimpleLazyObject(lambda: _attention(request)),
     }
+
+
+def _attention(request: HttpRequest) -> int:
+    user = user_or_none(request)
+    return attention.count_for(user) if user else 0

@@ -11,12 +11,11 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.api_tokens.models import ApiToken
 from accounts.grants.models import Grant
 from accounts.grants.queries import tiers_open_to
-from accounts.tiers.models import LicenceVersion
 from accounts.users.models import User
 from accounts.web.current_user import user_or_none
 from weights.catalogue.models import Checkpoint
@@ -24,6 +23,7 @@ from weights.delivery import links
 from weights.delivery.models import CheckpointLink
 from weights.errors import GateRefused
 from weights.ledger.models import Download
+from weights.my_access import attention
 from weights.web.lookup import checkpoint_or_404
 
 DOWNLOADS_PAGE = 50
@@ -48,9 +48,10 @@ def access(request: HttpRequest) -> HttpResponse:
     )
     downloads = Download.objects.filter(user_id=user.pk).order_by("-at")
     now = timezone.now()
-    live = _with_newer_text([grant for grant in grants if grant.is_live], now)
+    live = attention.with_newer_text([grant for grant in grants if grant.is_live], now)
     open_tiers = set(tiers_open_to(user).values_list("pk", flat=True))
     context = {
+        "attention": attention.items_for(user),
         "live": live,
         "held": [grant for grant in grants if grant.is_suspended],
         "past": [
@@ -89,10 +90,13 @@ def link_request(request: HttpRequest, org: str, name: str) -> HttpResponse:
 
 
 @login_required
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def link_revoke(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Ask first, then revoke: a running download ends with its link."""
     user = _signed_in(request)
     link = get_object_or_404(CheckpointLink, public_id=public_id, holder=user)
+    if request.method != "POST":
+        return render(request, "weights/my_access/link_revoke.html", {"link": link})
     links.revoke_link(link, by=user)
     messages.success(request, f"The link to {link.checkpoint} is revoked and no longer works.")
     return redirect("weights:access")
@@ -108,27 +112,6 @@ def _gated_and_open_to(user: User) -> list[Checkpoint]:
     """Gated checkpoints that this person may fetch; open ones need no link."""
     checkpoints = Checkpoint.objects.downloadable_by(user).with_main().select_related("tier")
     return [checkpoint for checkpoint in checkpoints if checkpoint.tier.is_gated]
-
-
-def _with_newer_text(
-    grants: list[Grant], now: datetime
-) -> list[tuple[Grant, LicenceVersion | None, datetime | None]]:
-    """Each grant, the licence text to accept if another was accepted, and when that one ends."""
-    licences = {grant.tier.licence_id for grant in grants}
-    came = LicenceVersion.objects.filter(licence__in=licences, effective_at__lte=now)
-    texts: dict[int | None, list[LicenceVersion]] = {pk: [] for pk in licences}
-    for text in came.order_by("effective_at"):
-        texts[text.licence_id].append(text)
-    return [
-        (grant, _to_accept(grant, of_tier), grant.acceptance_ends(grant.tier, of_tier))
-        for grant in grants
-        for of_tier in [texts[grant.tier.licence_id]]
-    ]
-
-
-def _to_accept(grant: Grant, texts: list[LicenceVersion]) -> LicenceVersion | None:
-    newest = texts[-1] if texts else None
-    return newest if newest is not None and newest.pk != grant.licence_version_id else None
 
 
 # -- badges ------------------------------------------------------------------------------
@@ -161,7 +144,11 @@ def _link_badge(link: CheckpointLink, open_tiers: Container[int], now: datetime)
     if link.checkpoint.tier_id not in open_tiers:
         return Badge("refused", "Does not work now", "you have no active access to this tier")
     by_staff = link.cause == CheckpointLink.Cause.COMMAND
-    return Badge("verified", "Issued by staff" if by_staff else "Mailed")
+    if by_staff:
+        return Badge("verified", "Issued by staff")
+    if settings.MAIL_LEAVES:
+        return Badge("verified", "Mailed")
+    return Badge("verified", "Ready", "an administrator can find its mail in the outbox")
 
 
 def _past_badge(grant: Grant) -> Badge:

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
+from accounts.users.models import User
 from weights.ledger.models import Download
 from weights.publishing.models import File, Ref, Revision
-from weights.recalls.models import Recall
+from weights.recalls.models import Recall, RecallQuerySet
 
 _FETCHED = (Download.Outcome.SERVED, Download.Outcome.REDIRECTED)
 
@@ -22,6 +24,18 @@ def fetches(recall: Recall) -> QuerySet[Download]:
             checkpoint_id=recall.revision.checkpoint_id, revision=recall.revision.sha
         )
     return rows.filter(at__lt=recall.repaired_at) if recall.repaired_at else rows
+
+
+def recalls_of(user: User, *, repaired_after: datetime) -> RecallQuerySet:
+    """Recalls of bytes that the person downloaded: open ones, and those repaired since then."""
+    own = Download.objects.filter(user_id=user.pk, outcome__in=_FETCHED)
+    blob = own.filter(sha256=OuterRef("blob__sha256"))
+    revision = own.filter(
+        checkpoint_id=OuterRef("revision__checkpoint_id"), revision=OuterRef("revision__sha")
+    )
+    current = Q(state=Recall.State.OPEN) | Q(repaired_at__gte=repaired_after)
+    recalls = Recall.objects.filter(current).filter(Q(Exists(blob)) | Q(Exists(revision)))
+    return recalls.order_by("-opened_at")
 
 
 def next_people(recall: Recall, after: int, limit: int) -> list[int]:
