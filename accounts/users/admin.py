@@ -9,6 +9,7 @@ from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.widgets import AdminEmailInputWidget
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group
@@ -51,7 +52,8 @@ class AccountCreationForm(AdminUserCreationForm):
     """Applies the rule for usernames; Django's own validator allows addresses."""
 
     email = forms.EmailField(
-        label="Mail address",
+        label="Email address",
+        widget=AdminEmailInputWidget,
         help_text="Its holder confirms it at the first sign-in. Only the holder can change it.",
     )
 

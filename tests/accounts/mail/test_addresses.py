@@ -2,12 +2,14 @@
 
 import re
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 import time_machine
 from allauth.account.models import EmailAddress
+from django.apps import apps
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -249,3 +251,18 @@ def test_one_module_writes_addresses() -> None:
         if "migrations" not in path.parts and writes.search(path.read_text(encoding="utf-8"))
     }
     assert writers == {"accounts/mail/addresses.py"}
+
+
+def test_the_migration_lets_accounts_follow_their_confirmed_address(applicant: User) -> None:
+    EmailAddress.objects.filter(user=applicant).update(primary=False)
+    EmailAddress.objects.create(user=applicant, email=NEW, primary=True)
+    unconfirmed = factories.person("newcomer", confirmed=False)
+    User.objects.filter(pk=applicant.pk).update(email=NEW)
+    migration = import_module("accounts.migrations.0027_one_confirmed_address")
+    for _ in range(2):
+        migration.follow_the_confirmed_address(apps, None)
+        applicant.refresh_from_db()
+        assert applicant.email == "applicant@example.org"
+        assert EmailAddress.objects.get(user=applicant, primary=True).email == applicant.email
+    unconfirmed.refresh_from_db()
+    assert unconfirmed.email == "newcomer@example.org"
