@@ -13,6 +13,7 @@ from accounts.api_tokens.models import ApiToken
 from accounts.applications.models import Application
 from accounts.applications.transition_table import Status
 from accounts.grants.models import Grant
+from accounts.templatetags.wording import day
 from accounts.tiers.models import LicenceVersion
 from accounts.users.models import User
 from weights.recalls import affected, notices
@@ -27,7 +28,7 @@ _COUNT_LIFE = 60
 
 @dataclass(frozen=True)
 class Item:
-    """One thing to do; `by` is the time after which it is too late, if there is one."""
+    """One thing to do; `by` is the deadline, if there is one."""
 
     sentence: str
     url: str
@@ -112,12 +113,13 @@ def _ending_grants(grants: list[Grant], now: datetime) -> Iterator[Item]:
     for grant in grants:
         if grant.expires_at <= now + SOON:
             url = reverse("accounts:tier-detail", args=[grant.tier.slug])
-            text = f"Your access to {grant.tier} ends; from then on you can apply again."
-            yield Item(text, url, "Read the conditions", grant.expires_at)
+            ends = day(grant.expires_at)
+            text = f"Your access to {grant.tier} ends on {ends}. From then on you can apply again."
+            yield Item(text, url, "Read the conditions")
 
 
 def _ending_tokens(user: User, now: datetime) -> Iterator[Item]:
     tokens = ApiToken.objects.active().filter(user=user, expires_at__lte=now + SOON)
     for token in tokens.order_by("expires_at"):
-        text = f"Your token {token.name} ends."
-        yield Item(text, reverse("accounts:token-list"), "Make a new one", token.expires_at)
+        text = f"Your token {token.name} ends on {day(token.expires_at)}."
+        yield Item(text, reverse("accounts:token-list"), "Make a new one")

@@ -108,8 +108,10 @@ def test_a_grant_and_a_token_are_listed_two_weeks_before_they_end(
     type(grant).objects.update(expires_at=timezone.now() + 13 * DAY)
     ApiToken.objects.update(expires_at=timezone.now() + 13 * DAY)
     name = ApiToken.objects.get().name
-    access = "Your access to opt-175b ends; from then on you can apply again."
-    assert sentences(applicant) == [access, f"Your token {name} ends."]
+    access, token = sentences(applicant)
+    assert access.startswith("Your access to opt-175b ends on ")
+    assert access.endswith(". From then on you can apply again.")
+    assert token.startswith(f"Your token {name} ends on ")
 
 
 def test_a_new_licence_text_is_listed_and_what_it_does_to_the_access(
