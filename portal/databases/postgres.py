@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections, transaction
@@ -93,13 +94,13 @@ def restored(dump: Path, name: str, url: str = "") -> Iterator[str]:
 
 def _connected(url: str) -> BaseDatabaseWrapper:
     """A connection to a database of the server, whatever DATABASE_URL is. Raises BackupError."""
+    if urlsplit(url).scheme not in {"postgres", "postgresql"}:
+        raise BackupError("--server is not a URL of PostgreSQL; use postgres://user@host/postgres")
     settings = environment.database_at(url, "--server", "DATABASE_PASSWORD")
     settings = connections.configure_settings({DEFAULT_DB_ALIAS: settings})[DEFAULT_DB_ALIAS]
-    if not settings["ENGINE"].endswith("postgresql"):
-        raise BackupError("--server is not a URL of PostgreSQL; use postgres://user@host/postgres")
     server: BaseDatabaseWrapper = load_backend(settings["ENGINE"]).DatabaseWrapper(settings)
     try:
-        server.connect()
+        server.ensure_connection()
     except OperationalError as error:
         raise BackupError(" ".join(str(error).split())) from error
     return server

@@ -92,7 +92,7 @@ def test_a_user_who_may_not_create_databases_is_told_the_right_to_ask_for(
     [
         ("sqlite:///x", "not a URL of PostgreSQL"),
         ("postgres://127.0.0.1:1/x", "refused"),
-        ("nonsense", "--server: is not a database URL"),
+        ("nonsense", "not a URL of PostgreSQL"),
     ],
 )
 def test_a_server_that_cannot_be_used_is_refused_in_one_line(
