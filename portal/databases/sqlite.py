@@ -94,13 +94,21 @@ def remove_write_ahead_log(path: Path) -> None:
 def _copy(dump: Path, path: Path, mark: RestoreMark | None = None) -> None:
     """Copy a dump to a file of mode 0600 and write the mark into it."""
     private_files.write_new(path, b"")
-    shutil.copyfile(dump, path)
-    with closing(sqlite3.connect(path)) as copy:
-        _check_integrity(copy, dump)
-        if mark is not None:
-            with copy:
-                copy.execute(state.CREATE_RESTORE_TABLE)
-                copy.execute(state.INSERT_RESTORE_MARK.replace("%s", "?"), mark)
+    try:
+        shutil.copyfile(dump, path)
+        with closing(sqlite3.connect(path)) as copy:
+            _check_integrity(copy, dump)
+            if mark is not None:
+                with copy:
+                    copy.execute(state.CREATE_RESTORE_TABLE)
+                    copy.execute(state.INSERT_RESTORE_MARK.replace("%s", "?"), mark)
+    except (OSError, sqlite3.Error) as error:
+        path.unlink()
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise BackupError(
+            f"the database cannot be copied to {path.parent} ({reason}); free some space there,"
+            " then run the same command again"
+        ) from error
 
 
 def _check_integrity(copy: sqlite3.Connection, path: Path) -> None:

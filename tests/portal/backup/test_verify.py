@@ -11,6 +11,8 @@ from django.core.management import CommandError, call_command
 
 from accounts.audit.merkle_log import sealer
 from portal.backup import layout
+from portal.databases import sqlite
+from portal.errors import BackupError
 from tests.accounts.audit.merkle_log import rows
 from tests.portal.backup.test_backup import blob_of, flip, taken
 from tests.support import factories
@@ -152,3 +154,19 @@ def test_a_full_disk_ends_a_backup_in_one_line_and_leaves_none(
     assert any(word in str(refused.value) for word in ("No space left", "full")), refused.value
     assert not list(folder.glob("2*")) + list(folder.glob("*.part"))
     assert shutil.disk_usage(full_disk).total < 400_000
+
+
+def test_a_full_disk_ends_a_restore_in_one_line_and_leaves_nothing_of_the_database(
+    full_disk: Path, tmp_path: Path
+) -> None:
+    dump = tmp_path / "database.sqlite3"
+    dump.write_bytes(os.urandom(400_000))
+    with (
+        pytest.raises(
+            BackupError, match=r"\(No space left on device\); free some space"
+        ) as refused,
+        sqlite.restored(dump, full_disk, "drill"),
+    ):
+        pass
+    assert "\n" not in str(refused.value)
+    assert list(full_disk.iterdir()) == []
