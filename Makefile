@@ -45,7 +45,7 @@ test: test-sqlite test-postgres  ## the whole suite, on both databases
 test-sqlite: $(VENV)/development.stamp tools  ## what touches the database, on SQLite
 	TEST_DB=sqlite $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -q -m 'not transformers and not one_database' $(TESTS)
 
-test-postgres: $(VENV)/development.stamp tools  ## everything, on PostgreSQL
+test-postgres: $(VENV)/development.stamp $(VENV)-loaders/stamp tools  ## everything, on PostgreSQL
 	TEST_DB=postgres $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
 
 test-fast: $(VENV)/development.stamp  ## a part of the suite in a good minute: no browser, no server but the database
@@ -91,7 +91,7 @@ sbom: $(VENV)/development.stamp  ## what the portal is made of, as CycloneDX: bu
 	  --output-file build/sbom.json requirements.txt
 
 requirements: $(VENV)/development.stamp  ## pin requirements*.in anew: make requirements [UPGRADE=1]
-	@for name in requirements requirements-dev; do \
+	@for name in requirements requirements-dev requirements-loaders; do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
 	    --custom-compile-command 'make requirements' $(if $(UPGRADE),--upgrade) \
 	    --output-file $$name.txt $$name.in || exit 1; done
@@ -128,6 +128,13 @@ $(VENV)-transformers/stamp: requirements-dev.txt | $(BIN)/python
 	@$(BIN)/python -m venv $(VENV)-transformers
 	@$(@D)/bin/python -m pip --quiet $(PINNED) requirements-dev.txt
 	@$(@D)/bin/python -m pip --quiet install torch transformers
+	@touch $@
+
+# Loaders of weights, which a test runs on hostile files; nothing else uses them.
+$(VENV)-loaders/stamp: requirements-loaders.txt | $(BIN)/python
+	@echo "Installing loaders of weights into $(@D) (once)"
+	@$(BIN)/python -m venv $(@D)
+	@$(@D)/bin/python -m pip --quiet --disable-pip-version-check $(PINNED) requirements-loaders.txt
 	@touch $@
 
 # Beside our requirements, the named client in the place of the newest.

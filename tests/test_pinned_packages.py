@@ -19,7 +19,7 @@ from tests.support.servers.live import ROOT
 
 pytestmark = pytest.mark.one_database
 
-FILES = ["requirements", "requirements-dev"]
+FILES = ["requirements", "requirements-dev", "requirements-loaders"]
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 
 

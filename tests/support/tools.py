@@ -5,11 +5,16 @@ import shutil
 from pathlib import Path
 
 _NAMES = {"chromium": ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")}
+#: Environments of other packages than ours, which make installs; the tool is their Python.
+_ENVIRONMENTS = {"loaders": Path(__file__).parents[2] / ".venv-loaders"}
 _PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
 
 
 def find(tool: str) -> str | None:
     """The program's path, or None; the variable CHROMIUM overrides the browser's path."""
+    if tool in _ENVIRONMENTS:
+        python = _ENVIRONMENTS[tool] / "bin/python"
+        return str(python) if (python.parents[1] / "stamp").exists() else None
     if tool == "chromium" and (named := os.environ.get("CHROMIUM")):
         return named
     for name in _NAMES.get(tool, (tool,)):

@@ -114,7 +114,7 @@ def file_security(inspection: Inspection | None) -> dict[str, Any]:
     """A file's inspection as `securityFileStatus`; the portal runs no virus scanner."""
     status = security_level(inspection)
     import_scan: dict[str, Any] | None = None
-    if inspection is not None and inspection.family == families.PICKLE:
+    if inspection is not None and (inspection.family == families.PICKLE or inspection.imports):
         allowed = status == "safe"
         import_scan = {
             "status": "innocuous" if allowed else status,
@@ -128,11 +128,13 @@ def file_security(inspection: Inspection | None) -> dict[str, Any]:
 
 
 def security_level(inspection: Inspection | None) -> str:
-    """`safe`, `unscanned`, `unsafe`, or `suspicious` for a refusal that two owners overrode."""
+    """`safe`, `unscanned`, `unsafe`; `caution` for code; `suspicious` for an overridden refusal."""
     if inspection is None or inspection.outcome == Inspection.Outcome.NOT_INSPECTED:
         return "unscanned"
     if inspection.outcome == Inspection.Outcome.INSPECTED:
         return "safe"
+    if inspection.outcome == Inspection.Outcome.CODE:
+        return "caution"
     return "suspicious" if inspection.is_overridden else "unsafe"
 
 

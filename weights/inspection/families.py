@@ -1,21 +1,29 @@
 """The family of a file's name, which determines how loaders read the file."""
 
-#: A family is `safetensors`, `pickle`, the suffix of a format without a parser, or `other`.
-SAFETENSORS, PICKLE, OTHER = "safetensors", "pickle", "other"
+#: A family is `safetensors`, `pickle`, `code`, the suffix of a known format, or `other`.
+SAFETENSORS, PICKLE, CODE, OTHER = "safetensors", "pickle", "code", "other"
 #: Characters.
 MAX_FAMILY_LENGTH = 16
 
 _PICKLE_NAMES = {
-    *("pt", "pth", "th", "ptl", "ckpt", "bin", "pkl", "pickle", "p", "dill", "joblib", "sav")
+    *("pt", "pth", "th", "ptl", "ckpt", "bin", "pkl", "pickle", "p", "dill", "joblib", "sav"),
+    *("pk", "pckl", "pcl", "cpkl", "cpickle", "cloudpickle"),
+}
+_CODE_NAMES = {
+    *("py", "pyw", "pyx", "pyi", "ipynb", "sh", "bash", "zsh", "ksh", "fish", "command", "jinja"),
+    *("jinja2", "j2", "js", "mjs", "cjs", "ts", "rb", "pl", "lua", "php", "r", "jl", "bat", "cmd"),
+    *("ps1", "c", "cc", "cpp", "cxx", "cu", "h", "hpp", "go", "rs", "java", "ipy", "mk"),
+    *("pyc", "pyo", "pyd", "so", "dll", "dylib", "exe", "jar", "whl", "egg", "pyz"),
 }
 #: Suffixes after that of a pickle. Some tell loaders how to decompress it, others mean nothing:
 #: `torch.save` writes `model.pth.tar`. `bin` is too common to be matched before them.
 _ARCHIVE_NAMES = {"gz", "bz2", "xz", "lzma", "lz4", "zst", "z", "zip", "tar"}
-#: Suffix -> the format, for formats without a parser.
+#: Suffix -> the format, for formats of which the content alone may tell more.
 FORMATS_WITHOUT_PARSER = {
     "gguf": "GGUF",
     "onnx": "ONNX",
     "h5": "HDF5",
+    "keras": "Keras",
     "hdf5": "HDF5",
     "msgpack": "MessagePack",
     "npy": "NumPy array",
@@ -35,11 +43,8 @@ def family_of(path: str) -> str:
         return suffix
     if suffix in _PICKLE_NAMES:
         return PICKLE
+    if suffix in _CODE_NAMES:
+        return CODE
     while suffixes and suffixes[-1] in _ARCHIVE_NAMES:
         suffixes.pop()
     return PICKLE if suffixes and suffixes[-1] in _PICKLE_NAMES - {"bin"} else OTHER
-
-
-def is_parsed(family: str) -> bool:
-    """True if files of this family are parsed, which happens in a child process."""
-    return family in {SAFETENSORS, PICKLE}

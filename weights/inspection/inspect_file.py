@@ -1,54 +1,59 @@
-"""Chooses the parser of a file by the family of its name, then by its first bytes.
+"""Inspects a file by the family of its name and by its content.
 
-Loaders choose by name, so the name determines what a file must be: a `.safetensors` must always
-parse; a file of the pickle family must parse if it begins as a zip or a pickle, and may be
-neither a tar archive nor compressed. Unknown formats are accepted as "not inspected".
+Some loaders choose by name, so the name determines what a file must be: a `.safetensors` must
+always parse; a file of the pickle family must parse if it begins as a zip or a pickle, and may be
+neither a tar archive nor compressed. Other loaders take no notice of names, so `content/` finds in
+any file what they would run. Source code is labelled as such, by name or content. Unknown formats
+are accepted as "not inspected".
 """
 
-import io
 from dataclasses import asdict, replace
 from typing import Any
 
-from weights.inspection.families import FORMATS_WITHOUT_PARSER, PICKLE, SAFETENSORS
+from weights.inspection.content import compression, detection, tar_archive, text, zip_archive
+from weights.inspection.content.parts import Part
+from weights.inspection.families import (
+    CODE,
+    FORMATS_WITHOUT_PARSER,
+    OTHER,
+    PICKLE,
+    SAFETENSORS,
+    family_of,
+)
 from weights.inspection.formats import (
     compressed,
-    old_pickles,
-    pickles,
     safetensors_file,
     tar_file,
     torch_legacy,
     torch_zip,
+    unpickler,
 )
 from weights.inspection.formats.allowed import Allowed, allowed
 from weights.inspection.formats.findings import Findings
-from weights.inspection.formats.source import CachedSource, Source, SourceStream
+from weights.inspection.formats.source import CachedSource, Source, UnpackedSource
 from weights.inspection.formats.verdict import Refused, Verdict
 
 MAX_TEXT_BYTES = 256 * 1024 * 1024
-#: Bytes read to tell text from binary data.
-HEAD_BYTES = 64 * 1024
-_SIGNATURES = (
-    (b"GGUF", "GGUF"),
-    (b"GGML", "GGML"),
-    (b"\x89HDF\r\n\x1a\n", "HDF5"),
-    (b"\x93NUMPY", "NumPy array"),
-    (b"PK\3\4", "zip archive"),
-    (b"\x1f\x8b", "gzip"),
-    (b"\x28\xb5\x2f\xfd", "Zstandard"),
-)
+#: Levels of archives in archives that are opened: pandas opens a `.tar.gz`, which has two.
+_MAX_DEPTH = 3
+_NO_PARSER = "nothing here can look into this format"
+#: Formats of which the first bytes are known, and no more.
+_SIGNATURES = ((b"GGUF", "GGUF"), (b"GGML", "GGML"), (b"PAR1", "Parquet"))
+#: Formats that loaders unpack before they unpickle.
+_PACKED = {zip_archive.KIND, tar_archive.KIND, *compression.KINDS}
 
 
 def inspect(source: Source, family: str, allowed_imports: Allowed) -> Verdict:
     """The verdict on a file of this family; a refusal is a verdict too."""
     findings = Findings(allowed_imports)
-    kind = _KINDS.get(family, "text")
     try:
         verdict = _parse(source, family, findings)
     except Refused as refused:
         reason = "; ".join([*findings.reasons(), str(refused)])
-        return Verdict(kind, "refused", reason, findings.imports)
+        return Verdict(presumed_kind(family), "refused", reason, findings.imports)
     if reasons := findings.reasons():
-        return Verdict(kind, "refused", "; ".join(reasons), findings.imports, read_to_end=True)
+        reason, imports = "; ".join(reasons), findings.imports
+        return Verdict(presumed_kind(family), "refused", reason, imports, read_to_end=True)
     complete = verdict.outcome == "inspected"
     return replace(verdict, imports=findings.imports, read_to_end=complete)
 
@@ -58,62 +63,80 @@ def inspect_as_json(source: Source, family: str, extra: list[str]) -> dict[str, 
     return asdict(inspect(CachedSource(source), family, allowed(extra)))
 
 
-_KINDS = {SAFETENSORS: safetensors_file.KIND, PICKLE: "PyTorch or pickle"}
+def presumed_kind(family: str) -> str:
+    """The kind of a refused file, by its name."""
+    kinds = {SAFETENSORS: safetensors_file.KIND, PICKLE: "PyTorch or pickle", CODE: text.CODE}
+    return kinds.get(family) or FORMATS_WITHOUT_PARSER.get(family, "unknown")
 
 
-def _parse(source: Source, family: str, findings: Findings) -> Verdict:
-    if family == SAFETENSORS:
-        return safetensors_file.inspect(source, findings)
+# -- one file or part ---------------------------------------------------------------------
+
+
+def _parse(source: Source, family: str, findings: Findings, depth: int = 0) -> Verdict:
     if family == PICKLE:
-        return _pickle(source, findings)
-    return _other(source, FORMATS_WITHOUT_PARSER.get(family, ""), findings)
+        return _pickle(source, findings, depth)
+    found = _identify(source, findings, depth)
+    if family == SAFETENSORS:
+        if found is not None:
+            raise Refused(f"it is of another format as well ({found.kind})")
+        return safetensors_file.inspect(source, findings)
+    if kind := text.program_kind(source.read(0, 8)):
+        return Verdict(kind, "code")
+    if family == CODE:
+        return Verdict(text.CODE, "code")
+    return found or _unrecognised(source, FORMATS_WITHOUT_PARSER.get(family, ""), findings)
 
 
-def _pickle(source: Source, findings: Findings) -> Verdict:
-    head = source.read(0, HEAD_BYTES)
+def _identify(source: Source, findings: Findings, depth: int) -> Verdict | None:
+    def inspect_part(part: Part) -> Verdict:
+        family = family_of(part.name)
+        known = family if family in {PICKLE, CODE} else OTHER
+        return _parse(part.source, known, findings, depth + 1)
+
+    return detection.identify(source, findings, inspect_part if depth < _MAX_DEPTH else None)
+
+
+def _pickle(source: Source, findings: Findings, depth: int) -> Verdict:
+    head = text.head_of(source)
     if tar_file.is_tar(head):
         raise Refused("it is a tar archive, whose members `torch.load` unpickles; save it as a zip")
     if torch_zip.is_zip(source):
+        if depth:
+            raise Refused("it is a zip archive inside of another file; publish it unpacked")
         return torch_zip.inspect(source, findings)
     if head.startswith(torch_legacy.MAGIC):
         return torch_legacy.inspect(source, findings)
     if head.startswith(b"\x80"):
-        return _bare_pickle(source, findings)
-    if compression := compressed.compression_of(head, is_all=source.size <= HEAD_BYTES):
-        raise Refused(f"it is compressed by {compression}; publish what is inside, unpacked")
-    old_pickles.refuse_old_pickle(source)
-    return Verdict(
-        _signature_kind(head) or "unknown", "not_inspected", "it begins as no known format"
-    )
+        return detection.bare_pickle(source, findings)
+    if compressing := compressed.compression_of(head, is_all=source.size <= len(head)):
+        raise Refused(f"it is compressed by {compressing}; publish what is inside, unpacked")
+    unpickler.refuse_old_pickle(source)
+    return _no_pickle(source, findings, depth)
 
 
-def _bare_pickle(source: Source, findings: Findings) -> Verdict:
-    if source.size > pickles.MAX_BYTES:
-        raise Refused(f"its pickle has {source.size} bytes; at most {pickles.MAX_BYTES} are read")
-    pickles.read_pickle(io.BufferedReader(SourceStream(source, 0, source.size), 1 << 16), findings)
-    return Verdict("pickle", "inspected")
+def _no_pickle(source: Source, findings: Findings, depth: int) -> Verdict:
+    """The verdict on a file with the name of a pickle that does not begin as one."""
+    found = _identify(source, findings, depth)
+    if found is not None and found.kind in _PACKED:
+        raise Refused(f"it is packed ({found.kind}); publish what is inside, unpacked")
+    if kind := text.program_kind(source.read(0, 8)):
+        return Verdict(kind, "code")
+    kind = _signature_kind(source) or "unknown"
+    return found or Verdict(kind, "not_inspected", "it begins as no known format")
 
 
-def _other(source: Source, named: str, findings: Findings) -> Verdict:
-    head = source.read(0, HEAD_BYTES)
-    kind = named or _signature_kind(head)
-    if kind or not _is_text(head):
-        return Verdict(kind or "unknown", "not_inspected", "nothing here can look into this format")
-    if source.size > MAX_TEXT_BYTES:
+def _unrecognised(source: Source, named: str, findings: Findings) -> Verdict:
+    """The verdict on a file that no loader opens by its content."""
+    if kind := named or _signature_kind(source):
+        return Verdict(kind, "not_inspected", _NO_PARSER)
+    verdict = text.inspect(source)
+    if verdict is None:
+        return Verdict("unknown", "not_inspected", _NO_PARSER)
+    if MAX_TEXT_BYTES < source.size < UnpackedSource.UNKNOWN:
         findings.fault(f"a text of {source.size} bytes is too large; at most {MAX_TEXT_BYTES}")
-    return Verdict("text", "inspected")
+    return verdict
 
 
-def _signature_kind(head: bytes) -> str:
+def _signature_kind(source: Source) -> str:
+    head = source.read(0, 8)
     return next((kind for signature, kind in _SIGNATURES if head.startswith(signature)), "")
-
-
-def _is_text(head: bytes) -> bool:
-    """True if the bytes are UTF-8 without NUL; the last character may be truncated."""
-    if b"\0" in head:
-        return False
-    try:
-        head.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return len(head) == HEAD_BYTES and error.start >= HEAD_BYTES - 3
-    return True

@@ -25,7 +25,8 @@ class InspectionQuerySet(models.QuerySet["Inspection"]):
 
         Results of newer rules stand: during an upgrade two versions run side by side.
         """
-        other_list = models.Q(version=version, family="pickle") & ~models.Q(allowed=allowed)
+        has_pickle = models.Q(family="pickle") | ~models.Q(imports=[])
+        other_list = models.Q(has_pickle, version=version) & ~models.Q(allowed=allowed)
         return self.filter(models.Q(version__lt=version) | other_list)
 
 
@@ -38,6 +39,7 @@ class Inspection(models.Model):
     class Outcome(models.TextChoices):
         INSPECTED = "inspected", "Inspected"
         NOT_INSPECTED = "not_inspected", "Not inspected"
+        CODE = "code", "Code"
         REFUSED = "refused", "Refused"
 
     if TYPE_CHECKING:

@@ -45,6 +45,7 @@ class InspectionProgress:
     inspected: int
     not_inspected: int
     refused: int
+    code: int = 0
 
     @property
     def sentence(self) -> str:
@@ -52,6 +53,7 @@ class InspectionProgress:
             (self.inspected, "inspected"),
             (self.waiting, "waiting for inspection by the current rules"),
             (self.not_inspected, "in formats that cannot be inspected"),
+            (self.code, "of code"),
             (self.refused, "refused"),
         ]
         return "; ".join(f"{count} {state}" for count, state in counts if count) or "no files"
@@ -72,5 +74,6 @@ def progress_of(checkpoint: Checkpoint) -> InspectionProgress:
         waiting=len(waiting),
         inspected=counts[outcome.INSPECTED],
         not_inspected=counts[outcome.NOT_INSPECTED],
+        code=counts[outcome.CODE],
         refused=counts[outcome.REFUSED],
     )

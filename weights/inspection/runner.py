@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from weights.inspection import fork_server
-from weights.inspection.families import SAFETENSORS, is_parsed
+from weights.inspection.families import SAFETENSORS
 from weights.inspection.formats import safetensors_file
 from weights.inspection.formats.source import Source
 from weights.inspection.formats.verdict import Verdict
-from weights.inspection.inspect_file import inspect as inspect_in_process
+from weights.inspection.inspect_file import presumed_kind
 
 SECONDS = 60.0
 #: Bytes of one file that a child may read in total.
@@ -45,13 +45,11 @@ class Broken(Exception):
 
 
 def inspect(source: Source, family: str, *, extra: list[str]) -> Verdict:
-    """The verdict on a file, parsed in a child process if its family has a parser.
+    """The verdict on a file, parsed in a child process.
 
     The file is refused if the child crashes or exceeds its limits on time, memory or reads.
     Exceptions raised by `source` propagate.
     """
-    if not is_parsed(family):
-        return inspect_in_process(source, family, frozenset())
     arguments = {"family": family, "extra": extra}
     mapped = source.size + safetensors_file.MAX_HEADER_BYTES if family == SAFETENSORS else 0
     job = Job("weights.inspection.inspect_file:inspect_as_json", arguments, mapped)
@@ -62,7 +60,7 @@ def inspect(source: Source, family: str, *, extra: list[str]) -> Verdict:
     except (Broken, TypeError, KeyError) as broken:
         is_broken = isinstance(broken, Broken)
         reason = str(broken) if is_broken else "the inspector returned an invalid result"
-        return Verdict(safetensors_file.KIND if mapped else "PyTorch or pickle", "refused", reason)
+        return Verdict(presumed_kind(family), "refused", reason)
 
 
 def run(job: Job, source: Source, seconds: float = SECONDS) -> dict[str, Any]:

@@ -22,6 +22,7 @@ def _padded() -> dict[str, bytes]:
         "a number with a sign": b"I+1\n0",
         "a number with underscores": b"I1_0\n0",
         "a number and rubbish behind a NUL": b"I1\0rubbish\n0",
+        "a number that is a NUL": b"I\0rubbish\n0",
         "a long number in base 16": b"L0x10L\n0",
         "a long number with blanks": b"L 10 L\n0",
         "a long number and rubbish": b"L1\0rubbishL\n0",

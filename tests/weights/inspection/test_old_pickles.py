@@ -11,7 +11,8 @@ import pytest
 from tests.weights.inspection import old_pickle_corpus
 from tests.weights.inspection.bytes_source import BytesSource
 from weights.inspection import families, inspect_file
-from weights.inspection.formats import old_pickles
+from weights.inspection.content import text
+from weights.inspection.formats import unpickler
 from weights.inspection.formats.allowed import allowed
 from weights.inspection.formats.source import Source
 
@@ -69,6 +70,51 @@ def test_in_st_the_inspector_finds_every_import_that_python_reaches() -> None:
     assert passed == []
 
 
+class _Called(Exception):
+    pass
+
+
+class _Caller:
+    """Stands for whatever a pickle imports; calling it ends the unpickling."""
+
+    def __new__(cls, *_: Any) -> NoReturn:
+        raise _Called
+
+
+class _Runs(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        super().find_class(module, name)
+        return _Caller
+
+
+def calls(content: bytes) -> bool:
+    """Whether a loader that reads pickles from a file would come to call something."""
+    for encoding in ("ascii", "latin1"):
+        file = io.BytesIO(content)
+        try:
+            for _ in range(4):
+                _Runs(file, encoding=encoding).load()
+        except _Called:
+            return True
+        except Exception:  # noqa: S112  # it fails in as many ways as there are bytes
+            continue
+    return False
+
+
+@pytest.mark.requirement("IN-10")
+@pytest.mark.filterwarnings("ignore:invalid escape sequence:DeprecationWarning")
+def test_in_st_under_any_name_the_inspector_finds_every_call_that_python_reaches() -> None:
+    streams = [old_pickle_corpus.by_chance(random.Random(n)) for n in range(4000)]
+    calling = [content for content in streams if calls(content)]
+    assert len(calling) > 200
+    passed = [
+        one
+        for one in calling
+        if not unpickler.is_executed(BytesSource(one), is_text=text.is_text(one, len(one)))
+    ]
+    assert passed == []
+
+
 class _Far(BytesSource):
     """Bytes, then zeros without end, then other bytes."""
 
@@ -93,7 +139,7 @@ def test_skipped_bytes_may_be_gigabytes_and_are_not_read() -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"N0" * (old_pickles.MAX_STEPS // 2 + 1), b"V" + b"a" * (old_pickles.MAX_READ_BYTES + 1)],
+    [b"N0" * (unpickler.MAX_STEPS // 2 + 1), b"V" + b"a" * (unpickler.MAX_READ_BYTES + 1)],
     ids=["instructions", "a line"],
 )
 def test_in_st_an_old_pickle_too_long_to_follow_is_refused(content: bytes) -> None:

@@ -226,6 +226,9 @@ def test_in_st_names_that_newer_rules_take_for_pickles_are_looked_at_again_and_c
 ) -> None:
     with monkeypatch.context() as before:  # the rules of the release before
         before.setattr(families, "_PICKLE_NAMES", families._PICKLE_NAMES - {"joblib"})
+        # They did not look into files of other names.
+        no_parser = verdict.Verdict("unknown", "not_inspected", "no parser")
+        before.setattr(runner, "inspect", lambda *_, **__: no_parser)
         before.setattr(inspect_blob, "VERSION", verdict.VERSION - 1)
         revision = publish(model_joblib=RUNS, b_joblib=pickle_corpus.state(1), c_json=b"{}")
     assert revision.state == Revision.State.VISIBLE
@@ -244,6 +247,43 @@ def test_in_st_names_that_newer_rules_take_for_pickles_are_looked_at_again_and_c
         ("pickle", "refused", verdict.VERSION, True),
     ]
     assert verification.reinspect_outdated() == 0
+
+
+@pytest.mark.requirement("IN-10")
+def test_in_st_a_pickle_that_once_passed_as_text_is_served_until_it_is_inspected_again(
+    publish: Publish, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:  # the verdict of the release before
+        text = verdict.Verdict("text", "inspected", read_to_end=True)
+        before.setattr(runner, "inspect", lambda *_, **__: text)
+        before.setattr(inspect_blob, "VERSION", verdict.VERSION - 1)
+        publish(model=b"cos\nsystem\n(S'true'\ntR.", c_json=b"{}")
+    assert verification.reinspect_outdated() == 2
+    assert client.get("/acme/model/resolve/main/model").status_code == 200
+    work()
+    answer = client.get("/acme/model/resolve/main/model")
+    assert answer["X-Refusal-Code"] == "file_quarantined"
+    assert client.get("/acme/model/resolve/main/c.json").status_code == 200
+    assert verification.reinspect_outdated() == 0
+
+
+@pytest.mark.requirement("IN-6", "IN-11")
+def test_code_passes_a_tier_for_inspected_formats(publish: Publish, open_tier: Tier) -> None:
+    Tier.objects.filter(pk=open_tier.pk).update(inspected_only=True)
+    assert publish(modeling_py=b"import torch\n").state == Revision.State.VISIBLE
+
+
+def test_in_st_imports_of_pickles_of_other_names_follow_the_allowed_ones(
+    publish: Publish, client: Client, settings: Settings
+) -> None:
+    settings.PICKLE_IMPORTS = ["numpy.dtype"]
+    publish(weights=pickle_corpus.called("numpy.dtype"))
+    assert client.get("/acme/model/resolve/main/weights").status_code == 200
+    settings.PICKLE_IMPORTS = []
+    assert verification.reinspect_outdated() == 1
+    work()
+    answer = client.get("/acme/model/resolve/main/weights")
+    assert answer["X-Refusal-Code"] == "file_quarantined"
 
 
 def test_in_st_a_file_refused_by_stricter_rules_is_refused_at_the_next_request(
@@ -418,6 +458,22 @@ def test_the_file_page_shows_the_format_and_the_imports_of_loading(
     opaque = client.get("/acme/model/blob/main/x.gguf").content.decode()
     assert "Not inspected" in opaque
     assert "not inspected: GGUF" in client.get("/acme/model/tree/main").content.decode()
+
+
+@pytest.mark.requirement("IN-11")
+def test_code_is_labelled_on_pages_in_the_api_and_in_the_hub_s_fields(
+    publish: Publish, client: Client
+) -> None:
+    publish(modeling_py=b"import torch\n", c_json=b"{}")
+    page = client.get("/acme/model/blob/main/modeling.py").text
+    assert "a program, which nothing here judges" in page
+    assert "code: source code" in client.get("/acme/model/tree/main").text
+    files = client.get("/api/v1/checkpoints/acme/model/files").json()["files"]
+    outcomes = {one["path"]: one["inspection"]["outcome"] for one in files}
+    assert outcomes == {"modeling.py": "code", "c.json": "inspected"}
+    listed = client.get("/api/models/acme/model/tree/main?expand=true").json()
+    statuses = {one["path"]: one["securityFileStatus"]["status"] for one in listed}
+    assert statuses == {"modeling.py": "caution", "c.json": "safe"}
 
 
 def test_the_api_returns_it_too(publish: Publish, client: Client) -> None:

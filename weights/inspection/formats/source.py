@@ -1,6 +1,7 @@
 """Random access to a file: parsers read only the parts they need."""
 
 import io
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Protocol
 
@@ -60,7 +61,7 @@ def read_exactly(source: Source, start: int, length: int, what: str) -> bytes:
 
 
 class SourceStream(io.RawIOBase):
-    """A section of a source as a stream, for parsers that read sequentially."""
+    """A section of a source as a stream, for parsers that take streams."""
 
     def __init__(self, source: Source, start: int, length: int) -> None:
         self._source = source
@@ -70,11 +71,76 @@ class SourceStream(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
+    def seekable(self) -> bool:
+        return True
+
     def tell(self) -> int:
         return self._at - self._start
 
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        origin = {io.SEEK_SET: self._start, io.SEEK_CUR: self._at, io.SEEK_END: self._end}[whence]
+        if origin + offset < self._start:
+            raise OSError("a position before the start")
+        self._at = origin + offset
+        return self.tell()
+
     def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]
-        found = self._source.read(self._at, min(len(buffer), self._end - self._at))
+        found = self._source.read(self._at, max(0, min(len(buffer), self._end - self._at)))
         buffer[: len(found)] = found
         self._at += len(found)
         return len(found)
+
+
+class Unreadable(Exception):
+    """A stream cannot be unpacked further."""
+
+
+class UnpackedSource:
+    """What a stream unpacks to, without keeping it: reading backwards unpacks it once more.
+
+    `size` is an upper bound until the end was reached.
+    """
+
+    #: Bytes of the start that are kept.
+    KEPT = 1 << 20
+    UNKNOWN = 1 << 62
+
+    def __init__(self, unpack: Callable[[], Iterator[bytes]], size: int = UNKNOWN) -> None:
+        """`unpack` yields the content from its start, and raises Unreadable where it breaks."""
+        self.size = size
+        self._unpack = unpack
+        self._parts = unpack()
+        self._head = bytearray()
+        self._window, self._at = b"", 0  # the part unpacked last, and its offset
+
+    @property
+    def is_small(self) -> bool:
+        """True if all of it fits into the part that is kept."""
+        return self.size <= self.KEPT
+
+    def read(self, start: int, length: int) -> bytes:
+        end = min(start + length, self.size)
+        if start < self._at and end > len(self._head):
+            self._parts, self._window, self._at = self._unpack(), b"", 0
+        found = bytearray(self._head[start:end])
+        while start + len(found) < end:
+            begin = start + len(found) - self._at
+            if begin < len(self._window):
+                found += self._window[begin : end - self._at]
+            elif not self._advance():
+                break
+        return bytes(found)
+
+    def _advance(self) -> bool:
+        """Moves the window to the next part. Returns False at the end."""
+        self._at += len(self._window)
+        try:
+            self._window = next(self._parts, b"")
+        except Unreadable:
+            self._window = b""
+        if not self._window:
+            self.size = min(self.size, self._at)
+            return False
+        if len(self._head) == self._at < self.KEPT:
+            self._head += self._window
+        return True

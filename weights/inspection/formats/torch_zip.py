@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from weights.inspection.formats import pickles
 from weights.inspection.formats.findings import Findings
-from weights.inspection.formats.source import Source, read_exactly
+from weights.inspection.formats.source import Source, UnpackedSource, read_exactly
 from weights.inspection.formats.verdict import Refused, Verdict
 
 KIND = "PyTorch zip"
@@ -78,6 +78,8 @@ def is_zip(source: Source) -> bool:
     """True if the file begins or ends as a zip; some readers check only the end."""
     if source.read(0, 4)[:2] == b"PK" and source.read(2, 2) in {b"\3\4", b"\5\6", b"\7\x08"}:
         return True
+    if isinstance(source, UnpackedSource) and not source.is_small:
+        return False
     return source.size >= _END.size and source.read(source.size - _END.size, 4) == b"PK\5\6"
 
 
@@ -86,14 +88,28 @@ def is_zip(source: Source) -> bool:
 
 def _directory(source: Source) -> tuple[list[Member], int]:
     """The members by offset, and the offset of the directory."""
-    at = source.size - _END.size
+    count, size, offset = locate_directory(source)
+    members = list(_entries(read_exactly(source, offset, size, "the directory")))
+    if len(members) != count:
+        raise Refused(f"its directory tells {len(members)} members and counts {count}")
+    return sorted(members, key=lambda member: member.offset), offset
+
+
+def locate_directory(source: Source, comment_length: int = 0) -> tuple[int, int, int]:
+    """Number of members, size and offset of the directory, if all readers find the same one.
+
+    Raises Refused if the file has a prefix that its offsets leave out, or a comment of another
+    length.
+    """
+    at = source.size - _END.size - comment_length
     if at < 0:
         raise Refused("it is too short for a zip file")
     signature, disk, start_disk, disk_count, count, size, offset, comment = _END.unpack(
         read_exactly(source, at, _END.size, "the end of the directory")
     )
-    if signature != b"PK\5\6" or comment:
-        raise Refused("it does not end as a zip file without a comment does")
+    if signature != b"PK\5\6" or comment != comment_length:
+        without = "" if comment_length else " without a comment"
+        raise Refused(f"it does not end as a zip file{without} does")
     if disk or start_disk or disk_count != count:
         raise Refused("it is a zip file of several parts")
     count, size, offset, at = _zip64_end(source, at, (count, size, offset))
@@ -101,10 +117,7 @@ def _directory(source: Source) -> tuple[list[Member], int]:
         raise Refused(f"its directory has {size} bytes; at most {_MAX_DIRECTORY_BYTES} are read")
     if offset + size != at:
         raise Refused("its directory does not stand right before its end")
-    members = list(_entries(read_exactly(source, offset, size, "the directory")))
-    if len(members) != count:
-        raise Refused(f"its directory tells {len(members)} members and counts {count}")
-    return sorted(members, key=lambda member: member.offset), offset
+    return count, size, offset
 
 
 def _zip64_end(source: Source, at: int, values: tuple[int, int, int]) -> tuple[int, int, int, int]:

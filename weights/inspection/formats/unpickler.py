@@ -1,16 +1,22 @@
-"""Detection of pickles before protocol 2, which have no signature.
+"""Detection of pickles by following their instructions, since old ones have no signature.
 
 An unpickler executes any bytes until they make no sense. This module follows the instructions in
-the same way, over the whole file, with a count in place of the stack: if an unpickler would reach
-an import or STOP, the bytes are a pickle. It parses arguments at least as leniently as Python's C
-unpickler, which accepts hexadecimal numbers and anything after a NUL.
+the same way, over the whole file, with a count in place of the stack. It parses arguments at least
+as leniently as Python's C unpickler, which accepts hexadecimal numbers and anything after a NUL.
+
+- Under the name of a pickle, bytes are a pickle if an unpickler would reach an import or STOP.
+- Under other names, bytes are a pickle if an unpickler would come to run something. Binary data
+  does by any import. In a text, such as a list of words, `cat` followed by `dog` reads as the
+  import of `dog` from a module `at`; so a text counts if it imports from Python's own library, or
+  if a call or STOP follows an import, and no import of anything but identifiers comes before.
 """
 
 import pickletools
 import re
 import struct
+import sys
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from weights.inspection.formats.source import Source
 from weights.inspection.formats.verdict import Refused
@@ -18,7 +24,8 @@ from weights.inspection.formats.verdict import Refused
 #: Instructions followed, and bytes read for them; other files end far sooner.
 MAX_STEPS = 1 << 20
 MAX_READ_BYTES = 64 * 1024 * 1024
-_READ_BYTES = 64 * 1024
+#: Bytes read at a time, twice as many each time.
+_FIRST_READ_BYTES, _READ_BYTES = 4 * 1024, 64 * 1024
 #: Instructions that only a pickle reaches.
 _PROOFS = {"GLOBAL", "INST", "STACK_GLOBAL", "STOP"}
 #: Calls, which fail before anything is imported, and references that a loader may resolve itself.
@@ -26,6 +33,9 @@ _CALLS = {"OBJ", "REDUCE", "NEWOBJ", "NEWOBJ_EX"}
 _PERSISTENT_IDS = {"PERSID", "BINPERSID"}
 #: References to the loading process's extension registry, which is empty.
 _REGISTERED = {"EXT1", "EXT2", "EXT4"}
+_IMPORTS = {"GLOBAL", "INST", "STACK_GLOBAL"}
+#: Instructions that show a text with an import to be a pickle.
+_RUNS = _CALLS | {"STOP"}
 
 
 def refuse_old_pickle(source: Source) -> None:
@@ -35,6 +45,14 @@ def refuse_old_pickle(source: Source) -> None:
             raise Refused("its pickle is older than protocol 2")
     except _LimitExceeded:
         raise Refused("it reads as a pickle older than protocol 2 that does not end") from None
+
+
+def is_executed(source: Source, *, is_text: bool) -> bool:
+    """True if an unpickler would run something; raises Refused if that takes too long to tell."""
+    try:
+        return _Execution(source, is_text=is_text).is_pickle()
+    except _LimitExceeded:
+        raise Refused("it reads as a pickle that does not end") from None
 
 
 class _LimitExceeded(Exception):
@@ -65,12 +83,15 @@ class _Interpreter:
                 if self._is_mark_popped(step):
                     continue
                 self._pop(step)
-                if step.name in self._proofs:
+                if self._is_proof(step, argument):
                     return True
                 self._push(step, argument)
         except _NotAPickle:
             return False
         raise _LimitExceeded
+
+    def _is_proof(self, step: "_Step", _: Any) -> bool:
+        return step.name in self._proofs
 
     def _is_mark_popped(self, step: "_Step") -> bool:
         """POP removes a mark if no value is above it."""
@@ -91,7 +112,7 @@ class _Interpreter:
         if self._depth - (self._marks[-1] if self._marks else 0) < count:
             raise _NotAPickle
 
-    def _push(self, step: "_Step", argument: int) -> None:
+    def _push(self, step: "_Step", argument: Any) -> None:
         if step.name in _CALLS:
             raise _NotAPickle
         if step.name in _PERSISTENT_IDS:
@@ -107,6 +128,46 @@ class _Interpreter:
             self._memo.add(len(self._memo) if step.name == "MEMOIZE" else argument)
 
 
+class _Execution(_Interpreter):
+    """Follows a file as loaders of any name would: past imports, and past the end of a pickle.
+
+    Loaders read several pickles in a row, and resolve references from the second one on.
+    """
+
+    def __init__(self, source: Source, *, is_text: bool) -> None:
+        super().__init__(source)
+        self._is_text = is_text
+        self._has_imported = self._has_ended = False
+        self._proofs = set()
+
+    def _is_proof(self, step: "_Step", argument: Any) -> bool:
+        if step.name in _IMPORTS:
+            if self._runs_import(step.name, argument):
+                return True
+            self._has_imported = True
+            return False
+        return (self._has_imported and step.name in _RUNS) or step.name in self._proofs
+
+    def _runs_import(self, instruction: str, names: Any) -> bool:
+        if instruction == "STACK_GLOBAL" or not self._is_text:
+            return True
+        module, name = names
+        _require(all(part.isidentifier() for part in f"{module}.{name}".split(".")))
+        return instruction == "INST" or module.partition(".")[0] in sys.stdlib_module_names
+
+    def _push(self, step: "_Step", argument: Any) -> None:
+        if step.name == "STOP":
+            self._has_ended = True
+            self._depth = 0
+            self._marks.clear()
+            self._memo.clear()
+            return
+        if step.name in _PERSISTENT_IDS and not self._has_ended:
+            raise _NotAPickle
+        super()._push(step, argument)
+        self._proofs = self._proofs & (_CALLS | {"BUILD"})
+
+
 # -- arguments ----------------------------------------------------------------------------
 
 
@@ -116,7 +177,7 @@ class _Reader:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._part, self._at = b"", 0  # the bytes read last, and the position in them
-        self._next, self._left = 0, MAX_READ_BYTES
+        self._next, self._left, self._length = 0, MAX_READ_BYTES, _FIRST_READ_BYTES
 
     def take(self, length: int) -> bytes:
         """The next `length` bytes."""
@@ -138,25 +199,31 @@ class _Reader:
             raise _NotAPickle
 
     def line(self) -> bytes:
-        """The bytes up to the next line break, without it."""
+        """The bytes up to the next line break, without it.
+
+        Python's unpickler, other than C's, drops the last byte of a line without a line break too.
+        """
         parts = []
         while (end := self._part.find(b"\n", self._at)) < 0:
             parts.append(self._part[self._at :])
             self._at = len(self._part)
             if not self._read_more():
-                raise _NotAPickle
+                _require(any(parts))
+                return b"".join(parts)[:-1]
         parts.append(self._part[self._at : end])
         self._at = end + 1
         return b"".join(parts)
 
     def _read_more(self) -> bool:
-        length = min(_READ_BYTES, self._source.size - self._next)
+        length = min(self._length, self._source.size - self._next)
+        self._length = min(2 * self._length, _READ_BYTES)
         self._left -= length
         if self._left < 0:
             raise _LimitExceeded
-        self._part = self._part[self._at :] + self._source.read(self._next, length)
-        self._next, self._at = self._next + length, 0
-        return length > 0
+        content = self._source.read(self._next, max(0, length))
+        self._part = self._part[self._at :] + content
+        self._next, self._at = self._next + len(content), 0
+        return bool(content)
 
 
 _INTEGER = re.compile(rb"\s*[+-]?(0x[0-9a-f_]+|0o[0-7_]+|0b[01_]+|[0-9_]+)\s*L?\s*", re.IGNORECASE)
@@ -170,7 +237,9 @@ def _nothing(_: _Reader) -> int:
 
 
 def _number(content: _Reader) -> int:
-    _require(_INTEGER.fullmatch(_up_to_nul(content.line())))
+    """A number, or nothing before a NUL, which is zero."""
+    line = content.line()
+    _require(_INTEGER.fullmatch(_up_to_nul(line)) or line.startswith(b"\0"))
     return 0
 
 
@@ -200,13 +269,14 @@ def _line(content: _Reader) -> int:
     return 0
 
 
-def _names(content: _Reader) -> int:
+def _names(content: _Reader) -> tuple[str, str]:
+    """The module and the name of an import."""
     try:
-        for _ in range(2):
-            _require(content.line().decode())
+        module, name = content.line().decode(), content.line().decode()
     except UnicodeDecodeError:
         raise _NotAPickle from None
-    return 0
+    _require(module and name)
+    return module, name
 
 
 def _up_to_nul(text: bytes) -> bytes:
@@ -239,7 +309,7 @@ def _sized(form: str) -> "Read":
     return read
 
 
-Read = Callable[[_Reader], int]
+Read = Callable[[_Reader], Any]
 _LINES: dict[str, Read] = {
     **{"decimalnl_short": _number, "decimalnl_long": _number, "floatnl": _fraction},
     **{"stringnl": _quoted, "stringnl_noescape": _line, "stringnl_noescape_pair": _names},

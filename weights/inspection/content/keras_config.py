@@ -1,0 +1,64 @@
+"""Keras configurations, which can hold code (Lambda layers) or name functions to import."""
+
+import json
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+from weights.inspection.formats.verdict import Refused
+
+MAX_CONFIG_BYTES = 16 * 1024 * 1024
+_CODE = {"Lambda", "__lambda__"}
+#: Packages whose classes a configuration may name.
+_PACKAGES = {"keras", "keras_hub", "keras_nlp", "keras_cv", "tf_keras"}
+#: A layer of code in an HDF5 file, whose configuration is text in it.
+LAMBDA = re.compile(rb'"class_name"\s*:\s*"(Lambda|__lambda__)"')
+
+
+def check_archive(archive: zipfile.ZipFile) -> None:
+    """Raises Refused if the archive is Keras's and its configuration runs or imports code."""
+    names = set(archive.namelist())
+    if not {"config.json", "metadata.json"} <= names:
+        return
+    try:
+        with archive.open("config.json") as opened:
+            raw = opened.read(MAX_CONFIG_BYTES + 1)
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError) as error:
+        raise Refused(f"its Keras configuration cannot be read: {error}") from error
+    if len(raw) > MAX_CONFIG_BYTES:
+        raise Refused(f"its Keras configuration has more than {MAX_CONFIG_BYTES} bytes")
+    check(raw)
+
+
+def check(raw: bytes) -> None:
+    """Raises Refused if the configuration runs or imports code, or is no JSON."""
+    try:
+        config = json.loads(raw)
+        for entry in _entries(config):
+            _check_entry(entry)
+    except (ValueError, RecursionError) as error:
+        raise Refused(f"its Keras configuration is no JSON: {error}") from error
+
+
+def _entries(value: Any) -> Iterator[dict[str, Any]]:
+    waiting = [value]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            yield value
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
+
+
+def _check_entry(entry: dict[str, Any]) -> None:
+    class_name, module = entry.get("class_name"), entry.get("module")
+    if class_name in _CODE:
+        raise Refused("its Keras configuration holds a Lambda layer, which runs code")
+    if class_name is None or module is None:
+        return
+    if str(module).partition(".")[0] not in _PACKAGES:
+        imported = f"{module}.{class_name}"[:120]
+        raise Refused(f"its Keras configuration imports {imported}, which is not of Keras")
