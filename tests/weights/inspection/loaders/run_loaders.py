@@ -80,7 +80,7 @@ def by_numpy(path: str) -> None:
 
 def by_pandas(compression: str) -> Callable[[str], None]:
     def load(path: str) -> None:
-        import pandas
+        pandas: Any = importlib.import_module("pandas")
 
         pandas.read_pickle(path, compression=compression)
 
