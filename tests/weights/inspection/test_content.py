@@ -98,6 +98,7 @@ def test_in_st_a_whole_safetensors_file_that_is_a_pickle_too_is_refused() -> Non
     header = f'{metadata}"}},"t":{json.dumps(fields)}}}'.encode().ljust(length)
     source = Sparse(struct.pack("<Q", length) + header, at, b"0" + ASCII)
     with pytest.MonkeyPatch.context() as patch:
+        # The parser of safetensors alone passes the file.
         patch.setattr(unpickler, "is_executed", lambda *_, **__: False)
         assert summary(source, "a.safetensors") == ("inspected", "safetensors")
     verdict = verdict_on(source, "a.safetensors")
@@ -324,6 +325,7 @@ def test_in_st_a_pickle_behind_a_bomb_is_refused() -> None:
 def test_in_st_members_without_content_end_in_a_refusal(
     pack: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Fewer bytes, so that the test is quick.
     monkeypatch.setattr(unpacking, "MAX_BARREN_BYTES", 10_000)
     assert summary(pack(b"") * 2000 + pack(ASCII), "a.x")[0] == "refused"
 
@@ -364,6 +366,7 @@ def test_a_large_npz_is_read_at_the_start_of_each_member() -> None:
 
 def test_the_child_takes_every_file(monkeypatch: pytest.MonkeyPatch) -> None:
     broken = runner.Job("tests.weights.inspection.misbehaviour:crash")
+    # A parser that crashes shows that the file went to the child.
     monkeypatch.setattr(runner, "Job", lambda *_: broken)
     verdict = runner.inspect(BytesSource(b"text"), "other", extra=[])
     assert verdict.outcome == "refused"
