@@ -3,6 +3,14 @@ from django.db.models.signals import post_migrate
 
 from accounts.audit import append_only
 
+#: Tables of published content and of facts about bytes; an erasure does not edit them.
+PUBLISHED = {
+    *("weights.Family", "weights.Checkpoint", "weights.FileFacts", "weights.Revision"),
+    *("weights.Ref", "weights.File", "weights.Blob", "weights.IntakeNote", "weights.Inspection"),
+    *("weights.PublishedManifest", "weights.ManifestKey", "weights.ManifestSignature"),
+    *("weights.Download", "weights.VerificationRun", "weights.StoreFinding"),
+}
+
 
 class WeightsConfig(AppConfig):
     """Families, checkpoints, revisions, files and blobs, and their delivery."""
@@ -15,6 +23,7 @@ class WeightsConfig(AppConfig):
         from accounts import release_interface, transparency  # noqa: PLC0415
         from accounts.audit.merkle_log import copies, logs  # noqa: PLC0415
         from accounts.change_requests import acts  # noqa: PLC0415
+        from accounts.privacy import redaction  # noqa: PLC0415
         from weights import storage  # noqa: PLC0415
         from weights.change_requests.open_checkpoint import OpenCheckpoint  # noqa: PLC0415
         from weights.change_requests.override_inspection import (  # noqa: PLC0415
@@ -29,6 +38,7 @@ class WeightsConfig(AppConfig):
         release_interface.register(DeliveryReleases())
         transparency.TABLES.update(public_statistics.TABLES)
         transparency.SOURCES.append(public_statistics.tables)
+        redaction.EXCLUDED |= PUBLISHED
         logs.LOGS.append(recording.DOWNLOADS)
         acts.register(OpenCheckpoint())
         acts.register(OverrideInspection())

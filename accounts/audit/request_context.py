@@ -7,7 +7,7 @@ import ipaddress
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 
@@ -36,6 +36,11 @@ def using(context: RequestContext) -> Iterator[None]:
     finally:
         _context.reset(context_token)
         _authenticated.reset(authenticated_token)
+
+
+def forget_network() -> None:
+    """Record no network for the rest of this request: its caller erases their account."""
+    _context.set(replace(_context.get(), network=""))
 
 
 def mark_authenticated() -> None:

@@ -18,6 +18,7 @@ from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TransitionRef
 from accounts.grants import messages
 from accounts.grants.models import Grant, GrantQuerySet
 from accounts.grants.outstanding_links import Receipt, build_receipt
+from accounts.privacy.identity import Identity
 from accounts.review.reasons import RULES
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import GRANT_MANAGERS
@@ -237,6 +238,8 @@ def _record(
     action: AccountsEvent, grant: Grant, by: User | None, details: dict[str, Any]
 ) -> AuditEvent:
     details = {"tier": grant.tier.slug, "holder": str(grant.user.public_id), **details}
+    if reason := details.get("reason"):  # typed by staff, and the trail is never erased
+        details["reason"] = Identity.of(grant.user).remove_from(reason)
     return AuditEvent.record(action, actor=by, target=grant, details=details)
 
 

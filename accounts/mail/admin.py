@@ -48,7 +48,7 @@ class OutgoingMailAdmin(AllTiersAdmin, ReadOnlyAdmin):
     def send_again(self, request: HttpRequest, queryset: QuerySet[OutgoingMail]) -> None:
         """Queue failed and undelivered messages; sent ones are skipped."""
         states = [OutgoingMail.State.FAILED, OutgoingMail.State.KEPT]
-        mails = queryset.filter(state__in=states)
+        mails = queryset.filter(state__in=states).exclude(to="")  # of an erased account
         ids = list(mails.values_list("pk", flat=True))
         mails.update(state=OutgoingMail.State.QUEUED, attempts=0, next_attempt_at=timezone.now())
         for mail_id in ids:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 8
+#: Messages to people without an account, whose address is deleted once delivery has ended.
+LAST_MESSAGES = {"account_erased"}
 #: After this time without a result, another worker may send the message.
 CLAIM = timedelta(seconds=settings.MAIL_CLAIM)
 #: Messages about an address itself: to confirm it, or to the holder of one that was removed.
@@ -38,6 +40,8 @@ _ABOUT_ADDRESSES = frozenset(
         *("address_added", "address_changed", "address_removed"),
     }
 )
+#: The fields that every delivery changes.
+_RESULT = ("state", "sent_at", "next_attempt_at", "last_error")
 
 
 @dataclass(frozen=True)
@@ -88,8 +92,10 @@ def enqueue(
     """Store a message for delivery after commit. Returns None if kind and `key` were used before.
 
     `about` is the object that the message concerns. `secret` is redacted in the stored text once
-    the message was sent.
+    the message was sent. An erased account has no address and receives nothing.
     """
+    if not message.to:
+        return None
     mail, created = OutgoingMail.objects.get_or_create(
         unique_key=f"{message.kind}:{key}",
         defaults={
@@ -183,7 +189,12 @@ def deliver(mail_id: int) -> None:
         .update(attempts=models.F("attempts") + 1, next_attempt_at=timezone.now() + CLAIM)
     ):
         return
-    mail = OutgoingMail.objects.select_related("recipient").get(pk=mail_id)
+    mail = OutgoingMail.objects.select_related("recipient").filter(pk=mail_id).first()
+    if mail is None:  # deleted meanwhile: its recipient's account was erased
+        return
+    if mail.recipient is not None and mail.recipient.erased_at is not None:
+        mail.delete()  # written by a transaction that still saw the account
+        return
     if not _may_receive(mail):
         _give_up(mail, "the account has not confirmed this address; nothing is sent to it")
     elif not settings.MAIL_LEAVES:
@@ -217,12 +228,21 @@ def _describe(error: Exception) -> str:
 def _save_result(mail: OutgoingMail) -> None:
     """Save the row, retrying while the database is unavailable and the claim holds.
 
-    A sent message whose state is not saved would be sent again.
+    A sent message whose state is not saved would be sent again. A row that an erasure deleted while
+    the message was under way stays deleted, so the address does not come back.
     """
+    changed = [*_RESULT]
+    if mail.kind in LAST_MESSAGES and mail.state != OutgoingMail.State.QUEUED:
+        mail.to = mail.last_error = ""
+        changed.append("to")
+    if mail.REDACTED in mail.text:
+        changed += ["text", "secret"]
     deadline = time.monotonic() + CLAIM.total_seconds() * 0.75
     while True:
         try:
-            mail.save()
+            OutgoingMail.objects.filter(pk=mail.pk).update(
+                **{name: getattr(mail, name) for name in changed}
+            )
         except DATABASE_ERRORS as error:
             if time.monotonic() > deadline:
                 raise

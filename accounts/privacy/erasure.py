@@ -5,12 +5,14 @@ decisions and dates remain under that id. If the person held weights, the licenc
 name and address to be stored separately for six years (docs/privacy.md).
 """
 
+import uuid
+from typing import Any
+
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
-from django.contrib.admin.models import LogEntry
-from django.contrib.sessions.models import Session
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.api_tokens.models import ApiToken
@@ -18,6 +20,7 @@ from accounts.applications import inactivity
 from accounts.applications.models import Application
 from accounts.applications.transition_table import EDITABLE_STATES, WAITING_STATES
 from accounts.applications.workflow import submission
+from accounts.audit import request_context
 from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
 from accounts.errors import NotAllowed
@@ -25,7 +28,8 @@ from accounts.grants import lifecycle
 from accounts.grants.models import Grant
 from accounts.mail import addresses, outbox
 from accounts.mail.models import OutgoingMail
-from accounts.privacy import retention
+from accounts.privacy import redaction, retention
+from accounts.privacy.identity import Identity
 from accounts.privacy.models import DataExport, HolderRecord
 from accounts.privacy.retention import GRANTS_KEPT, REMOVED
 from accounts.release_interface import releases
@@ -33,14 +37,19 @@ from accounts.users import recent_authentication
 from accounts.users.models import User
 
 REASON = "the account was erased"
+_EMPTY_MAIL: dict[str, Any] = {
+    **{"subject": REMOVED, "text": REMOVED},
+    **{"html": "", "secret": "", "last_error": ""},
+}
 
 
 @transaction.atomic
-def erase(person: User, *, by: User) -> None:
+def erase(person: User, *, by: User | None) -> None:
     """Erase an account; does nothing if it is erased already.
 
-    Raises NotAllowed for accounts of staff, whose roles must be revoked first, and if `by` is
-    neither the person nor an administrator, RecentAuthenticationRequired after an old sign-in.
+    `by` is None for commands. Raises NotAllowed for accounts of staff, whose roles must be revoked
+    first, and if `by` is neither the person nor an administrator; RecentAuthenticationRequired
+    after an old sign-in.
     """
     recent_authentication.require()
     person = User.objects.select_for_update(no_key=True).get(pk=person.pk)
@@ -48,21 +57,31 @@ def erase(person: User, *, by: User) -> None:
         return
     if person.is_staff or person.is_superuser or person.roles.exists():
         raise NotAllowed("revoke the roles of this account first: staff cannot be erased")
-    if by.pk != person.pk and not by.has_perm("accounts.erase_user"):
+    is_own = by is not None and by.pk == person.pk
+    if by is not None and not is_own and not by.has_perm("accounts.erase_user"):
         raise NotAllowed("only the person and administrators can erase an account")
-    address = next(iter(person.confirmed_addresses()), "")
+    if is_own:
+        request_context.forget_network()
+    address, identity = next(iter(person.confirmed_addresses()), ""), Identity.of(person)
     _record_holder(person)
+    # First, so that the mails about what follows name the pseudonym.
+    _pseudonymise(person)
+    _erase_grant_reasons(person)
     _end_applications(person)
     _end_grants_and_tokens(person)
     releases().forget_person(person)
     for application in person.applications.all():
-        retention.reduce_application(application)
-    _erase_mails(person)
+        retention.erase_texts(application)
+    _erase_mails(person, identity)
     _delete_credentials(person)
-    _pseudonymise(person)
+    AuditEvent.objects.forget_networks_of(person)
+    redaction.end_sessions(person, identity)
+    redaction.redact_admin_log(person, identity)
+    redaction.redact_tables(identity)
     AuditEvent.record(AccountsEvent.ACCOUNT_ERASED, actor=by, target=person)
+    # The key is random and there is no recipient: nothing in the row leads to the account.
     if address:
-        outbox.send("account_erased", to=address, key=str(person.public_id), context={})
+        outbox.send("account_erased", to=address, key=uuid.uuid4().hex, context={})
 
 
 def _record_holder(person: User) -> None:
@@ -80,6 +99,12 @@ def _record_holder(person: User) -> None:
         organisation=str(answers.get("org_name", ""))[:200],
         keep_until=today + GRANTS_KEPT,
     )
+
+
+def _erase_grant_reasons(person: User) -> None:
+    """Remove what staff wrote about the person's grants; the codes of the reasons remain."""
+    for field in ("reason", "end_reason", "suspension_reason"):
+        Grant.objects.filter(user=person).exclude(**{field: ""}).update(**{field: REMOVED})
 
 
 def _end_applications(person: User) -> None:
@@ -104,17 +129,39 @@ def _end_grants_and_tokens(person: User) -> None:
     ApiToken.objects.filter(user=person).update(name=REMOVED, last_used_network="")
 
 
-def _erase_mails(person: User) -> None:
-    """Delete queued messages; keep only kind and dates of the others."""
-    mails = OutgoingMail.objects.filter(recipient=person)
-    mails.filter(state=OutgoingMail.State.QUEUED).delete()
-    mails.update(to="", subject=REMOVED, text=REMOVED, html="", secret="")
+def _erase_mails(person: User, identity: Identity) -> None:
+    """Delete queued messages to the person; keep only kind and dates of the others.
+
+    Messages to the person are also those without an account, such as the receipt of a report.
+    Messages to staff about the person's applications and grants lose their texts once they were
+    sent. Queued ones are still sent, with the pseudonym in place of the name.
+    """
+    to_person = Q(recipient=person)
+    for address in identity.verified:
+        to_person |= Q(to__iexact=address)
+    OutgoingMail.objects.filter(to_person, state=OutgoingMail.State.QUEUED).delete()
+    OutgoingMail.objects.filter(to_person).update(to="", **_EMPTY_MAIL)
+    about = OutgoingMail.objects.filter(_about(person))
+    about.exclude(state=OutgoingMail.State.QUEUED).update(**_EMPTY_MAIL)
+    for mail in about.filter(state=OutgoingMail.State.QUEUED):
+        mail.subject, mail.text = (
+            identity.remove_from(mail.subject),
+            identity.remove_from(mail.text),
+        )
+        mail.save(update_fields=["subject", "text"])
+
+
+def _about(person: User) -> Q:
+    """A condition: the mail concerns the account, or an application or grant of the person."""
+    condition = Q(object_kind="user", object_id=str(person.public_id))
+    for kind, rows in (("application", person.applications), ("grant", person.grants)):
+        ids = [str(public_id) for public_id in rows.values_list("public_id", flat=True)]
+        condition |= Q(object_kind=kind, object_id__in=ids)
+    return condition
 
 
 def _delete_credentials(person: User) -> None:
-    sessions = UserSession.objects.filter(user=person)
-    Session.objects.filter(session_key__in=sessions.values("session_key")).delete()
-    sessions.delete()
+    UserSession.objects.filter(user=person).delete()
     Authenticator.objects.filter(user=person).delete()
     SocialAccount.objects.filter(user=person).delete()
     addresses.remove_all(person)
@@ -122,10 +169,6 @@ def _delete_credentials(person: User) -> None:
 
 
 def _pseudonymise(person: User) -> None:
-    grants = [str(pk) for pk in person.grants.values_list("pk", flat=True)]
-    for model, ids in (("user", [str(person.pk)]), ("grant", grants)):
-        entries = LogEntry.objects.filter(content_type__model=model, object_id__in=ids)
-        entries.update(object_repr=REMOVED)
     person.username = f"erased-{person.public_id.hex[:12]}"
     person.first_name = person.last_name = person.suspension_reason = ""
     person.is_active = False

@@ -39,23 +39,43 @@ def reduce_application(application: Application) -> bool:
         answers: Any = _retained(application.answers)
         if not unreduced.update(reduced_at=timezone.now(), answers=answers, withdrawn_because=""):
             return False
-        for snapshot in application.snapshots.all():
-            snapshot.answers = _retained(snapshot.answers)
-            snapshot.save(update_fields=["answers"])
-        ProfileLook.objects.filter(snapshot__application=application).delete()
-        application.attachments.all().delete()
-        application.remarks.update(text=REMOVED)
-        application.remarks.exclude(answer="").update(answer=REMOVED)
-        application.consultations.update(question=REMOVED)
-        application.consultations.exclude(answer="").update(answer=REMOVED)
-        application.decisions.exclude(note="").update(note=REMOVED)
-        application.decisions.exclude(internal_note="").update(internal_note=REMOVED)
-        mails = OutgoingMail.objects.filter(
-            object_kind="application", object_id=str(application.public_id)
-        )
-        mails.exclude(state=OutgoingMail.State.QUEUED).update(text=REMOVED, html="")
+        _erase_related_texts(application)
         AuditEvent.record(AccountsEvent.APPLICATION_REDUCED, target=application)
     return True
+
+
+def erase_texts(application: Application) -> None:
+    """Reduce an application of an erased person.
+
+    Also of one that was reduced before and has texts that were written since.
+    """
+    if reduce_application(application):
+        return
+    with transaction.atomic():
+        Application.objects.filter(pk=application.pk).update(
+            answers=_retained(application.answers), withdrawn_because=""
+        )
+        _erase_related_texts(application)
+
+
+def _erase_related_texts(application: Application) -> None:
+    """Delete documents, and every text beside the application that mentions its applicant."""
+    for snapshot in application.snapshots.all():
+        snapshot.answers = _retained(snapshot.answers)
+        snapshot.save(update_fields=["answers"])
+    ProfileLook.objects.filter(snapshot__application=application).delete()
+    application.attachments.all().delete()
+    application.remarks.update(text=REMOVED)
+    application.remarks.exclude(answer="").update(answer=REMOVED)
+    application.consultations.update(question=REMOVED)
+    application.consultations.exclude(answer="").update(answer=REMOVED)
+    application.conflicts.exclude(reason="").update(reason=REMOVED)
+    application.decisions.exclude(note="").update(note=REMOVED)
+    application.decisions.exclude(internal_note="").update(internal_note=REMOVED)
+    mails = OutgoingMail.objects.filter(
+        object_kind="application", object_id=str(application.public_id)
+    )
+    mails.exclude(state=OutgoingMail.State.QUEUED).update(text=REMOVED, html="")
 
 
 def reduce_answers(now: datetime) -> int:

@@ -43,5 +43,5 @@ class DeliveryReleases:
         mine = CheckpointLink.objects.filter(holder=person)
         for link in mine.filter(revoked_at=None):
             links.revoke_link(link, by=person)
-        mine.update(plan=[], session_key="")
+        mine.update(plan=[], state_reason="", session_key="")
         Download.objects.filter(user_id=person.pk).exclude(network="").update(network="")

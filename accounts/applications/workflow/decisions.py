@@ -21,6 +21,7 @@ from accounts.background.locks import lock_user
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TransitionRefused
 from accounts.grants import lifecycle
 from accounts.grants.models import Grant
+from accounts.privacy.identity import Identity
 from accounts.release_interface import releases
 from accounts.review import messages as staff_mails
 from accounts.review import working_days
@@ -185,7 +186,11 @@ def reopen(applicant: User, tier: Tier, *, by: User, reason: str = "") -> Applic
         raise TransitionRefused(f"{applicant} has never applied for {tier} or had access to it")
     ended = _end_access(applicant, tier, by=by, reason=reason or REOPENED_REASON)
     reopened = _successor(applicant, tier, before)
-    details = {"predecessor": before.reference if before else "", "reason": reason}
+    details = {
+        "predecessor": before.reference if before else "",
+        # Typed by staff, and the trail is never erased.
+        "reason": Identity.of(applicant).remove_from(reason),
+    }
     AuditEvent.record(AccountsEvent.APPLICATION_REOPEN, actor=by, target=reopened, details=details)
     applicant_mails.application_reopened(reopened, ended)
     return reopened

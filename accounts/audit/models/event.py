@@ -30,6 +30,17 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
         old = self.filter(at__lt=before).exclude(network="")
         return models.QuerySet.update(old, network="")
 
+    def forget_networks_of(self, person: "User") -> int:
+        """Blank the networks of what this person did, and of failed sign-ins to their account."""
+        own = self.filter(actor_id=person.public_id).exclude(network="")
+        blanked = models.QuerySet.update(own, network="")
+        return blanked + self.forget_networks_of_strangers(person)
+
+    def forget_networks_of_strangers(self, target: models.Model) -> int:
+        """Blank the networks of what people without an account did to an object."""
+        rows = self.about(target).filter(actor_id=None).exclude(network="").order_by()
+        return models.QuerySet.update(rows, network="")
+
     def update(self, **kwargs: Any) -> int:
         raise TypeError("audit events are append-only")
 
@@ -43,6 +54,12 @@ class AuditEventManager(models.Manager["AuditEvent"]):
 
     def forget_networks(self, before: datetime) -> int:
         return self.get_queryset().forget_networks(before)
+
+    def forget_networks_of(self, person: "User") -> int:
+        return self.get_queryset().forget_networks_of(person)
+
+    def forget_networks_of_strangers(self, target: models.Model) -> int:
+        return self.get_queryset().forget_networks_of_strangers(target)
 
     def update(self, **kwargs: Any) -> int:
         return self.get_queryset().update(**kwargs)

@@ -1,11 +1,12 @@
 """Erasure: access ends, personal data is deleted, and the random id remains."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.apps import apps
+from django.core.management import CommandError
 from django.test import Client
 from django.utils import timezone
 
@@ -147,6 +148,29 @@ def test_a_person_who_never_held_access_leaves_no_name(gated_tier: Tier, store: 
     erasure.erase(person, by=person)
     assert not HolderRecord.objects.exists()
     assert set(_traces()) == {"OutgoingMail.to"}
+
+
+def test_a_command_repeats_the_erasures_that_a_restored_backup_lost(
+    applicant: User, other_person: User, reviewer: User, manage: Callable[..., str]
+) -> None:
+    erasure.erase(other_person, by=other_person)
+    assert manage("erase_account", "--list").split() == [str(other_person.public_id)]
+    unknown = "00000000-0000-4000-8000-000000000000"
+    ids = [str(applicant.public_id), str(other_person.public_id), unknown]
+    for _ in range(2):
+        assert manage("erase_account", *ids).split("\n")[0] == f"{applicant.public_id} erased"
+    applicant.refresh_from_db()
+    assert applicant.email == ""
+    events = AuditEvent.objects.filter(action="account.erased")
+    assert events.count() == 2
+    for arguments, error in (
+        ((), "give the ids"),
+        (("--list", unknown), "give the ids"),
+        (("ada",), "no id of an account"),
+        ((str(reviewer.public_id),), "revoke the roles"),
+    ):
+        with pytest.raises(CommandError, match=error):
+            manage("erase_account", *arguments)
 
 
 def test_staff_cannot_be_erased_before_their_roles_are_revoked(reviewer: User) -> None:
