@@ -268,7 +268,7 @@ def test_a_store_that_lacks_most_is_taken_for_another_one_and_nothing_is_conclud
     assert scrub.work() == 0
     last = scrub.last_one()
     assert last is not None
-    assert "another store" in last.trouble
+    assert "a different store" in last.trouble
     assert scrub.last_good() is None
     assert set(states().values()) == {"verified"}
     assert not Blob.objects.exclude(check_due_at=None).exists()
