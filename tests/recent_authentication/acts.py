@@ -254,13 +254,12 @@ def _refused_file(world: World) -> None:
         version=1,
     )
     first = factories.staff("first", Role.RELEASE_OWNER)
-    world.prepared["override"] = overrides.ask(inspection, "It only names a type.", by=first)
+    world.prepared["request"] = overrides.ask(inspection, "It only names a type.", by=first)
 
 
 def _let_pass(world: World) -> Any:
-    chosen = {"action": "grant", "_selected_action": str(world.prepared["override"].pk)}
-    data = {**chosen, "confirmed": "yes", "why": "Read the imports; it runs nothing."}
-    return world.post("/admin/weights/inspectionoverride/", data)
+    data = {"move": "confirm", "confirm-reason": "Read the imports; it runs nothing."}
+    return world.post(world.prepared["request"].path, data)
 
 
 #: Acts of a browser's session.
