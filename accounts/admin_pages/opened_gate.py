@@ -1,15 +1,16 @@
-"""Form mixin that demands a reason for a change that opens a gate and so waits."""
+"""Parts of admin pages whose changes may open a gate and so wait for a second person."""
 
 from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.contrib import messages
-from django.http import HttpRequest
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.html import format_html
 
 from accounts.change_requests import services
 from accounts.change_requests.models import MAX_REASON_LENGTH, ChangeRequest
+from accounts.errors import AccountsError
 
 
 class ReasonToOpen(forms.Form):
@@ -39,6 +40,17 @@ class ReasonToOpen(forms.Form):
                 message = f"{opening} A second person must confirm it: give a reason, then save."
                 self.add_error("opening_reason", message)
         return cleaned
+
+
+class OpeningAdmin(admin.ModelAdmin):
+    """Shows a refusal of the service that saves, such as too many waiting requests."""
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except AccountsError as error:  # the transaction of the page was rolled back
+            self.message_user(request, f"Nothing was saved: {error}.", messages.ERROR)
+            return HttpResponseRedirect(request.path)
 
 
 def announce_waiting(request: HttpRequest, waiting: ChangeRequest | None) -> None:

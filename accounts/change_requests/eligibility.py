@@ -62,10 +62,10 @@ def tiers_of(request: ChangeRequest) -> list[Tier | None]:
 
 
 def visible_to(person: User) -> ChangeRequestQuerySet:
-    """Return the requests of the tiers of the person's roles, and the person's own."""
-    requests = ChangeRequest.objects.all()
-    if person.is_superuser:
-        return requests
+    """Return the requests of the tiers of the person's roles, and the person's own.
+
+    Superusers see no more, since a request may name a private checkpoint.
+    """
     allowed = Q(requester=person)
     for act in registered():
         held = RoleAssignment.objects.held(person, act.readers)
@@ -76,7 +76,7 @@ def visible_to(person: User) -> ChangeRequestQuerySet:
         others = ChangeRequest.tiers.through.objects.filter(changerequest=OuterRef("pk"))
         others = others.exclude(tier__in=tiers)
         allowed |= Q(act=act.name, all_tiers=False) & ~Q(Exists(others))
-    return requests.filter(allowed)
+    return ChangeRequest.objects.filter(allowed)
 
 
 def _lasting_roles(person: User, request: ChangeRequest, tier: Tier | None) -> RoleQuerySet:

@@ -16,7 +16,7 @@ from accounts.audit.models import AuditEvent
 from accounts.change_requests import eligibility, messages
 from accounts.change_requests.acts import Act, act_of
 from accounts.change_requests.models import MAX_REASON_LENGTH, ChangeRequest, ChangeRequestQuerySet
-from accounts.errors import DomainError, InvalidValue, NotAllowed
+from accounts.errors import DomainError, InvalidValue, LimitReached, NotAllowed
 from accounts.roles.models import RoleAssignment
 from accounts.tiers.models import Tier
 from accounts.users import recent_authentication
@@ -25,6 +25,8 @@ from accounts.users.models import User
 #: The time after which an undecided request expires.
 WAIT = timedelta(days=7)
 MIN_REASON_LENGTH = 5
+#: Requests of one person that may wait at once, because each is mailed to several people.
+MOST_WAITING = 30
 
 _State = ChangeRequest.State
 _EVENTS = {
@@ -58,8 +60,8 @@ def open_request(
 
     `tiers` are those whose gates the act opens further; none of them, or None among them, stands
     for every tier.
-    Raises InvalidValue for a reason outside 5 to 500 characters, RecentAuthenticationRequired after
-    an old sign-in.
+    Raises InvalidValue for a reason outside 5 to 500 characters, LimitReached while MOST_WAITING
+    requests of `by` wait, RecentAuthenticationRequired after an old sign-in.
     """
     recent_authentication.require()
     reason = check_reason(reason)
@@ -72,6 +74,8 @@ def open_request(
     }
     if same := ChangeRequest.objects.waiting().filter(**identity).first():
         return same
+    if ChangeRequest.objects.waiting().filter(requester=by).count() >= MOST_WAITING:
+        raise LimitReached(f"{MOST_WAITING} of your requests wait already; withdraw some first")
     now, concerned = timezone.now(), list(tiers)
     request = ChangeRequest.objects.create(
         **identity,

@@ -51,6 +51,10 @@ def records(person: User) -> dict[str, Any]:
             *("public_id", "name", "last_four", "scopes", "repositories", "created_at"),
             *("expires_at", "revoked_at", "last_used_at", "last_used_network"),
         ),
+        "change_requests": _rows(
+            person.change_requests.order_by("pk"),
+            *("public_id", "act", "state", "reason", "created_at", "decided_at"),
+        ),
         "mails": _rows(
             OutgoingMail.objects.filter(recipient=person).order_by("pk"),
             *("kind", "to", "subject", "text", "state", "created_at", "sent_at"),

@@ -9,7 +9,7 @@ from django.db import models
 from django.forms import ModelForm
 from django.http import HttpRequest
 
-from accounts.admin_pages.opened_gate import ReasonToOpen, announce_waiting
+from accounts.admin_pages.opened_gate import OpeningAdmin, ReasonToOpen, announce_waiting
 from accounts.admin_pages.raised_gate import ConfirmRaisedGate
 from accounts.admin_pages.readonly import NeverDeleted, ReadOnlyAdmin
 from accounts.applications.admin import CustomQuestionsAdmin
@@ -58,7 +58,7 @@ class TierForm(ReasonToOpen, ConfirmRaisedGate, forms.ModelForm):
 
 
 @admin.register(Tier)
-class TierAdmin(NeverDeleted, CustomQuestionsAdmin):
+class TierAdmin(OpeningAdmin, NeverDeleted, CustomQuestionsAdmin):
     tier_field = "pk"
     form = TierForm
     list_display = ["name", "slug", "mode", "licence", "term_days"]

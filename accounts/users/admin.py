@@ -20,7 +20,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
-from accounts.admin_pages.opened_gate import ReasonToOpen, announce_waiting
+from accounts.admin_pages.opened_gate import OpeningAdmin, ReasonToOpen, announce_waiting
 from accounts.admin_pages.readonly import NeverDeleted, ReadOnlyAdmin
 from accounts.api_tokens.revocation import end_credentials
 from accounts.audit.event_tags import AccountsEvent
@@ -187,7 +187,7 @@ class RoleForm(ReasonToOpen, forms.ModelForm):
 
 
 @admin.register(RoleAssignment)
-class RoleAssignmentAdmin(TierScopedAdmin):
+class RoleAssignmentAdmin(OpeningAdmin, TierScopedAdmin):
     form = RoleForm
     fields = ["user", "role", "tier", "opening_reason"]
     list_display = ["user", "role", "tier", "created_at", "assigned_by", "confirmed_by"]

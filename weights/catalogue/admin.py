@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 
-from accounts.admin_pages.opened_gate import ReasonToOpen, announce_waiting
+from accounts.admin_pages.opened_gate import OpeningAdmin, ReasonToOpen, announce_waiting
 from accounts.admin_pages.raised_gate import ConfirmRaisedGate
 from accounts.admin_pages.readonly import NeverDeleted, ReadOnlyAdmin, ReadOnlyInline
 from accounts.roles.tier_scoped_admin import TierScopedAdmin, has_permission_for, permitted_tiers
@@ -74,7 +74,7 @@ class CheckpointForm(ReasonToOpen, ConfirmRaisedGate, forms.ModelForm):
 
 
 @admin.register(Checkpoint)
-class CheckpointAdmin(NeverDeleted, TierScopedAdmin):
+class CheckpointAdmin(OpeningAdmin, NeverDeleted, TierScopedAdmin):
     """Descriptions and tiers; files are published by `manage.py publish` only."""
 
     form = CheckpointForm

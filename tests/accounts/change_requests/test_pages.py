@@ -121,6 +121,14 @@ def test_each_role_sees_the_requests_of_its_acts_and_tiers(
     assert client.post(lowering.path, AGREED).status_code == 404
 
 
+def test_a_superuser_without_a_role_reads_no_request(
+    client: Client, lowering: ChangeRequest
+) -> None:
+    client.force_login(factories.person("root", is_superuser=True, is_staff=True))
+    assert lowering.path not in client.get(LIST).text
+    assert client.get(lowering.path).status_code == 404
+
+
 def test_a_role_requested_in_the_admin_waits_and_is_not_assigned(
     client: Client, administrator: User, applicant: User
 ) -> None:

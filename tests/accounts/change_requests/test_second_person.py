@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -12,7 +13,7 @@ from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
 from accounts.change_requests import eligibility, services
 from accounts.change_requests.models import ChangeRequest
-from accounts.errors import NotAllowed, TransitionRefused
+from accounts.errors import LimitReached, NotAllowed, TransitionRefused
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.roles.services import give_role, give_role_in_shell
@@ -161,6 +162,23 @@ def test_a_request_is_not_confirmed_after_seven_days_even_if_no_sweep_ran(
     RoleAssignment.objects.update(created_at=ended - timedelta(days=30))
     with pytest.raises(TransitionRefused, match="seven days have passed"):
         services.confirm(ChangeRequest.objects.get(), by=second_owner, reason=AGREED)
+
+
+def test_a_person_has_at_most_thirty_requests_waiting(
+    client: Client, administrator: User, applicant: User
+) -> None:
+    for number in range(services.MOST_WAITING):
+        tier = factories.tier(f"tier-{number}")
+        give_role(applicant, Role.REVIEWER, tier, by=administrator, reason="A new reviewer.")
+    with pytest.raises(LimitReached, match="withdraw some"):
+        give_role(applicant, Role.REVIEWER, by=administrator, reason="A new reviewer.")
+    client.force_login(administrator)
+    role = {"user": applicant.pk, "role": "reviewer", "opening_reason": "A new reviewer."}
+    page = client.post("/admin/accounts/roleassignment/add/", role, follow=True)
+    assert "Nothing was saved: 30 of your requests wait already" in page.text
+    services.withdraw(ChangeRequest.objects.all()[0], by=administrator)
+    give_role(applicant, Role.REVIEWER, by=administrator, reason="A new reviewer.")
+    assert ChangeRequest.objects.waiting().count() == services.MOST_WAITING
 
 
 def test_only_the_requester_withdraws(lowering: ChangeRequest, second_owner: User) -> None:
