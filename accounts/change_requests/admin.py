@@ -17,7 +17,7 @@ from accounts.errors import AccountsError
 from accounts.users.models import User
 from accounts.web.current_user import signed_in
 
-_READERS = "The requester and everyone who may read this request; the audit trail stores it"
+_READERS = "The requester and everyone who may see this request read it; the audit trail stores it"
 
 
 class DecisionForm(forms.Form):
@@ -47,10 +47,6 @@ class ChangeRequestAdmin(ReadOnlyAdmin):
     list_select_related = ["requester"]
     date_hierarchy = "created_at"
     change_form_template = "admin/accounts/changerequest/decide.html"
-    fields = [
-        *("state", "concerns", "requester", "reason", "created_at", "expires_at"),
-        *("decided_by", "decided_at", "outcome"),
-    ]
     readonly_fields = ["concerns"]
 
     @admin.display(description="Change")
@@ -60,6 +56,12 @@ class ChangeRequestAdmin(ReadOnlyAdmin):
     @admin.display(description="Tiers")
     def concerns(self, request: ChangeRequest) -> str:
         return ", ".join(str(tier or "every tier") for tier in eligibility.tiers_of(request))
+
+    def get_fields(self, request: HttpRequest, obj: ChangeRequest | None = None) -> Any:
+        fields = ["state", "concerns", "requester", "reason", "created_at", "expires_at"]
+        if obj is not None and obj.state == ChangeRequest.State.WAITING:
+            return fields
+        return [*fields, "decided_by", "decided_at", "outcome"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ChangeRequest]:
         found = eligibility.visible_to(signed_in(request))
