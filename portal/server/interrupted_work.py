@@ -31,4 +31,5 @@ def _queue_unacknowledged(broker_url: str) -> None:
     """Return every task that was handed out and not acknowledged to its queue."""
     options = settings.CELERY_BROKER_TRANSPORT_OPTIONS | {"visibility_timeout": 0}
     with Connection(broker_url, transport_options=options) as broker:
-        broker.default_channel.qos.restore_visible(num=None)
+        channel: Any = broker.default_channel  # typed as the base of all channels, which has no qos
+        channel.qos.restore_visible(num=None)

@@ -232,7 +232,7 @@ def test_a_manifest_is_cached_for_minutes_and_only_while_anybody_may_have_it(
     revision = factories.published("acme/one", open_tier)
     token = factories.token(release_owner, "read-gated")
     ends = [f"{revision.sha}.json", f"{revision.sha}/SHA256SUMS"]
-    expected = [
+    expected: list[tuple[dict[str, Any], str, str]] = [
         ({}, "", "public, max-age=300"),
         ({}, token, "private, no-store"),
         ({"tier": gated_tier}, "", "private, no-store"),
