@@ -47,7 +47,7 @@ def test_an_unknown_address_is_404_with_the_portals_page(client: Client, db: Non
 
 def test_an_address_that_is_only_posted_to_is_no_blank_page(client: Client, db: None) -> None:
     client.force_login(factories.person())
-    answer = client.get(f"/access/revoke/{uuid4()}/")
+    answer = client.get(f"/settings/tokens/{uuid4()}/revoke/")
     assert (answer.status_code, answer["Allow"]) == (405, "POST")
     assert "Method not allowed" in answer.text
 

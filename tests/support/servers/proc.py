@@ -24,7 +24,7 @@ def children(pid: int) -> list[int]:
 
 def listening(pid: int) -> dict[int, str]:
     """TCP ports that the process listens on -> the IPv4 address, or `::` for all addresses."""
-    links = [str(each.readlink()) for each in Path(f"/proc/{pid}/fd").iterdir()]
+    links = [_target(each) for each in Path(f"/proc/{pid}/fd").iterdir()]
     ours = {link.removeprefix("socket:[").rstrip("]") for link in links if "socket:[" in link}
     ports = {}
     for table in ("tcp", "tcp6"):
@@ -34,6 +34,14 @@ def listening(pid: int) -> dict[int, str]:
                 address, _, port = local.partition(":")
                 ports[int(port, 16)] = _address(address)
     return ports
+
+
+def _target(descriptor: Path) -> str:
+    """The file or socket of a descriptor; empty if the process has closed it since."""
+    try:
+        return str(descriptor.readlink())
+    except FileNotFoundError:
+        return ""
 
 
 def _address(hexadecimal: str) -> str:
