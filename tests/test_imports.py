@@ -118,6 +118,7 @@ def test_apps_import_only_in_the_agreed_direction(app: str) -> None:
         assert packages(imported_modules(source)) & OURS <= MAY_IMPORT[app], source
 
 
+@pytest.mark.slow
 def test_no_modules_import_each_other_in_a_cycle() -> None:
     """Imports under TYPE_CHECKING, inside functions and by `get_model` count."""
     graph = {name: imported_modules(path) & MODULES.keys() for name, path in MODULES.items()}
@@ -129,6 +130,7 @@ def test_no_modules_import_each_other_in_a_cycle() -> None:
     assert cycle == []
 
 
+@pytest.mark.slow
 def test_models_import_models_queries_and_helpers_that_load_no_model() -> None:
     """So that services, mails, views and tasks stand above models."""
     graph = {
@@ -168,6 +170,7 @@ def test_boto3_is_imported_in_one_package() -> None:
     assert users == {"weights/storage/s3"}
 
 
+@pytest.mark.slow
 def test_a_portal_that_stores_files_loads_no_boto3() -> None:
     """Only names of types are imported from its package, which no running process does."""
     for app in ("accounts", "weights", "portal"):

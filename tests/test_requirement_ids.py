@@ -52,16 +52,19 @@ def test_every_row_has_its_own_id() -> None:
     assert len(lines) == len(IDS), "a row is not written as `| GT-1 | What must hold. |`"
 
 
+@pytest.mark.slow
 def test_every_row_is_proved_by_a_test() -> None:
     cited = citations()
     assert [name for name in IDS if name not in cited] == []
 
 
+@pytest.mark.slow
 def test_no_test_cites_a_row_that_is_not_there() -> None:
     unknown = {name: tests for name, tests in citations().items() if name not in IDS}
     assert unknown == {}
 
 
+@pytest.mark.slow
 def test_every_mark_names_a_row() -> None:
     """A mark above anything else than a test proves nothing."""
     marks = sum(

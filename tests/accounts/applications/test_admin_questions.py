@@ -153,6 +153,7 @@ def test_only_a_draft_adopts_questions(
 # -- conditions, on the server alone --------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_question_whose_condition_is_not_met_is_neither_demanded_nor_sent(
     client: Client, gated_tier: Tier, applicant: User
 ) -> None:

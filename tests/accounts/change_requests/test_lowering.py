@@ -23,6 +23,7 @@ pytestmark = pytest.mark.django_db
 WHY = "The paper is out."
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("AD-7")
 def test_one_save_by_one_person_opens_the_gate_to_nobody(
     client: Client, gated_tier: Tier, release_owner: User, second_owner: User

@@ -50,6 +50,7 @@ def everything_of(application: Application) -> tuple[Any, ...]:
     return (application.status, application.claimed_by, *talked)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", list(Role))
 def test_each_role_sees_what_is_its_own(
     role: Role, client: Client, application: Application

@@ -63,6 +63,7 @@ def sign_up(username: str, address: str) -> Any:
     return Client().post("/accounts/signup/", {"username": username, "email": address, **form})
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("AC-11")
 @pytest.mark.parametrize(("known", "unknown"), [("known", "nobody"), (KNOWN, UNKNOWN)])
 def test_a_wrong_password_gets_the_same_answer(known: str, unknown: str, hashes: list[str]) -> None:
@@ -75,6 +76,7 @@ def test_a_wrong_password_gets_the_same_answer(known: str, unknown: str, hashes:
     assert costs == [1, 1]
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("AC-11")
 def test_a_closed_or_unconfirmed_account_is_answered_like_none(hashes: list[str]) -> None:
     factories.person("closed", is_active=False)
@@ -98,6 +100,7 @@ def test_a_reset_is_answered_alike_and_each_address_gets_one_mail(hashes: list[s
     assert kinds[KNOWN] != kinds[UNKNOWN]
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("AC-11")
 def test_signing_up_with_a_known_address_is_answered_as_with_a_new_one(hashes: list[str]) -> None:
     responses, costs = [], []

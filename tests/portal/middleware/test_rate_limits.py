@@ -175,6 +175,7 @@ def forged() -> str:
     return token_format.new()
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("AC-6")
 def test_a_forged_token_has_no_separate_limit_at_any_address(
     client: Client, small: Callable[..., None]

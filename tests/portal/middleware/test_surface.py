@@ -86,6 +86,7 @@ def test_a_page_is_read_and_its_form_is_posted_and_nothing_else(client: Client) 
             assert client.generic(method, one).status_code == 405, f"{method} {one}"
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("HT-1")
 def test_an_operation_takes_the_methods_of_its_document_and_no_other(client: Client) -> None:
     for path, operations in api.get_openapi_schema()["paths"].items():
@@ -117,6 +118,7 @@ def test_a_forwarded_host_is_not_trusted(client: Client) -> None:
     assert "evil.example" not in page.text
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("HT-3")
 def test_no_response_names_the_requested_host(client: Client) -> None:
     """Absolute addresses come from the configured origin alone."""

@@ -67,6 +67,7 @@ def test_a_tiers_own_questions_are_listed_answered_and_frozen(
     assert snapshot.answers["extra_approval"][0]["name"] == "approval.pdf"
 
 
+@pytest.mark.slow
 def test_returned_answers_can_be_saved_again(script: ApiClient, draft: str, reviewer: User) -> None:
     save(script, draft, ANSWERS | EXTRA)
     response_json(send(script, draft), 201)

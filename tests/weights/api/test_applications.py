@@ -212,6 +212,7 @@ def test_holders_and_unconfirmed_users_cannot_apply(
     assert payload["code"] == "not_allowed"
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("AC-4")
 def test_three_applications_a_day_are_enough(script: ApiClient, applicant: User) -> None:
     drafts: list[str] = []

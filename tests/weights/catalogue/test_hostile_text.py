@@ -116,6 +116,7 @@ def assert_harmless(response: Any, address: str) -> None:
         assert "<script>alert" not in body.decode(), address
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("HT-6")
 def test_a_published_corpus_is_harmless_on_every_page_and_in_every_answer(
     client: Client, revision: Revision

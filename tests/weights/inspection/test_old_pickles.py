@@ -137,6 +137,7 @@ def test_skipped_bytes_may_be_gigabytes_and_are_not_read() -> None:
     assert verdict_on(source) == ("refused", "its pickle is older than protocol 2")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [b"N0" * (unpickler.MAX_STEPS // 2 + 1), b"V" + b"a" * (unpickler.MAX_READ_BYTES + 1)],

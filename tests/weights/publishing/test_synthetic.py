@@ -113,6 +113,7 @@ def test_shards_stay_just_under_64_kib_and_all_differ(shard_folder: Path) -> Non
     assert len({hashlib.sha256(path.read_bytes()).digest() for path in shards}) == 992
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes_and_another_gives_others(
     hub_folder: Path, shard_folder: Path, tmp_path: Path
 ) -> None:

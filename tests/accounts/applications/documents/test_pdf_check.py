@@ -21,6 +21,7 @@ def test_a_pdf_with_active_or_embedded_content_is_refused_with_its_code(name: st
         pdf_child.check(content)
 
 
+@pytest.mark.slow
 def test_the_child_process_returns_the_same() -> None:
     pdf_check.require_harmless(HARMLESS["a blank page"])
     for name, told in (

@@ -107,6 +107,7 @@ def test_a_linked_orcid_replaces_the_profile(applicant: User, gated_tier: Tier) 
     assert "profile_url" not in linked.errors
 
 
+@pytest.mark.slow
 def test_findings_of_the_terms_stand_at_the_answer_and_on_the_review(
     begun: FormFiller, gated_tier: Tier
 ) -> None:
@@ -124,6 +125,7 @@ def test_findings_of_the_terms_stand_at_the_answer_and_on_the_review(
     assert begun.application.status == Status.SUBMITTED
 
 
+@pytest.mark.slow
 def test_a_new_licence_text_must_be_read_first_and_its_changes_are_shown(
     filler: FormFiller, gated_tier: Tier
 ) -> None:

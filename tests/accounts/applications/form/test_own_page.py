@@ -34,6 +34,7 @@ def test_its_page_shows_its_history_without_internal_notes(
     assert reviewer.email not in page
 
 
+@pytest.mark.slow
 def test_a_returned_application_is_changed_and_submitted_again(
     filler: FormFiller, reviewer: User
 ) -> None:

@@ -90,6 +90,7 @@ def test_claimers_narrow_it(
     assert listed(desk, claimer="others") == {theirs.reference}
 
 
+@pytest.mark.slow
 def test_flags_and_kinds_narrow_it(
     desk: Client, gated_tier: Tier, reviewer: User, lead_reviewer: User
 ) -> None:
