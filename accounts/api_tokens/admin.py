@@ -7,10 +7,18 @@ from django.http import HttpRequest
 
 from accounts.admin_pages.readonly import ReadOnlyAdmin
 from accounts.api_tokens.models import ApiToken
+from accounts.roles.account_scope import accounts_within
+from accounts.web.current_user import signed_in
 
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(ReadOnlyAdmin):
+    """Tokens of people who have to do with the user's tiers alone.
+
+    A token opens whatever its owner may open, and may be limited to private checkpoints that it
+    names. One of somebody with access to other tiers therefore belongs to these too.
+    """
+
     list_display = [
         "name",
         "user",
@@ -32,4 +40,5 @@ class ApiTokenAdmin(ReadOnlyAdmin):
         return ", ".join(token.scopes)
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).select_related("user")
+        owners = accounts_within(signed_in(request), "accounts.view_apitoken")
+        return super().get_queryset(request).filter(user__in=owners).select_related("user")

@@ -32,6 +32,14 @@ def has_permission_for(person: User, permission: str, tier: Tier | None) -> bool
     return tiers is None or (tier is not None and tier.pk in tiers)
 
 
+def tiers_of(person: User) -> list[int] | None:
+    """Keys of the tiers in which a person holds any role; None for all tiers."""
+    if person.is_superuser:
+        return None
+    tiers = list(RoleAssignment.objects.filter(user=person).values_list("tier_id", flat=True))
+    return None if None in tiers else [tier for tier in tiers if tier is not None]
+
+
 def may_administer(person: User, other: User) -> bool:
     """True if `person` assigns roles for every tier that `other` has to do with.
 
@@ -77,6 +85,10 @@ class TierScopedAdmin(admin.ModelAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         allowed: bool = super().has_change_permission(request, obj)
         return allowed and (obj is None or self._may(request, "change", self._tier_of(obj)))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        allowed: bool = super().has_delete_permission(request, obj)
+        return allowed and (obj is None or self._may(request, "delete", self._tier_of(obj)))
 
     def _may(self, request: HttpRequest, verb: str, tier: Tier | None) -> bool:
         return has_permission_for(signed_in(request), self._permission(verb), tier)

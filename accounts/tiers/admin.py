@@ -17,7 +17,7 @@ from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import PRIVATE_READERS
-from accounts.roles.tier_scoped_admin import TierScopedAdmin, has_permission_for
+from accounts.roles.tier_scoped_admin import TierScopedAdmin, has_permission_for, tiers_of
 from accounts.tiers import services, strictness, use_terms
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import Licence, LicenceVersion, Tier, TierChange
@@ -93,11 +93,25 @@ class TierChangeAdmin(ReadOnlyAdmin, TierScopedAdmin):
         return changes.filter(models.Q(hidden=False) | models.Q(tier__in=tiers))
 
 
+def _own_licences(request: HttpRequest) -> models.QuerySet[Licence]:
+    tiers = tiers_of(signed_in(request))
+    if tiers is None:
+        return Licence.objects.all()
+    used = Tier.objects.filter(pk__in=tiers).values("licence")
+    return Licence.objects.filter(models.Q(pk__in=used) | models.Q(tiers=None))
+
+
 @admin.register(Licence)
 class LicenceAdmin(NeverDeleted, admin.ModelAdmin):
+    """Licences of the user's tiers, and those that no tier uses yet."""
+
     list_display = ["title", "slug", "spdx_id"]
     # A URL typed without a scheme gets https.
     formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Licence]:
+        licences: models.QuerySet[Licence] = super().get_queryset(request)
+        return licences.filter(pk__in=_own_licences(request))
 
     def save_model(self, request: HttpRequest, obj: Licence, form: ModelForm, change: bool) -> None:
         super().save_model(request, obj, form, change)
@@ -110,6 +124,10 @@ class LicenceVersionAdmin(NeverDeleted, admin.ModelAdmin):
 
     list_display = ["licence", "version", "effective_at", "is_sample", "text_sha256"]
     readonly_fields = ["text_sha256"]
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[LicenceVersion]:
+        versions: models.QuerySet[LicenceVersion] = super().get_queryset(request)
+        return versions.filter(licence__in=_own_licences(request))
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

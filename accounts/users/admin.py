@@ -28,16 +28,25 @@ from accounts.audit.models import AuditEvent
 from accounts.change_requests.models import ChangeRequest
 from accounts.errors import NotAllowed
 from accounts.mail import addresses
+from accounts.grants.models import Grant
 from accounts.privacy import erasure
 from accounts.privacy.models import HolderRecord
+from accounts.roles.account_scope import visible_accounts
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.roles.services import give_role
-from accounts.roles.tier_scoped_admin import TierScopedAdmin, has_permission_for, may_administer
+from accounts.roles.tier_scoped_admin import (
+    TierScopedAdmin,
+    has_permission_for,
+    may_administer,
+    permitted_tiers,
+)
+from accounts.tiers.models import Tier
 from accounts.users import recent_authentication, usernames
 from accounts.users.models import User
 from accounts.users.usernames import find_account
 from accounts.web.current_user import signed_in
+from accounts.web.row_ids import is_row_id
 
 # accounts/roles/permissions.py defines the groups; each migrate would undo an edit here.
 admin.site.unregister(Group)
@@ -101,6 +110,12 @@ class AccountAdmin(NeverDeleted, UserAdmin):
     )
     readonly_fields = ("public_id", "all_addresses", "last_login", "date_joined")
     actions = ["erase"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        """Accounts of the user's tiers; every page, search and autocomplete has this limit."""
+        people: QuerySet[User] = super().get_queryset(request)
+        visible = visible_accounts(signed_in(request), "accounts.view_user")
+        return people.filter(pk__in=visible.values("pk"))
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Allow changes of accounts whose rights are within one's own; others are read-only."""
@@ -181,6 +196,9 @@ class AccountAdmin(NeverDeleted, UserAdmin):
         )
 
 
+_OWN_TIERS = "you may assign roles for your own tiers only"
+
+
 class RoleForm(ReasonToOpen, forms.ModelForm):
     def opening(self) -> str:
         return "" if self.errors else "This gives a role."
@@ -202,11 +220,22 @@ class RoleAssignmentAdmin(OpeningAdmin, TierScopedAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Refuse other tiers before the form, whose choices are the user's own tiers."""
+        posted = request.POST.get("tier", "")
+        if request.method == "POST" and is_row_id(posted):
+            tier = Tier.objects.filter(pk=posted).first()
+            if tier and not has_permission_for(
+                signed_in(request), "accounts.add_roleassignment", tier
+            ):
+                raise PermissionDenied(_OWN_TIERS)
+        return super().add_view(request, *args, **kwargs)
+
     def save_model(
         self, request: HttpRequest, obj: RoleAssignment, form: ModelForm, change: bool
     ) -> None:
         if not has_permission_for(signed_in(request), "accounts.add_roleassignment", obj.tier):
-            raise PermissionDenied("you may assign roles for your own tiers only")
+            raise PermissionDenied(_OWN_TIERS)
         given = give_role(
             obj.user,
             Role(obj.role),
@@ -240,6 +269,13 @@ class RoleAssignmentAdmin(OpeningAdmin, TierScopedAdmin):
 
 @admin.register(HolderRecord)
 class HolderRecordAdmin(ReadOnlyAdmin):
-    """Holders of weights whose accounts were erased."""
+    """Holders of weights of the user's tiers whose accounts were erased."""
 
     list_display = ["full_name", "organisation", "email", "keep_until"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[HolderRecord]:
+        records: QuerySet[HolderRecord] = super().get_queryset(request)
+        tiers = permitted_tiers(signed_in(request), "accounts.view_holderrecord")
+        if tiers is None:
+            return records
+        return records.filter(user__in=Grant.objects.filter(tier__in=tiers).values("user"))

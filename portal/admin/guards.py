@@ -8,7 +8,7 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.db import DataError
 from django.db.models import ForeignKey, QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 
 from accounts.web.row_ids import is_row_id
 
@@ -23,12 +23,38 @@ class _ValidatedSelect(AutocompleteSelect):
         return super().optgroups(name, [one for one in value if is_row_id(str(one))], attrs)
 
 
+def _own_rows(model: Any, site: admin.AdminSite, request: HttpRequest) -> QuerySet[Any] | None:
+    """The records of a related model that its admin page shows the user; None without a page."""
+    page = site._registry.get(model)
+    return page.get_queryset(request) if page else None
+
+
+class OwnRowsFilter(admin.RelatedFieldListFilter):
+    """Offers only records that the user may see, so that a menu names none of other tiers."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
+        rows = _own_rows(field.related_model, model_admin.admin_site, request)
+        if rows is None:
+            return super().field_choices(field, request, model_admin)
+        return [(row.pk, str(row)) for row in rows]
+
+
+admin.FieldListFilter.register(lambda field: bool(field.remote_field), OwnRowsFilter, True)
+
+
 class GuardedAdmin(admin.ModelAdmin):
     """Mixed into every ModelAdmin when the site registers it."""
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         """Refuse regex lookups: a malformed one raises a database error, a slow one blocks it."""
         return not lookup.endswith("regex") and super().lookup_allowed(lookup, value, request)
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
+        """Raises Http404 for unknown records, and for those that the user may not see."""
+        record = super().get_object(request, object_id, from_field)
+        if record is None:
+            raise Http404("there is no such record here")
+        return record
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Redirect invalid filters to the unfiltered list, as Django does for unknown keys."""
@@ -49,6 +75,9 @@ class GuardedAdmin(admin.ModelAdmin):
     ) -> Any:
         if db_field.name in self.get_autocomplete_fields(request):
             kwargs.setdefault("widget", _ValidatedSelect(db_field, self.admin_site))
+        rows = _own_rows(db_field.related_model, self.admin_site, request)
+        if rows is not None:
+            kwargs.setdefault("queryset", rows)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def get_view_on_site_url(self, obj: Any = None) -> str | None:

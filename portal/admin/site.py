@@ -13,12 +13,17 @@ from django.urls import URLPattern, URLResolver, path
 
 from accounts.change_requests import services as change_requests
 from accounts.change_requests.acts import act_of
+from accounts.roles.tier_scoped_admin import tiers_of
 from accounts.users import reauthentication
 from accounts.users.models import User
 from accounts.users.second_factor import has_required_second_factor
 from accounts.web.current_user import signed_in
 from portal.admin.guards import guarded
 from portal.health import findings
+
+
+def _health(request: HttpRequest) -> list[findings.Line]:
+    return findings.lines(tiers_of(signed_in(request)))
 
 
 class PortalAdminSite(AdminSite):
@@ -46,7 +51,7 @@ class PortalAdminSite(AdminSite):
 
     def health(self, request: HttpRequest) -> HttpResponse:
         """The health page, for all staff."""
-        context = {**self.each_context(request), "title": "Health", "health": findings.lines()}
+        context = {**self.each_context(request), "title": "Health", "health": _health(request)}
         return TemplateResponse(request, "admin/health.html", context)
 
     def index(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
@@ -54,7 +59,7 @@ class PortalAdminSite(AdminSite):
         waiting = change_requests.waiting_for(signed_in(request))
         context = {
             "change_requests": [(one, act_of(one).describe(one).sentence) for one in waiting],
-            "health": findings.lines(),
+            "health": _health(request),
         }
         return super().index(request, {**context, **(extra_context or {})})
 

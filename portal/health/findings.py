@@ -1,6 +1,7 @@
 """The lines of the health page: work that waits too long, has stopped or fails.
 
-Shows only counts over all tiers, without names or answers, in a fixed number of queries.
+Shows only counts, without names or answers, in a fixed number of queries: applications of the
+reader's tiers, everything else of the whole portal.
 """
 
 from dataclasses import dataclass
@@ -75,22 +76,27 @@ class Line:
         return {"ok": "Fine", "late": "Late", "alarm": "Alarm"}[self.state]
 
 
-def lines() -> list[Line]:
-    """All lines: at most twenty queries, one request to the broker and one to the bucket."""
+def lines(tiers: list[int] | None = None) -> list[Line]:
+    """All lines: at most twenty queries, one request to the broker and one to the bucket.
+
+    With `tiers` applications are counted in these, and errors of single items, which may name what
+    belongs to other tiers, are left out.
+    """
     now = timezone.now()
-    waiting = [*_queue(now), *_verification(now), *_outbox(now), _links(), _signing(now)]
+    waiting = [*_queue(now, tiers), *_verification(now), *_outbox(now), _links(), _signing(now)]
     waiting += [_scrub(now), _store(now), _versions(), _recalls(now)]
     beats = {beat.name: beat for beat in Heartbeat.objects.all()}
     waiting += _trail(beats.get("sealing"), now)
     waiting += [_second_person(now)]
-    return [*waiting, *_sweeps(beats, now), _failed_items(now), _broker(), *_processes(now)]
+    return [*waiting, *_sweeps(beats, now), _failed_items(now, tiers), _broker(), *_processes(now)]
 
 
-def _queue(now: datetime) -> list[Line]:
+def _queue(now: datetime, tiers: list[int] | None) -> list[Line]:
     today = working_days.utc_date(now)
     beyond = settings.ANSWER_ALARM_DAYS - settings.ANSWER_DAYS
     alarm_before = working_days.add(today, -max(beyond, 0))
-    found = Application.objects.waiting().aggregate(
+    waiting = Application.objects.waiting()
+    found = (waiting if tiers is None else waiting.filter(tier__in=tiers)).aggregate(
         waiting=Count("pk"),
         oldest=Min("submitted_at"),
         overdue=Count("pk", filter=Q(due_on__lt=today)),
@@ -370,13 +376,13 @@ def _failures(beat: Heartbeat | None, now: datetime) -> str:
     return f"could not finish: {', '.join(steps)}"
 
 
-def _failed_items(now: datetime) -> Line:
-    """Rows for which a step or task fails and is retried."""
+def _failed_items(now: datetime, tiers: list[int] | None) -> Line:
+    """Rows for which a step or task fails and is retried; each with its error for all tiers."""
     failing = list(FailedItem.objects.failing().order_by("-attempts", "since")[:100])
     shown = [
         f"{one} for {_age(one.since, now)}, {one.attempts} attempts"
         f" ({one.last_error or 'its worker was killed'})"
-        for one in failing[:ITEMS_SHOWN]
+        for one in (failing[:ITEMS_SHOWN] if tiers is None else [])
     ]
     given_up = any(one.attempts >= FailedItem.MAX_ATTEMPTS for one in failing)
     state = "alarm" if given_up else "late" if failing else "ok"

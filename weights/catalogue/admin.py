@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 
@@ -27,7 +27,17 @@ from weights.publishing.models import File, Ref, Revision
 
 @admin.register(Family)
 class FamilyAdmin(ReadOnlyAdmin):
+    """Families with a checkpoint in the user's tiers, and those without any."""
+
     list_display = ["name", "developer"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Family]:
+        families: QuerySet[Family] = super().get_queryset(request)
+        tiers = permitted_tiers(signed_in(request), "weights.view_family")
+        if tiers is None:
+            return families
+        used = Checkpoint.objects.filter(tier__in=tiers).values("family")
+        return families.filter(Q(pk__in=used) | Q(checkpoints=None))
 
 
 class CheckpointForm(ReasonToOpen, ConfirmRaisedGate, forms.ModelForm):
@@ -142,25 +152,13 @@ class ManifestKeyAdmin(ReadOnlyAdmin):
     list_display = ["key_id", "state", "first_used_at", "retired_at", "compromised_at", "reason"]
 
 
-class OwnCheckpointFilter(admin.RelatedFieldListFilter):
-    """Lists only checkpoints of the user's tiers, to hide private ones of other tiers."""
-
-    def field_choices(self, field: Any, request: HttpRequest, model_admin: admin.ModelAdmin) -> Any:
-        user = signed_in(request)
-        checkpoints = Checkpoint.objects.visible_to(user)
-        tiers = permitted_tiers(user, "weights.view_revision")
-        if tiers is not None:
-            checkpoints = checkpoints.filter(tier__in=tiers)
-        return [(checkpoint.pk, str(checkpoint)) for checkpoint in checkpoints.only("org", "name")]
-
-
 @admin.register(Revision)
 class RevisionAdmin(ReadOnlyAdmin, TierScopedAdmin):
     tier_field = "checkpoint__tier"
     list_display = [
         *("sha", "checkpoint", "state", "state_reason", "file_count", "looks_wrong", "created_at"),
     ]
-    list_filter = ["state", ("checkpoint", OwnCheckpointFilter)]
+    list_filter = ["state", "checkpoint"]
     search_fields = ["sha", "checkpoint__name"]
     list_select_related = ["checkpoint"]
     readonly_fields = ["looks_wrong"]

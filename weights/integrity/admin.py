@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts.admin_pages.readonly import ReadOnlyAdmin, ReadOnlyInline
 from accounts.audit.models import AuditEvent
+from accounts.roles.tier_scoped_admin import AllTiersAdmin
 from accounts.web.current_user import signed_in
 from weights.event_tags import WeightsEvent
 from weights.inspection.admin import InspectionInline, OwnTierBlobsAdmin
@@ -71,7 +72,9 @@ class VerificationRunAdmin(OwnTierBlobsAdmin):
 
 
 @admin.register(StoreSurvey)
-class StoreSurveyAdmin(ReadOnlyAdmin):
+class StoreSurveyAdmin(AllTiersAdmin, ReadOnlyAdmin):
+    """A survey lists the whole store, so roles for all tiers read it."""
+
     list_display = [
         *("started_at", "finished_at", "stored", "stored_bytes"),
         *("changed", "missing", "overlaid", "orphaned", "trouble", "store"),
@@ -80,7 +83,7 @@ class StoreSurveyAdmin(ReadOnlyAdmin):
 
 
 @admin.register(StoreFinding)
-class StoreFindingAdmin(ReadOnlyAdmin):
+class StoreFindingAdmin(AllTiersAdmin, ReadOnlyAdmin):
     """Findings of the last survey. Orphans are removed manually, if at all."""
 
     list_display = ["key", "kind", "size", "first_seen_at", "last_seen_at"]

@@ -78,7 +78,7 @@ def gather(application: Application, reviewer: "User") -> Facts:
         orcid=orcid.linked_id(applicant) if can_link else "",
         profile=getattr(snapshot, "profile_look", None),
         joined=applicant.date_joined,
-        earlier=_earlier(application),
+        earlier=_earlier(application, reviewer),
         breaches=_breaches(applicant),
         is_suspended=applicant.suspended_at is not None,
         blocked_countries=frozenset(str(one.code) for one in blocked),
@@ -100,9 +100,11 @@ def _verified(people: list[int]) -> dict[int, list[str]]:
     return addresses
 
 
-def _earlier(application: Application) -> list[Earlier]:
+def _earlier(application: Application, reviewer: "User") -> list[Earlier]:
+    """The other applications that the reviewer may read: those of the reviewer's own tiers."""
     others = (
-        Application.objects.filter(applicant=application.applicant_id)
+        Application.objects.readable_by(reviewer)
+        .filter(applicant=application.applicant_id)
         .exclude(pk=application.pk)
         .exclude(status=Status.DRAFT)
         .select_related("tier")

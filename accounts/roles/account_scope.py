@@ -1,0 +1,61 @@
+"""The accounts that staff of some tiers may see in the admin.
+
+An account belongs to the tiers of its roles, grants and applications, ended ones included.
+"""
+
+from django.db.models import Q, QuerySet
+
+from accounts.applications.models import Application
+from accounts.grants.models import Grant
+from accounts.roles.models import RoleAssignment
+from accounts.roles.tier_scoped_admin import permitted_tiers
+from accounts.users.models import User
+
+#: Every record that ties an account to a tier -> its field of the account.
+_RELATIONS = {RoleAssignment: "user", Grant: "user", Application: "applicant"}
+
+
+def visible_accounts(person: User, permission: str) -> QuerySet[User]:
+    """The accounts of the tiers for which roles give `permission`, and one's own.
+
+    People who assign roles also see accounts of no tier, because these are the ones to whom they
+    give a first role.
+    """
+    tiers = permitted_tiers(person, permission)
+    if tiers is None:
+        return User.objects.all()
+    visible = _in_one_of(tiers) | Q(pk=person.pk)
+    if permitted_tiers(person, "accounts.add_roleassignment"):
+        visible |= ~_in_any() & Q(is_superuser=False, erased_at=None)
+    return User.objects.filter(visible)
+
+
+def accounts_within(person: User, permission: str) -> QuerySet[User]:
+    """The accounts that have to do with tiers of `permission` and with no other tier."""
+    tiers = permitted_tiers(person, permission)
+    if tiers is None:
+        return User.objects.all()
+    return User.objects.filter(_in_one_of(tiers) & ~_in_others(tiers), is_superuser=False)
+
+
+def _in_one_of(tiers: list[int]) -> Q:
+    condition = Q()
+    for model, field in _RELATIONS.items():
+        condition |= Q(pk__in=model._default_manager.filter(tier__in=tiers).values(field))
+    return condition
+
+
+def _in_others(tiers: list[int]) -> Q:
+    """A condition: also in another tier, or with a role for all tiers."""
+    condition = Q()
+    for model, field in _RELATIONS.items():
+        others = model._default_manager.filter(~Q(tier__in=tiers) | Q(tier=None))
+        condition |= Q(pk__in=others.values(field))
+    return condition
+
+
+def _in_any() -> Q:
+    condition = Q()
+    for model, field in _RELATIONS.items():
+        condition |= Q(pk__in=model._default_manager.values(field))
+    return condition
