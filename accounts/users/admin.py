@@ -27,8 +27,8 @@ from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
 from accounts.change_requests.models import ChangeRequest
 from accounts.errors import NotAllowed
-from accounts.mail import addresses
 from accounts.grants.models import Grant
+from accounts.mail import addresses
 from accounts.privacy import erasure
 from accounts.privacy.models import HolderRecord
 from accounts.roles.account_scope import visible_accounts

@@ -1,0 +1,231 @@
+"""Staff of one tier find nothing of another on any page of the admin.
+
+The pages are read from the site itself. A new model fails the test until `tier_records` makes a
+record of it, and from then on until its page is limited to the reader's tiers.
+"""
+
+import re
+from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from django.contrib import admin
+from django.db import models
+from django.http import HttpRequest
+from django.test import Client
+from django.urls import NoReverseMatch, URLPattern, reverse
+
+from accounts.api_tokens.admin import ApiTokenAdmin
+from accounts.api_tokens.models import ApiToken
+from accounts.roles.models import RoleAssignment
+from accounts.roles.permissions import Role
+from accounts.users.models import User
+from tests.portal.admin import tier_records
+from tests.portal.admin.tier_records import MARKER, SHARED
+from tests.support import factories
+
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database, pytest.mark.slow]
+
+Records = dict[type[models.Model], models.Model]
+#: What is searched for: the marker without its last letter, since pages repeat a search.
+SEARCH = MARKER[:-1]
+#: Values for the arguments of pages beyond Django's own.
+ARGUMENTS = {"action": ["claim", "approve", "remark"]}
+#: Sent with every action and form, so that no page stops at its first question.
+CONFIRMED = {
+    **{"post": "yes", "sure": "yes", "confirmed": "1", "reason": "A reason that is long enough."},
+    **{"why": "A reason that is long enough.", "code": "", "move": "note", "text": "A note"},
+}
+
+
+@pytest.fixture
+def records(store: Path) -> Records:
+    return tier_records.make_all()
+
+
+def staff_of_another_tier(*roles: Role) -> User:
+    person = factories.person("elsewhere")
+    tier = factories.tier("another")
+    for role in roles:
+        RoleAssignment.objects.assign(person, role, tier)
+    return User.objects.get(pk=person.pk)
+
+
+def everything(person: User) -> tuple[Client, HttpRequest]:
+    client, request = Client(), HttpRequest()
+    client.force_login(person)
+    request.user = person
+    return client, request
+
+
+# -- the pages ----------------------------------------------------------------------------------
+
+
+def addresses(model: type[models.Model], record: models.Model) -> Iterator[str]:
+    """Every address of a model's pages: the list and its filters, the record, forms, own pages."""
+    page: Any = admin.site._registry[model]
+    listed = _reverse(model, "changelist")
+    queries: list[dict[str, Any]] = [{}, {"all": 1}, {"q": SEARCH}, {"_popup": 1}, {"e": 1}]
+    queries += [{"_popup": 1, "_to_field": page.opts.pk.name}]
+    for field in _related_fields(model):
+        queries += [{f"{field.name}__{field.target_field.name}__exact": 1}]
+        if other := getattr(record, f"{field.name}_id", None):
+            queries += [{f"{field.name}__{field.target_field.name}__exact": other}]
+            queries += [{field.name: other}]
+    yield from (f"{listed}?{urlencode(query)}" for query in queries)
+    for name in ("change", "history", "delete"):
+        yield _reverse(model, name, record.pk)
+    yield f"{_reverse(model, 'change', record.pk)}?_popup=1"
+    yield _reverse(model, "add")
+    yield from _own_pages(page, record)
+    for field in _related_fields(model):
+        query = {
+            "app_label": model._meta.app_label,
+            "model_name": model._meta.model_name,
+            "field_name": field.name,
+            "term": SEARCH,
+        }
+        yield f"{reverse('admin:autocomplete')}?{urlencode(query)}"
+        yield f"{reverse('admin:autocomplete')}?{urlencode(query | {'term': ''})}"
+
+
+def _reverse(model: type[models.Model], name: str, *arguments: Any) -> str:
+    place = f"admin:{model._meta.app_label}_{model._meta.model_name}_{name}"
+    return reverse(place, args=arguments)
+
+
+def _related_fields(model: type[models.Model]) -> list[Any]:
+    return [field for field in model._meta.fields if field.remote_field]
+
+
+def _own_pages(page: admin.ModelAdmin, record: models.Model) -> Iterator[str]:
+    """The pages that a ModelAdmin adds to Django's, with the record's key in their address."""
+    for pattern in page.get_urls():
+        if not isinstance(pattern, URLPattern) or not pattern.name:
+            continue
+        names = list(pattern.pattern.converters)
+        for action in ARGUMENTS["action"] if "action" in names else [""]:
+            values = {name: action if name == "action" else record.pk for name in names}
+            try:
+                yield reverse(f"admin:{pattern.name}", kwargs=values)
+            except NoReverseMatch:  # one of Django's, by another argument
+                continue
+
+
+def filter_links(text: str) -> set[str]:
+    """The query strings to which the links of a list lead."""
+    return {unescape(link) for link in re.findall(r'href="(\?[^"]+)"', text)}
+
+
+def body(response: Any) -> str:
+    return b"".join(response).decode() if response.streaming else str(response.text)
+
+
+# -- the walk -----------------------------------------------------------------------------------
+
+
+def leaks(client: Client, request: HttpRequest, records: Records) -> list[str]:
+    """The addresses whose response, or the page to which it leads, contains the marker."""
+    found = [one for one in _site_pages() if _names_marker(client.get(one, follow=True))]
+    for model, record in records.items():
+        if model in SHARED:
+            continue
+        for address in addresses(model, record):
+            found += _visit(client, address)
+        found += _perform_actions(client, request, model, record)
+    return found
+
+
+def _site_pages() -> list[str]:
+    apps = {model._meta.app_label for model in admin.site._registry}
+    lists = [reverse("admin:app_list", args=[label]) for label in sorted(apps)]
+    return [reverse("admin:index"), reverse("admin:health"), reverse("admin:jsi18n"), *lists]
+
+
+def _names_marker(response: Any) -> bool:
+    headers = " ".join(f"{name}: {value}" for name, value in response.items())
+    return MARKER in (headers + body(response)).lower()
+
+
+def _visit(client: Client, address: str) -> list[str]:
+    """GET the address and the filters that it offers, then POST to it."""
+    response = client.get(address, follow=True)
+    text = "" if response.streaming else response.text
+    found = [address] if _names_marker(response) else []
+    if "changelist" in getattr(response.resolver_match, "url_name", ""):
+        links = sorted(filter_links(text))
+        found += [f"{address} {link}" for link in links if _leads_to_marker(client, address, link)]
+    if _names_marker(client.post(address, CONFIRMED, follow=True)):
+        found.append(f"POST {address}")
+    return found
+
+
+def _leads_to_marker(client: Client, address: str, link: str) -> bool:
+    return _names_marker(client.get(address.partition("?")[0] + link, follow=True))
+
+
+def _perform_actions(
+    client: Client, request: HttpRequest, model: type[models.Model], record: models.Model
+) -> list[str]:
+    """Every action of the list, on the record of the other tier."""
+    page: Any = admin.site._registry[model]
+    listed = _reverse(model, "changelist")
+    found = []
+    for action in {"delete_selected", *(page.get_actions(request))}:
+        chosen = {"action": action, "_selected_action": [record.pk], **CONFIRMED}
+        if _names_marker(client.post(listed, chosen, follow=True)):
+            found.append(f"{action} on {listed}")
+    return found
+
+
+def contents(records: Records) -> dict[str, list[dict[str, Any]]]:
+    """The stored row of every record."""
+    return {
+        model._meta.label: list(model._base_manager.filter(pk=record.pk).values())
+        for model, record in records.items()
+    }
+
+
+# -- the tests ----------------------------------------------------------------------------------
+
+
+def test_every_model_of_the_admin_is_walked(records: Records) -> None:
+    assert not tier_records.unmade(records), "make a record of it in tier_records.py"
+    assert set(records) == set(admin.site._registry)
+    assert len(records) >= 31
+
+
+@pytest.mark.requirement("AD-10")
+@pytest.mark.parametrize("roles", [[role] for role in Role] + [list(Role)], ids=str)
+def test_staff_of_another_tier_find_nothing_of_this_one(
+    roles: list[Role], records: Records
+) -> None:
+    before = contents(records)
+    assert not leaks(*everything(staff_of_another_tier(*roles)), records)
+    assert contents(records) == before
+
+
+def test_the_walk_finds_what_staff_of_all_tiers_read(records: Records) -> None:
+    """Otherwise it would find nothing because it looks at nothing."""
+    root = factories.person("root", is_superuser=True, is_staff=True)
+    for role in Role:
+        RoleAssignment.objects.assign(root, role)
+    client, _ = everything(User.objects.get(pk=root.pk))
+    for model, record in records.items():
+        if model not in SHARED:
+            listed = f"{_reverse(model, 'changelist')}?all=1"
+            pages = [listed, _reverse(model, "change", record.pk)]
+            assert any(_names_marker(client.get(page, follow=True)) for page in pages), model
+
+
+def test_a_page_without_the_rule_is_found(
+    records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a new model's page would be, or one that loses the rule."""
+    monkeypatch.delattr(ApiTokenAdmin, "get_queryset")
+    person = staff_of_another_tier(Role.AUDITOR)
+    found = leaks(*everything(person), {ApiToken: records[ApiToken]})
+    assert reverse("admin:accounts_apitoken_change", args=[records[ApiToken].pk]) in found
