@@ -56,6 +56,10 @@ class GuardedAdmin(admin.ModelAdmin):
             raise Http404("there is no such record here")
         return record
 
+    def get_ordering(self, request: HttpRequest) -> Any:
+        """The newest first unless the page or the model says otherwise, also in autocompletes."""
+        return super().get_ordering(request) or self.opts.ordering or ["-pk"]
+
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Redirect invalid filters to the unfiltered list, as Django does for unknown keys."""
         try:

@@ -68,10 +68,9 @@ def addresses(model: type[models.Model], record: models.Model) -> Iterator[str]:
     """Every address of a model's pages: the list and its filters, the record, forms, own pages."""
     page: Any = admin.site._registry[model]
     listed = _reverse(model, "changelist")
-    queries: list[dict[str, Any]] = [{}, {"all": 1}, {"q": SEARCH}, {"_popup": 1}, {"e": 1}]
+    queries: list[dict[str, Any]] = [{"all": 1}, {"q": SEARCH}]
     queries += [{"_popup": 1, "_to_field": page.opts.pk.name}]
     for field in _related_fields(model):
-        queries += [{f"{field.name}__{field.target_field.name}__exact": 1}]
         if other := getattr(record, f"{field.name}_id", None):
             queries += [{f"{field.name}__{field.target_field.name}__exact": other}]
             queries += [{field.name: other}]
@@ -133,8 +132,9 @@ def leaks(client: Client, request: HttpRequest, records: Records) -> list[str]:
     for model, record in records.items():
         if model in SHARED:
             continue
+        visited: set[str] = set()
         for address in addresses(model, record):
-            found += _visit(client, address)
+            found += _visit(client, address, visited)
         found += _perform_actions(client, request, model, record)
     return found
 
@@ -150,15 +150,16 @@ def _names_marker(response: Any) -> bool:
     return MARKER in (headers + body(response)).lower()
 
 
-def _visit(client: Client, address: str) -> list[str]:
-    """GET the address and the filters that it offers, then POST to it."""
+def _visit(client: Client, address: str, visited: set[str]) -> list[str]:
+    """GET the address and, once each, the filters that it offers; then POST to it."""
     response = client.get(address, follow=True)
     text = "" if response.streaming else response.text
     found = [address] if _names_marker(response) else []
     if "changelist" in getattr(response.resolver_match, "url_name", ""):
-        links = sorted(filter_links(text))
+        links = sorted(filter_links(text) - visited)
+        visited |= {*links}
         found += [f"{address} {link}" for link in links if _leads_to_marker(client, address, link)]
-    if _names_marker(client.post(address, CONFIRMED, follow=True)):
+    if "?" not in address and _names_marker(client.post(address, CONFIRMED, follow=True)):
         found.append(f"POST {address}")
     return found
 
@@ -199,7 +200,7 @@ def test_every_model_of_the_admin_is_walked(records: Records) -> None:
 
 
 @pytest.mark.requirement("AD-10")
-@pytest.mark.parametrize("roles", [[role] for role in Role] + [list(Role)], ids=str)
+@pytest.mark.parametrize("roles", [[role] for role in Role] + [list(Role)], ids="+".join)
 def test_staff_of_another_tier_find_nothing_of_this_one(
     roles: list[Role], records: Records
 ) -> None:
