@@ -56,9 +56,10 @@ class GuardedAdmin(admin.ModelAdmin):
             raise Http404("there is no such record here")
         return record
 
-    def get_ordering(self, request: HttpRequest) -> Any:
-        """The newest first unless the page or the model says otherwise, also in autocompletes."""
-        return super().get_ordering(request) or self.opts.ordering or ["-pk"]
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Order pages that declare no order by age, newest first; autocompletes need an order."""
+        rows: QuerySet[Any] = super().get_queryset(request)
+        return rows if rows.ordered else rows.order_by("-pk")
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Redirect invalid filters to the unfiltered list, as Django does for unknown keys."""

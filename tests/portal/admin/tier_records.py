@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-from allauth.account.models import EmailAddress
 from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
@@ -14,10 +13,13 @@ from accounts.api_tokens.models import ApiToken
 from accounts.applications.workflow import conversation
 from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
+from accounts.change_requests import services as change_requests
+from accounts.change_requests.models import ChangeRequest
 from accounts.mail import outbox
 from accounts.privacy.models import HolderRecord
 from accounts.review.models import ReasonText
 from accounts.roles.permissions import Role
+from accounts.tiers import services as tier_services
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import Tier, TierChange
 from accounts.users.models import User
@@ -78,9 +80,17 @@ def _people_and_access(tier: Tier) -> list[models.Model]:
         AuditEvent.record(
             AccountsEvent.ACCOUNT_CHANGED, actor=holder, target=grant, details={"is": MARKER}
         ),
-        EmailAddress.objects.get(user=holder),
         session,
+        _change_request(tier, by=reviewer),
     ]
+
+
+def _change_request(tier: Tier, by: User) -> ChangeRequest:
+    """A waiting request to open the tier's gate."""
+    lowered = {"mode": [tier.mode, AccessMode.OPEN]}
+    return change_requests.open_request(
+        tier_services.LOWER, tier, lowered, tiers=[tier], by=by, reason=f"For {MARKER}."
+    )
 
 
 def _weights(tier: Tier) -> list[models.Model]:
