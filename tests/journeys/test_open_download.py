@@ -17,7 +17,7 @@ from weights.publishing import synthetic
 
 pytestmark = pytest.mark.one_database
 
-CARD = "---\nlicense: other\ntags: [opt, synthetic]\n---\n# Synthetic: random weights\n"
+CARD = "---\nlicense: apache-2.0\ntags: [opt, synthetic]\n---\n# Synthetic: random weights\n"
 
 
 @pytest.fixture

@@ -24,14 +24,14 @@ from weights.publishing import synthetic
 pytestmark = pytest.mark.one_database
 
 REPO = "acme/tiny-opt"
-CARD = "---\nlicense: other\n---\n# Synthetic: random weights\n"
+CARD = "---\nlicense: {licence}\n---\n# Synthetic: random weights\n"
 PROGRAMS = Path(sys.executable).parent
 
 
-def write_model(folder: Path) -> None:
+def write_model(folder: Path, *, licence: str = "apache-2.0") -> None:
     """A model with a nested folder, a hidden file, an empty one and a name in Unicode."""
     folder.mkdir()
-    synthetic.write_hub_checkpoint(folder, card=CARD)
+    synthetic.write_hub_checkpoint(folder, card=CARD.format(licence=licence))
     (folder / "runs").mkdir()
     (folder / "runs" / "größe 1.csv").write_text("step,loss\n1,9.9\n")
     (folder / ".gitattributes").write_text("*.safetensors filter=lfs\n")
@@ -166,7 +166,7 @@ def test_the_commands_of_the_keys_page_work_as_written(
 def test_a_folder_downloaded_by_a_link_is_verified_with_the_links_signature(
     portal_server: Portal, store: Path, gated_tier: Tier, applicant: User, tmp_path: Path
 ) -> None:
-    write_model(tmp_path / "source")
+    write_model(tmp_path / "source", licence="other")
     done = portal_server.manage(
         "publish", str(tmp_path / "source"), "acme/gated", "--tier", gated_tier.slug, "--wait"
     )
