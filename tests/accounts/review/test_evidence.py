@@ -19,6 +19,7 @@ from accounts.review.evidence.assessment import Level, assess
 from accounts.review.evidence.facts import Earlier, Facts, gather
 from accounts.review.evidence.hardware import Machines, parse_hardware
 from accounts.review.models import ProfileLook
+from accounts.roles.permissions import Role
 from accounts.tiers import precheck
 from accounts.tiers.models import LicenceVersion, Tier
 from accounts.users.models import User
@@ -158,6 +159,19 @@ def test_access_on_hold_counts_as_a_breach(
     lifecycle.suspend(grant, by=lead_reviewer, reason="We look into a report.")
     application = factories.submitted(applicant, gated_tier)
     assert gather(application, lead_reviewer).breaches == ["on hold"]
+
+
+@pytest.mark.requirement("AD-10")
+def test_earlier_applications_for_other_tiers_are_not_shown(
+    gated_tier: Tier, applicant: User, lead_reviewer: User
+) -> None:
+    earlier = factories.submitted(applicant, factories.tier("elsewhere"))
+    application = factories.submitted(applicant, gated_tier)
+    assert [one.reference for one in gather(application, lead_reviewer).earlier] == [
+        earlier.reference
+    ]
+    local = factories.staff("local", Role.REVIEWER, gated_tier)
+    assert gather(application, local).earlier == []
 
 
 def test_a_country_that_the_tier_excludes_is_red() -> None:

@@ -15,7 +15,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from accounts.applications.models import Application
 from accounts.audit.merkle_log import copies, heads, sealer
 from accounts.audit.models import AuditEvent
-from accounts.background.models import Heartbeat
+from accounts.background.models import FailedItem, Heartbeat
 from accounts.mail.models import OutgoingMail
 from accounts.roles.permissions import Role
 from accounts.tasks import clocks, look_at_profiles, sign_head, verify_audit
@@ -254,6 +254,26 @@ def test_all_staff_see_it_and_nobody_else(role: Role, client: Client, applicant:
         assert response.status_code == 200
         assert "Waiting applications" in response.text
         assert applicant.username not in response.text
+
+
+@pytest.mark.requirement("AD-10")
+def test_roles_of_a_tier_read_its_applications_alone_and_no_errors_of_items(
+    gated_tier: Tier, client: Client
+) -> None:
+    factories.submitted(factories.person(), gated_tier)
+    FailedItem.objects.begin("step", 1)
+    FailedItem.objects.fail("step", 1, "KeyError: 'of-the-tier'")
+    waiting = {}
+    for name, tier in (("all", None), ("own", gated_tier), ("other", factories.tier("another"))):
+        client.force_login(factories.staff(name, Role.REVIEWER, tier))
+        page = client.get("/admin/health/")
+        assert ("of-the-tier" in page.text) == (name == "all")
+        lines = {line.name: line.text for line in page.context["health"]}
+        waiting[name] = lines["Waiting applications"]
+        assert lines["Items that fail"].startswith("1")
+    assert waiting["own"] == waiting["all"]
+    assert waiting["other"].startswith("0")
+    assert not waiting["own"].startswith("0")
 
 
 def test_a_child_of_the_install_that_keeps_ending_is_an_alarm(
