@@ -25,6 +25,7 @@ from accounts.users.models import User
 from portal.settings import environment as env
 from tests.support import factories, tools
 from tests.support.database import databases, emptying, trail
+from tests.support.http import session_cookies
 from tests.support.servers import live, s3
 from tests.support.servers.front import Front, front
 from tests.support.servers.live import Portal
@@ -37,6 +38,8 @@ LOOPBACK = ("127.", "::1", "localhost", "/", "\0")
 # No deadlines, because machines are busy; no randomness, so that failures repeat.
 hypothesis_settings.register_profile("suite", deadline=None, derandomize=True, database=None)
 hypothesis_settings.load_profile("suite")
+
+session_cookies.use_in_test_client()
 
 
 @pytest.fixture(scope="session")

@@ -69,7 +69,7 @@ MIDDLEWARE = [
     "portal.middleware.rate_limits.RateLimitMiddleware",
     # Middleware for every response comes before it, middleware for pages after it.
     "portal.middleware.fast_path.FastPathMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "portal.middleware.signed_sessions.SignedSessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

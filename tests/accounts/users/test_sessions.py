@@ -11,6 +11,7 @@ from accounts.api_tokens.models import ApiToken
 from accounts.audit.models import AuditEvent
 from accounts.mail.models import OutgoingMail
 from accounts.users.models import User
+from portal.middleware import signed_sessions
 from tests.support import factories
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
@@ -47,7 +48,7 @@ def test_signing_in_gives_the_session_a_new_id(client: Client, applicant: User) 
     session["planted"] = "by somebody who knows this id"
     session.save()
     before = str(session.session_key)
-    client.cookies["sessionid"] = before
+    assert signed_sessions.session_key_of(client.cookies["sessionid"].value) == before
     client.post("/accounts/login/", {"login": "applicant", "password": factories.PASSWORD})
     assert client.session.session_key != before
     assert not Session.objects.filter(session_key=before).exists()

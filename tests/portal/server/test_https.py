@@ -18,10 +18,10 @@ ASK = """
 import json
 from django.conf import settings
 from django.contrib.messages import success
-from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from portal.middleware.message_storage import MessageStorage
+from portal.middleware.signed_sessions import SignedSessionMiddleware
 
 def remember(request):
     request.session["a"] = "b"
@@ -35,7 +35,7 @@ settings.SESSION_ENGINE = "django.contrib.sessions.backends.cache"
 client = Client(HTTP_HOST="weights.example.org")
 near = client.get("/accounts/login/", HTTP_X_FORWARDED_PROTO="https")
 far = client.get("/accounts/login/")
-kept = SessionMiddleware(remember)(RequestFactory().get("/"))
+kept = SignedSessionMiddleware(remember)(RequestFactory().get("/"))
 print(json.dumps({
     "status": near.status_code,
     "secure": near.headers.get("Strict-Transport-Security"),

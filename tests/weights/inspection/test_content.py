@@ -31,6 +31,17 @@ ASCII = b"cos\nsystem\n(S'true'\ntR."
 DENSE = {"class_name": "Dense", "module": "keras.layers"}
 NUMBERS = corpus.npy("<f4", (2,), bytes(8))
 
+CALL = "!!python/object/apply:os.system [true]\n"
+#: PyYAML's UnsafeLoader runs each.
+YAML_IN_DISGUISE = {
+    "late.yaml": b"# a comment\n" * 10_000 + f"a: {CALL}".encode(),
+    "across-chunks.yaml": b"#" * ((1 << 20) - 8) + f"\na: {CALL}".encode(),
+    "escaped.yaml": b"a: !!p%79th%6Fn/object/apply:os.system [true]\n",
+    "verbatim.yaml": b"a: !<tag:yaml.org,2002:pyth%6fn/object/apply:os.system> [true]\n",
+    "directive.yaml": b"%TAG !p! tag:yaml.org,2002:pyth\n---\na: !p!on/object/apply:os.kill [a]\n",
+    "utf-16.yaml": f"a: {CALL}".encode("utf-16"),
+}
+
 
 def verdict_on(content: bytes | Source, name: str) -> Verdict:
     source = BytesSource(content) if isinstance(content, bytes) else content
@@ -182,6 +193,7 @@ def test_a_text_that_goes_on_as_other_data_is_not_inspected() -> None:
         ("tokenizer_config.json", b'{"chat_template": "{{ m }}"}', "JSON with a chat template"),
         ("a.json", b'{"chat\\u005ftemplate": "{{ m }}"}', "JSON with a chat template"),
         ("a.yaml", b"a: !!python/object/apply:os.system [true]\n", "YAML that calls Python"),
+        *((name, content, "YAML that calls Python") for name, content in YAML_IN_DISGUISE.items()),
     ],
 )
 def test_in_st_what_programs_run_is_labelled_as_code(name: str, content: bytes, kind: str) -> None:
@@ -375,3 +387,21 @@ def test_the_child_takes_every_file(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_safetensors_file_still_passes() -> None:
     assert summary(safetensors_corpus.named("a"), "a.safetensors")[0] == "inspected"
+
+
+@pytest.mark.requirement("IN-10")
+@pytest.mark.parametrize("class_name", ["Lambda", "__lambda__"])
+def test_in_st_a_json_model_of_keras_with_a_lambda_layer_is_refused(class_name: str) -> None:
+    layer = {"class_name": class_name, "config": {"function": ["4wEAAAA=", None, None]}}
+    model = {"class_name": "Sequential", "config": {"layers": [DENSE, layer]}}
+    assert verdict_on(json.dumps(model).encode(), "model.json").outcome == "refused"
+    plain = {"class_name": "Sequential", "config": {"layers": [DENSE]}}
+    assert summary(json.dumps(plain).encode(), "model.json") == ("inspected", "text")
+
+
+@pytest.mark.parametrize("key", [b"chat_template", b"chat\\u005ftemplate"])
+def test_a_chat_template_in_a_json_of_any_size_is_code(key: bytes) -> None:
+    filler = b'{"filler": "' + b"a" * (17 * 1024 * 1024) + b'"'
+    large = filler + b', "' + key + b'": "{{ m }}"}'
+    assert summary(large, "tokenizer_config.json") == ("code", "JSON with a chat template")
+    assert summary(filler + b"}", "tokenizer.json") == ("inspected", "text")

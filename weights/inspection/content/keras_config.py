@@ -32,10 +32,22 @@ def check_archive(archive: zipfile.ZipFile) -> None:
     check(raw)
 
 
+def refuse_code(document: Any) -> None:
+    """Raises Refused if a JSON document holds a Lambda layer, at any depth."""
+    if any(_is_code(entry) for entry in _entries(document)):
+        raise Refused("its Keras configuration holds a Lambda layer, which runs code")
+
+
+def _is_code(entry: dict[str, Any]) -> bool:
+    class_name = entry.get("class_name")
+    return isinstance(class_name, str) and class_name in _CODE
+
+
 def check(raw: bytes) -> None:
     """Raises Refused if the configuration runs or imports code, or is no JSON."""
     try:
         config = json.loads(raw)
+        refuse_code(config)
         for entry in _entries(config):
             _check_entry(entry)
     except (ValueError, RecursionError) as error:
@@ -55,8 +67,6 @@ def _entries(value: Any) -> Iterator[dict[str, Any]]:
 
 def _check_entry(entry: dict[str, Any]) -> None:
     class_name, module = entry.get("class_name"), entry.get("module")
-    if class_name in _CODE:
-        raise Refused("its Keras configuration holds a Lambda layer, which runs code")
     if class_name is None or module is None:
         return
     if str(module).partition(".")[0] not in _PACKAGES:

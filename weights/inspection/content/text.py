@@ -3,8 +3,8 @@
 import codecs
 import json
 import re
-from typing import Any
 
+from weights.inspection.content import keras_config
 from weights.inspection.formats.source import Source, UnpackedSource
 from weights.inspection.formats.verdict import Verdict
 
@@ -21,11 +21,23 @@ _PROGRAMS = (
     *(b"\x7fELF", b"MZ\x90\0"),
     *(b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe"),
 )
-#: A tag by which YAML loaders that are not safe call Python.
-_YAML = re.compile(rb"!!python/|tag:yaml\.org,2002:python/")
+_LETTERS = b"".join(b"(?:%c|%%%02x)" % (letter, letter) for letter in b"python")
+#: Tags by which YAML loaders that are not safe call Python: with escaped characters, or shortened
+#: by a directive.
+_YAML = re.compile(
+    rb"![!<]\S{0,100}?" + _LETTERS + rb"(?:/|%2f)|tag:yaml\.org,2002:python/|%TAG +!",
+    re.IGNORECASE,
+)
+#: The key of a template in a JSON text too large to parse, perhaps with escaped letters.
+_LARGE_TEMPLATE = re.compile(rb'"chat_template"\s*:\s*["\[{]|\\u00(?:5f|6[1-9a-f]|7[0-4])', re.I)
+#: What YAML loaders take for UTF-16.
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+#: A match of the patterns above is shorter.
+_OVERLAP = 1024
 _OPENVINO = re.compile(rb"<net\s[^>]*>.*<layers>", re.DOTALL)
 
 CODE = "source code"
+_TEMPLATE = "JSON with a chat template"
 
 
 def head_of(source: Source) -> bytes:
@@ -52,51 +64,68 @@ def program_kind(head: bytes) -> str:
 
 
 def inspect(source: Source) -> Verdict | None:
-    """The verdict on a text, which is read whole if it is not too large; none for binary data."""
+    """The verdict on a text, which is read whole if it is not too large; none for binary data.
+
+    Raises Refused for the configuration of a Keras model with a Lambda layer.
+    """
     head = head_of(source)
-    if not is_text(head, source.size):
+    is_utf_16 = head.startswith(_UTF_16)
+    if not is_utf_16 and not is_text(head, source.size):
         return None
     if _OPENVINO.search(head):
         return Verdict("OpenVINO", "not_inspected", "nothing here can look into this format")
     if source.size > MAX_READ_BYTES or isinstance(source, UnpackedSource):
         return Verdict("text", "not_inspected", "only its beginning was read")
-    if not _is_text_throughout(source):
+    content = _Content(source)
+    if content.calls_python:
+        return Verdict("YAML that calls Python", "code")
+    if is_utf_16:
+        return None
+    if not content.is_text:
         return Verdict("unknown", "not_inspected", "it begins as text and goes on as other data")
-    if kind := _code_kind(source, head):
+    if kind := _json_kind(source, head, content):
         return Verdict(kind, "code")
     return Verdict("text", "inspected")
 
 
-def _is_text_throughout(source: Source) -> bool:
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    try:
+class _Content:
+    """What one reading of a whole file finds: other bytes than UTF-8, and patterns."""
+
+    def __init__(self, source: Source) -> None:
+        self.is_text, self.calls_python, self.has_template = True, False, False
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        end = b""
         for start in range(0, source.size, _CHUNK):
             part = source.read(start, _CHUNK)
-            decoder.decode(part)
-            if b"\0" in part:
-                return False
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return False
-    return True
+            self._decode(part, is_last=start + _CHUNK >= source.size)
+            searched = end + part.replace(b"\0", b"")  # which leaves ASCII of UTF-16
+            self.calls_python = self.calls_python or bool(_YAML.search(searched))
+            self.has_template = self.has_template or bool(_LARGE_TEMPLATE.search(searched))
+            end = searched[-_OVERLAP:]
+
+    def _decode(self, part: bytes, *, is_last: bool) -> None:
+        if b"\0" in part:
+            self.is_text = False
+        if self.is_text:
+            try:
+                self._decoder.decode(part, final=is_last)
+            except UnicodeDecodeError:
+                self.is_text = False
 
 
-def _code_kind(source: Source, head: bytes) -> str:
-    """The kind of code that a text of any name is; empty for others."""
-    if _YAML.search(head):
-        return "YAML that calls Python"
-    if source.size > _MAX_JSON_BYTES or not head.lstrip().startswith((b"{", b"\xef\xbb\xbf")):
+def _json_kind(source: Source, head: bytes, content: _Content) -> str:
+    """The kind of code that a JSON text of any name is; empty for others."""
+    if not head.lstrip().startswith((b"{", b"\xef\xbb\xbf")):
         return ""
+    if source.size > _MAX_JSON_BYTES:
+        return _TEMPLATE if content.has_template else ""
     try:
         document = json.loads(source.read(0, source.size).decode("utf-8-sig"))
     except (ValueError, RecursionError):
         return ""
-    return _json_kind(document)
-
-
-def _json_kind(document: Any) -> str:
     if not isinstance(document, dict):
         return ""
+    keras_config.refuse_code(document)
     if "cells" in document and "nbformat" in document:
         return "notebook"
-    return "JSON with a chat template" if document.get("chat_template") else ""
+    return _TEMPLATE if document.get("chat_template") else ""
