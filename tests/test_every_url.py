@@ -137,6 +137,7 @@ WORDS = {
     "weights:link-request",
     "weights:link-revoke",
     "weights:file-list",
+    "weights:will-it-run",
     "weights:checkpoint-detail",
 }
 

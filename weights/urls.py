@@ -4,6 +4,7 @@ from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
 from weights.catalogue import checkpoint_views, file_views, views
+from weights.hardware_fit import views as hardware_fit
 from weights.known_issues import views as known_issues
 from weights.manifests import key_views
 from weights.manifests import views as manifests
@@ -30,6 +31,7 @@ urlpatterns = [
     path("sitemap.xml", crawlers.sitemap_xml, name="sitemap"),
     path("releases.atom", release_feed, name="release-feed"),
     path("models", views.checkpoint_list, name="checkpoint-list"),
+    path("will-it-run", hardware_fit.will_it_run, name="will-it-run"),
     path("access/", my_access.access, name="access"),
     path("access/links/<str:org>/<str:name>/", my_access.link_request, name="link-request"),
     path("access/revoke/<uuid:public_id>/", my_access.link_revoke, name="link-revoke"),

@@ -11,6 +11,7 @@ from weights.catalogue import cards, facts, licences
 from weights.catalogue.download_commands import Recipe, Target, recipes
 from weights.catalogue.models import Checkpoint
 from weights.gate.access_checklist import access_checklist
+from weights.hardware_fit import presentation as hardware_fit
 from weights.known_issues.models import KnownIssue
 from weights.manifests import signatures
 from weights.publishing.models import File, Ref, Revision
@@ -50,6 +51,7 @@ def checkpoint_detail(request: HttpRequest, org: str, name: str) -> HttpResponse
         "recipes": _recipes(checkpoint, files),
         "issues": KnownIssue.objects.filter(checkpoint=checkpoint, withdrawn_at=None),
         "recalls": notices.of_checkpoint(checkpoint),
+        "fit": hardware_fit.default_fit(checkpoint, revision),
     }
     return render(request, "weights/catalogue/checkpoint_detail.html", context)
 

@@ -17,6 +17,7 @@ LABELS = {
     "parameters": "Parameters",
     "layers": "Layers",
     "heads": "Attention heads",
+    "kv_heads": "Key-value heads",
     "d_model": "Model width (d_model)",
     "head_dim": "Head width",
     "ffn_dim": "Feed-forward width",

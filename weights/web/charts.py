@@ -131,6 +131,38 @@ def shard_picture(
     )
 
 
+@dataclass(frozen=True)
+class Segment:
+    """A part of a stacked bar, from `x` to `x + width` in the chart's units."""
+
+    key: str
+    x: float
+    width: float
+
+
+@dataclass(frozen=True)
+class StackedBar:
+    """One bar of parts; `limit` is the position of the line that marks the limit."""
+
+    width: int
+    segments: list[Segment]
+    limit: float
+
+
+def stacked_bar(parts: Sequence[tuple[str, int]], limit: int) -> StackedBar:
+    """Draws (key, amount) parts; the scale ends at the limit, or at their sum if that is larger."""
+    width, total = 1000, max(limit, sum(amount for _, amount in parts), 1)
+    segments, start = [], 0
+    for key, amount in parts:
+        segments.append(Segment(key, _scaled(start, total, width), _scaled(amount, total, width)))
+        start += amount
+    return StackedBar(width, segments, _scaled(limit, total, width))
+
+
+def _scaled(amount: int, total: int, width: int) -> float:
+    return round(amount / total * width, 2)
+
+
 def count_in_words(count: int) -> str:
     """A rounded count in words: `174.6 billion`, `125.2 million`."""
     for unit, word in ((10**12, "trillion"), (10**9, "billion"), (10**6, "million")):

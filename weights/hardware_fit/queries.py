@@ -1,0 +1,26 @@
+"""Reads the shape of a checkpoint from its facts and the headers of its published files."""
+
+from django.conf import settings
+
+from weights.catalogue import file_facts
+from weights.catalogue.models import Checkpoint
+from weights.hardware_fit.commands import Source
+from weights.hardware_fit.model_shape import Shape, shape_of
+from weights.publishing.models import Revision
+
+
+def shape_at(checkpoint: Checkpoint, revision: Revision | None) -> Shape:
+    """The shape of a checkpoint; one query for the tensor headers if `revision` is published."""
+    if revision is None:
+        return shape_of(checkpoint)
+    return shape_of(checkpoint, file_facts.stored_facts([revision.pk])[revision.pk].parameters)
+
+
+def source_of(checkpoint: Checkpoint, revision: Revision | None) -> Source:
+    """Loadable are published files with a `config.json`, which transformers and vLLM read first."""
+    return Source(
+        portal=settings.PUBLIC_URL,
+        repo_id=checkpoint.repo_id,
+        gated=checkpoint.tier.is_gated,
+        is_loadable=revision is not None and revision.files.filter(path="config.json").exists(),
+    )
