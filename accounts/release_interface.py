@@ -27,11 +27,26 @@ class Address:
 
 
 @dataclass(frozen=True)
+class HardwareFit:
+    """Whether a checkpoint fits; `free_percent` of the memory is left, None if not estimated."""
+
+    fits: bool
+    free_percent: int | None = None
+
+
+@dataclass(frozen=True)
 class CheckpointSize:
     """A checkpoint's name, without its organisation, and the bytes of its weights in memory."""
 
     name: str
     size: int
+
+    def fit_on(self, count: int, memory: int) -> HardwareFit:
+        """The fit on `count` accelerators of `memory` bytes each: here, of the weights alone.
+
+        The app overrides this where it knows more than the size of a checkpoint.
+        """
+        return HardwareFit(self.size <= count * memory)
 
 
 class ReleaseInterface(Protocol):

@@ -33,6 +33,7 @@ from weights.api.routers import (
     downloads,
     error_codes,
     grants,
+    hardware_fit,
     issues,
     keys,
     links,
@@ -112,7 +113,7 @@ api = PortalApi(
 )
 for module in (
     *(checkpoints, downloads, links, applications, grants, documents, transparency, tiers),
-    *(issues, recalls, keys, audit, error_codes),
+    *(hardware_fit, issues, recalls, keys, audit, error_codes),
 ):
     api.add_router("", module.router)
 

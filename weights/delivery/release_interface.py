@@ -10,11 +10,9 @@ from accounts.users.models import User
 from weights.catalogue.models import Checkpoint
 from weights.delivery import links, outstanding_links
 from weights.delivery.models import CheckpointLink
+from weights.hardware_fit.evidence import estimated_size
 from weights.ledger.models import Download
 from weights.task_names import WeightsTask
-
-#: Half precision, the usual format for inference.
-BYTES_A_PARAMETER = 2
 
 
 class DeliveryReleases:
@@ -24,10 +22,11 @@ class DeliveryReleases:
         return sorted(checkpoint.repo_id for checkpoint in links.offered(tier))
 
     def sizes_of(self, tier: Tier) -> list[CheckpointSize]:
-        counted = Checkpoint.objects.filter(tier=tier, private=False, parameters__isnull=False)
+        public = Checkpoint.objects.released().filter(tier=tier, private=False)
         return [
-            CheckpointSize(name, (parameters or 0) * BYTES_A_PARAMETER)
-            for name, parameters in counted.values_list("name", "parameters")
+            estimated_size(checkpoint, checkpoint.parameters)
+            for checkpoint in public.filter(parameters__isnull=False)
+            if checkpoint.parameters is not None
         ]
 
     def addresses_of(self, grant: Grant, now: datetime) -> list[Address]:

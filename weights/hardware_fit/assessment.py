@@ -60,8 +60,9 @@ class Assessment:
     @cached_property
     def placement(self) -> Placement | None:
         """None if a number is missing."""
-        machines = self.machines
-        return self.need and place(self.need, machines.count, machines.accelerator.memory)
+        if self.need is None:
+            return None
+        return place(self.need, self.machines.count, self.machines.accelerator.memory)
 
     @property
     def missing(self) -> list[str]:
@@ -113,20 +114,19 @@ class Assessment:
             if self.weights is None:
                 return "Without its number of parameters, nothing can be estimated."
             return (
-                f"The weights alone need {format_size(self.weights)} of the usable "
-                f"{format_size(self._usable)}. {_listed(self.missing, capital=True)} not stated."
+                f"The weights alone need {_decimal(self.weights)} of the usable "
+                f"{_decimal(self._usable)}. {_listed(self.missing, capital=True)} not stated."
             )
-        subject = "The model needs" if placement.used == 1 else "The fullest one needs"
-        return (
-            f"{subject} {format_size(placement.fullest)} of the {format_size(placement.usable)} "
-            "that an accelerator can give it."
-        )
+        subject = "The accelerator" if placement.used == 1 else "The fullest accelerator"
+        usable = _decimal(placement.usable)
+        return f"{subject} needs {_decimal(placement.fullest)} of its usable {usable}."
 
     @property
     def smallest_tensor_parallel(self) -> int | None:
         """None if no size fits, or a number is missing."""
-        memory = self.machines.accelerator.memory
-        return self.need and smallest_tensor_parallel(self.need, memory)
+        if self.need is None:
+            return None
+        return smallest_tensor_parallel(self.need, self.machines.accelerator.memory)
 
     @property
     def fits_by_layers(self) -> bool:
@@ -192,6 +192,11 @@ def duration(seconds: int) -> str:
         return f"{minutes} min"
     days, hours = divmod(hours, 24)
     return f"{days} d {hours} h" if days else f"{hours} h {minutes} min"
+
+
+def _decimal(size: int) -> str:
+    """Bytes in decimal units: `72.0 GB`."""
+    return format_size(size).partition(" (")[0]
 
 
 def _listed(labels: list[str], *, capital: bool = False) -> str:

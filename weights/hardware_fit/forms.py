@@ -25,33 +25,25 @@ class WorkloadForm(forms.Form):
         error_messages={"invalid_choice": "%(value)s is not in the list of accelerators."},
     )
     memory_gb = forms.DecimalField(
-        label="Memory of each, in GB",
+        label="GB each, if Other",
         min_value=Decimal("0.5"),
         max_value=MAX_MEMORY_GB,
         max_digits=7,
         decimal_places=2,
         required=False,
-        help_text="For Other only",
     )
-    count = forms.IntegerField(label="How many", min_value=1, max_value=MAX_COUNT)
+    count = forms.IntegerField(label="Count", min_value=1, max_value=MAX_COUNT)
     dtype = forms.ChoiceField(
         label="Weights in",
         choices=[(dtype.value, dtype.label) for dtype in Dtype],
         error_messages={"invalid_choice": "%(value)s is not in the list of dtypes."},
     )
-    context = forms.IntegerField(
-        label="Context, in tokens",
-        min_value=1,
-        max_value=MAX_CONTEXT,
-        help_text="Prompt and answer",
-    )
-    batch = forms.IntegerField(
-        label="Batch", min_value=1, max_value=MAX_BATCH, help_text="Sequences at a time"
-    )
+    context = forms.IntegerField(label="Context, tokens", min_value=1, max_value=MAX_CONTEXT)
+    batch = forms.IntegerField(min_value=1, max_value=MAX_BATCH)
 
     def __init__(self, values: Mapping[str, str], shape: Shape, files: int | None) -> None:
         """Uses the defaults of the checkpoint for fields that `values` lacks."""
-        self.shape, self.files = shape, files
+        self.shape, self.published_size = shape, files
         super().__init__({**_defaults(shape, values), **values})
         if shape.published_bytes is None:
             field = self.fields["dtype"]
@@ -87,7 +79,7 @@ class WorkloadForm(forms.Form):
             self.shape,
             Workload(Dtype(cleaned["dtype"]), cleaned["context"], cleaned["batch"]),
             Machines(accelerator, cleaned["count"]),
-            self.files,
+            self.published_size,
         )
 
 
@@ -95,7 +87,7 @@ class HardwareFitForm(WorkloadForm):
     """The form of the page, which also chooses one of `checkpoints`; None shows no result yet."""
 
     checkpoint = forms.ChoiceField()
-    field_order = ("checkpoint", "accelerator", "count", "memory_gb", "dtype", "context", "batch")
+    field_order = ("checkpoint", "count", "accelerator", "memory_gb", "dtype", "context", "batch")
 
     def __init__(
         self,

@@ -1,5 +1,7 @@
 """The page "Will it run?"."""
 
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -20,14 +22,14 @@ from weights.publishing.models import Revision
 def will_it_run(request: HttpRequest) -> HttpResponse:
     """The form, and the assessment of the checkpoint that the query names."""
     visible = list(Checkpoint.objects.visible_to(user_or_none(request)).select_related("tier"))
-    values = {key: value for key, value in request.GET.items() if is_storable(value)}
+    values = {key: str(value) for key, value in request.GET.items() if is_storable(str(value))}
     repo_id = values.get("checkpoint", "")
     checkpoint = next((one for one in visible if one.repo_id == repo_id), None)
     revision = _main(checkpoint)
     shape = shape_at(checkpoint, revision) if checkpoint else Shape()
     files = revision.total_bytes if revision else None
     form = HardwareFitForm(values, shape, files, checkpoints=visible)
-    context = {"form": form, "checkpoint": checkpoint, "has_query": bool(repo_id)}
+    context: dict[str, Any] = {"form": form, "checkpoint": checkpoint, "has_query": bool(repo_id)}
     if repo_id and form.is_valid() and checkpoint:
         source = source_of(checkpoint, revision)
         context |= {

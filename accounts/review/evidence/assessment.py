@@ -221,8 +221,9 @@ def _hardware(facts: Facts) -> list[Line]:
 
 
 def _fit(size: CheckpointSize, machines: list[Machines]) -> Line:
-    fits = [str(one) for one in machines if one.hold(size.size)]
-    short = [str(one) for one in machines if not one.hold(size.size)]
+    results = [(one, one.fit(size)) for one in machines]
+    fits = [_with_free(one, fit.free_percent) for one, fit in results if fit.fits]
+    short = [str(one) for one, fit in results if not fit.fits]
     parts = []
     if fits:
         parts.append(f"fits {', '.join(fits)}")
@@ -231,6 +232,10 @@ def _fit(size: CheckpointSize, machines: list[Machines]) -> Line:
     level = Level.GREEN if fits else Level.AMBER
     fact = f"{_gigabytes(size.size)} at 2 bytes: {'; '.join(parts)}"
     return Line("hardware", level, size.name, fact)
+
+
+def _with_free(machines: Machines, percent: int | None) -> str:
+    return str(machines) if percent is None else f"{machines} ({percent} % free)"
 
 
 def _gigabytes(size: int) -> str:

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from accounts.release_interface import CheckpointSize, releases
+from accounts.release_interface import CheckpointSize, HardwareFit, releases
 from accounts.tiers.models import Tier
 
 GIGABYTE = 10**9
@@ -20,9 +20,9 @@ class Machines:
     def __str__(self) -> str:
         return f"{self.count} × {self.memory} GB"
 
-    def hold(self, size: int) -> bool:
-        """True if weights of `size` bytes fit into the combined memory."""
-        return size <= self.count * self.memory * GIGABYTE
+    def fit(self, checkpoint: CheckpointSize) -> HardwareFit:
+        """Whether the checkpoint fits on them."""
+        return checkpoint.fit_on(self.count, self.memory * GIGABYTE)
 
 
 _TEXT = re.compile(r"(\d{1,5})\s*[x×*]\s*(\d{1,5})\s*(?:GB|GiB|G)\b", re.IGNORECASE)

@@ -8,6 +8,7 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from accounts.applications.workflow import conflicts, decisions
 from accounts.grants import lifecycle
@@ -258,6 +259,25 @@ def test_the_strip_knows_the_checkpoints_of_the_tier(
     hardware = [one for one in evidence.collect(application, reviewer) if one.key == "hardware"]
     assert [(one.label, one.fact) for one in hardware] == [
         ("opt-175b", "350 GB at 2 bytes: fits 8 × 80 GB")
+    ]
+
+
+@pytest.mark.django_db
+def test_the_strip_estimates_cache_and_overhead_where_the_facts_suffice(
+    applicant: User, reviewer: User, gated_tier: Tier
+) -> None:
+    shape = {"layers": 96, "heads": 96, "d_model": 12_288, "context_length": 2048}
+    facts = {key: {"value": value} for key, value in shape.items()}
+    counted = {"tier": gated_tier, "org": "facebook", "parameters": 174_604_468_224}
+    Checkpoint.objects.create(name="opt-175b", facts=facts, **counted)
+    later = timezone.now() + timedelta(days=1)
+    Checkpoint.objects.create(name="later", embargo_until=later, **counted)
+    # The weights alone would fit into 9 × 40 GB.
+    answers = {**factories.ANSWERS, "extra_hardware": "8 x 80 GB, 9 x 40 GB"}
+    application = factories.submitted(applicant, gated_tier, answers)
+    hardware = [one for one in evidence.collect(application, reviewer) if one.key == "hardware"]
+    assert [(one.label, one.fact) for one in hardware] == [
+        ("opt-175b", "349 GB at 2 bytes: fits 8 × 80 GB (34 % free); not 9 × 40 GB")
     ]
 
 

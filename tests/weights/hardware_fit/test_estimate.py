@@ -44,8 +44,8 @@ LLAMA_2_70B = Need(
 @pytest.mark.parametrize(
     ("parameters", "dtype", "published"),
     [
-        (175 * GB, Dtype.FLOAT32, 700 * GB),  # "700 GB" for 175 billion parameters at four bytes
-        (175 * GB, Dtype.FLOAT16, 350 * GB),  # "350 GB", of GPT-3 and of OPT-175B
+        (175 * GB, Dtype.FLOAT32, 700 * GB),  # 35 cards of 20 GB
+        (175 * GB, Dtype.FLOAT16, 350 * GB),  # 18 cards of 20 GB
         (175 * GB, Dtype.INT8, 175 * GB),
         (174_604_468_224, Dtype.FLOAT16, 349_208_936_448),
         (6_658_473_984, Dtype.BFLOAT16, 13_316_947_968),
@@ -59,7 +59,7 @@ def test_weights_have_the_published_size(parameters: int, dtype: Dtype, publishe
 
 def test_175_billion_parameters_at_four_bytes_need_more_than_35_cards_of_20_gb() -> None:
     need = replace(OPT_175B, weights=weight_bytes(175 * GB, Dtype.FLOAT32), number_bytes=4)
-    assert -(-need.weights // (20 * GB)) == 35  # the weights alone fill 35 cards to the last byte
+    assert need.weights == 35 * 20 * GB  # the weights alone fill 35 cards to the last byte
     for count in (1, 8, 35):
         assert not place(need, count, 20 * GB).fits
     assert smallest_tensor_parallel(need, 20 * GB) == 48
@@ -68,9 +68,9 @@ def test_175_billion_parameters_at_four_bytes_need_more_than_35_cards_of_20_gb()
 @pytest.mark.parametrize(
     ("count", "memory", "fits"),
     [
-        (8, 80, True),  # the inference server of OPT-175B runs on 8 A100 of 80 GB
+        (8, 80, True),  # how OPT-175B is served
         (8, 40, False),
-        (16, 40, True),  # "16 × 40 GB" of the same documentation
+        (16, 40, True),
         (4, 80, False),
         (8, 24, False),
         (1, 192, False),

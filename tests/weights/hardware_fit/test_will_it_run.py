@@ -134,9 +134,7 @@ class TestOPT:
             ("batch=-1", "greater than or equal to 1"),
         ],
     )
-    def test_a_bad_value_gets_a_clear_error(
-        self, client: Client, query: str, error: str
-    ) -> None:
+    def test_a_bad_value_gets_a_clear_error(self, client: Client, query: str, error: str) -> None:
         page = text(client, f"{OPT}&{query}")
         assert error in page
         assert "Please look at these answers" in page
@@ -163,7 +161,10 @@ class TestOPT:
 
 
 def test_published_bytes_come_from_tensor_headers(client: Client, store: Path) -> None:
-    files = {"model.safetensors": tensors(BF16=3_000_000_000, F32=500_000_000), "config.json": b"{}"}
+    files = {
+        "model.safetensors": tensors(BF16=3_000_000_000, F32=500_000_000),
+        "config.json": b"{}",
+    }
     revision = factories.published("acme/mixed", files=files, facts=FACTS)
     file_facts.read_revision(revision)
     page = text(client, f"{PAGE}?checkpoint=acme/mixed&accelerator=a100-40&count=1")
@@ -187,9 +188,7 @@ def test_files_that_programs_cannot_load_are_converted_first(
     assert "vllm serve ./shards" in page
 
 
-def test_a_gated_checkpoint_needs_a_token(
-    client: Client, gated_tier: Tier, store: Path
-) -> None:
+def test_a_gated_checkpoint_needs_a_token(client: Client, gated_tier: Tier, store: Path) -> None:
     factories.published("acme/gated", gated_tier, facts=FACTS, parameters=10**9)
     assert "export HF_TOKEN=wb_…" in text(client, f"{PAGE}?checkpoint=acme/gated")
 
