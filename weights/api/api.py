@@ -33,7 +33,6 @@ from weights.api.routers import (
     downloads,
     error_codes,
     grants,
-    hardware_fit,
     issues,
     keys,
     links,
@@ -113,7 +112,7 @@ api = PortalApi(
 )
 for module in (
     *(checkpoints, downloads, links, applications, grants, documents, transparency, tiers),
-    *(hardware_fit, issues, recalls, keys, audit, error_codes),
+    *(issues, recalls, keys, audit, error_codes),
 ):
     api.add_router("", module.router)
 
