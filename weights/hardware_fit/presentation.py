@@ -9,7 +9,7 @@ from weights.hardware_fit.accelerators import Accelerator
 from weights.hardware_fit.assessment import Assessment, default_assessment, duration
 from weights.hardware_fit.dtypes import Dtype
 from weights.hardware_fit.estimate import Need, Placement, Split
-from weights.hardware_fit.queries import shape_at
+from weights.hardware_fit.lookups import shape_at
 from weights.publishing.models import Revision
 from weights.web import charts
 

@@ -13,8 +13,8 @@ from weights.catalogue.models import Checkpoint
 from weights.hardware_fit import presentation
 from weights.hardware_fit.commands import commands
 from weights.hardware_fit.forms import HardwareFitForm
+from weights.hardware_fit.lookups import shape_at, source_of
 from weights.hardware_fit.model_shape import Shape
-from weights.hardware_fit.queries import shape_at, source_of
 from weights.publishing.models import Revision
 
 

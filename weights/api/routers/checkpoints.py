@@ -27,7 +27,7 @@ from weights.catalogue.models import Checkpoint, CheckpointQuerySet
 from weights.errors import WeightsCode
 from weights.hardware_fit.accelerators import ACCELERATORS
 from weights.hardware_fit.forms import WorkloadForm
-from weights.hardware_fit.queries import shape_at, source_of
+from weights.hardware_fit.lookups import shape_at, source_of
 from weights.inspection import results
 from weights.manifests import signatures
 from weights.publishing.models import Ref, Revision
