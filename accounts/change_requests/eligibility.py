@@ -2,14 +2,13 @@
 
 from django.db.models import Exists, OuterRef, Q
 
-from accounts.audit.event_tags import AccountsEvent
-from accounts.audit.models import AuditEvent
 from accounts.change_requests.acts import act_of, registered
 from accounts.change_requests.models import ChangeRequest, ChangeRequestQuerySet
 from accounts.roles.active_staff import is_active_staff
 from accounts.roles.models import RoleAssignment, RoleQuerySet
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
+from accounts.users import own_password
 from accounts.users.models import User
 
 
@@ -17,8 +16,8 @@ def reason_against(person: User, request: ChangeRequest) -> str:
     """Return why `person` may not confirm the request, as a sentence; empty if they may.
 
     The second person is active staff, neither the requester nor the person who gains, and holds
-    for every tier concerned a role that was assigned before the request, and not by the requester
-    alone.
+    for every tier concerned a role that was assigned before the request. Neither of the two owes
+    the role to the other alone, nor both to the same person alone.
     """
     act = act_of(request)
     if person.pk == request.requester_id:
@@ -33,9 +32,12 @@ def reason_against(person: User, request: ChangeRequest) -> str:
                 f"this takes a role for {tier or 'every tier'} ({_listed(act.confirmers)}) that "
                 "you held before the request, and that its requester did not assign alone"
             )
-    if _password_set_by(request.requester, person):
-        return "the requester has set the password of your account; reset it by mail, then confirm"
-    return ""
+        if not _are_independent(person, request, tier):
+            return (
+                f"one person alone assigned the roles of you and the requester for "
+                f"{tier or 'every tier'}; the command give_role vouches for a role"
+            )
+    return own_password.REFUSAL if own_password.was_set_by_staff(person) else ""
 
 
 def confirmers_of(request: ChangeRequest) -> list[User]:
@@ -90,15 +92,23 @@ def _covering(roles: RoleQuerySet, tier: Tier | None) -> RoleQuerySet:
     return roles.filter(tier=None) if tier is None else roles.for_tier(tier)
 
 
-def _password_set_by(requester: User, person: User) -> bool:
-    """True if `requester` chose the account's password, and it was not reset by mail since."""
-    about = AuditEvent.objects.about(person)
-    reset = about.filter(action=AccountsEvent.ACCOUNT_PASSWORD_RESET).last()
-    chosen = about.filter(
-        action__in=[AccountsEvent.ACCOUNT_PASSWORD_SET, AccountsEvent.ACCOUNT_CREATED],
-        actor_id=requester.public_id,
+def _are_independent(person: User, request: ChangeRequest, tier: Tier | None) -> bool:
+    """True if the roles of the two do not come from one of them, or from one other person, alone.
+
+    Superusers request without a role.
+    """
+    requester = request.requester
+    roles = RoleAssignment.objects.held(requester, act_of(request).requesters)
+    theirs = [_assigned_alone_by(role) for role in _covering(roles, tier)]
+    own = [_assigned_alone_by(role) for role in _lasting_roles(person, request, tier)]
+    return not theirs or any(
+        one != person.pk and (one is None or one != other) for one in theirs for other in own
     )
-    return chosen.filter(pk__gt=reset.pk if reset else 0).exists()
+
+
+def _assigned_alone_by(role: RoleAssignment) -> int | None:
+    """Return the key of the person who assigned the role alone; None for two, or a command."""
+    return role.assigned_by_id if role.confirmed_by_id is None else None
 
 
 def _listed(roles: frozenset[Role]) -> str:

@@ -19,7 +19,7 @@ from accounts.change_requests.models import MAX_REASON_LENGTH, ChangeRequest, Ch
 from accounts.errors import DomainError, InvalidValue, LimitReached, NotAllowed
 from accounts.roles.models import RoleAssignment
 from accounts.tiers.models import Tier
-from accounts.users import recent_authentication
+from accounts.users import own_password, recent_authentication
 from accounts.users.models import User
 
 #: The time after which an undecided request expires.
@@ -64,6 +64,7 @@ def open_request(
     requests of `by` wait, RecentAuthenticationRequired after an old sign-in.
     """
     recent_authentication.require()
+    own_password.require(by)
     reason = check_reason(reason)
     identity = {
         "act": act,

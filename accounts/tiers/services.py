@@ -159,7 +159,12 @@ def _store(tier: Tier, before: Tier | None, by: User | None) -> TierChange | Non
 
 @transaction.atomic
 def record_licence_version(version: LicenceVersion, *, by: User | None) -> None:
-    """Record a new version of a licence in the history of every tier under it."""
+    """Record a new version of a licence in the history of every tier under it.
+
+    Raises RecentAuthenticationRequired after an old sign-in; call it in the transaction that saves
+    the version.
+    """
+    recent_authentication.require()
     details = {"version": version.version, "sha256": version.text_sha256}
     AuditEvent.record(AccountsEvent.LICENCE_VERSION_MADE, actor=by, target=version, details=details)
     notice = "urgent" if version.is_urgent else f"{version.notice_days} days of notice"

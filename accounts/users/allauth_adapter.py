@@ -6,6 +6,7 @@ from urllib.parse import urlencode, urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.utils import get_next_redirect_url
+from allauth.core import context as allauth_context
 from allauth.core.exceptions import ImmediateHttpResponse
 from django.conf import settings
 from django.contrib.auth import REDIRECT_FIELD_NAME
@@ -13,9 +14,11 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 
+from accounts.errors import NotAllowed
 from accounts.mail import outbox
-from accounts.users import recent_authentication, throttling
+from accounts.users import own_password, recent_authentication, throttling
 from accounts.users.models import User
+from accounts.web.current_user import signed_in
 from accounts.web.error_pages import error_page
 
 
@@ -44,10 +47,13 @@ class AccountAdapter(DefaultAccountAdapter):
         """Apply our rule to addresses, second factors and sign-in providers.
 
         allauth asks this for each change of them. Its own rule follows, which would let an account
-        pass that has neither a password nor a second factor. Raises RecentAuthenticationRequired.
+        pass that has neither a password nor a second factor. Raises RecentAuthenticationRequired,
+        and responds 403 to somebody whose password staff have set: what is added would stay usable
+        for whoever set it, even after the holder has reset the password.
         """
         if app:
             recent_authentication.require()
+            _require_own_password()
         required: bool = super().is_reauthentication_required(app=app, **kwargs)
         return required
 
@@ -96,6 +102,15 @@ class AccountAdapter(DefaultAccountAdapter):
             recipient=user if user is not None and user.pk else None,
         )
         outbox.enqueue(mail, key=uuid.uuid4().hex, secret=_secret(context))
+
+
+def _require_own_password() -> None:
+    request = allauth_context.request
+    try:
+        own_password.require(signed_in(request))
+    except NotAllowed as error:
+        page = error_page(request, 403, code=error.code, message=f"{error}.".capitalize())
+        raise ImmediateHttpResponse(page) from error
 
 
 def _destination(request: HttpRequest | None) -> str:

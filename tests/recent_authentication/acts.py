@@ -18,7 +18,7 @@ from accounts.grants.models import Grant
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.tiers.access_modes import AccessMode
-from accounts.tiers.models import Tier
+from accounts.tiers.models import LicenceVersion, Tier
 from accounts.users.models import User
 from tests.recent_authentication.world import REPO, World
 from tests.support import factories
@@ -26,7 +26,9 @@ from tests.weights.inspection import pickle_corpus
 from weights.catalogue.models import Checkpoint
 from weights.inspection import overrides
 from weights.inspection.models import Inspection, InspectionOverride
+from weights.integrity import manual_quarantine
 from weights.reports import submission
+from weights.storage.models import Blob
 
 SECOND = "second@example.net"
 NEW_PASSWORD = "a new password 2026"
@@ -262,6 +264,22 @@ def _let_pass(world: World) -> Any:
     return world.post(world.prepared["request"].path, data)
 
 
+def _held_file(world: World) -> None:
+    manual_quarantine.hold(world.revision.files.get().blob, REASON, by=world.owner)
+
+
+def _lift(world: World) -> Any:
+    blob = world.revision.files.get().blob
+    chosen = {"action": "lift", "_selected_action": str(blob.pk), "confirmed": "yes"}
+    return world.post("/admin/weights/blob/", chosen)
+
+
+def _add_licence_version(world: World) -> Any:
+    form = {"licence": world.tier.licence_id, "version": "9", "text": "# Terms", "notice_days": "0"}
+    effective = {"effective_at_0": "2040-01-01", "effective_at_1": "00:00"}
+    return world.post("/admin/accounts/licenceversion/add/", {**form, **effective})
+
+
 #: Acts of a browser's session.
 BY_SESSION: dict[str, Act] = {
     "make a token of scope write": Act(owner, _mint("write"), _has_token),
@@ -350,6 +368,14 @@ BY_SESSION: dict[str, Act] = {
         _move_checkpoint,
         lambda w: Checkpoint.objects.get().tier.slug == "lax",
         lambda w: w.revision,
+    ),
+    "lift a quarantine": Act(
+        owner, _lift, lambda w: not Blob.objects.filter(held=True).exists(), _held_file
+    ),
+    "publish the text of a licence": Act(
+        owner,
+        _add_licence_version,
+        lambda w: LicenceVersion.objects.filter(version="9").exists(),
     ),
     "let a refused file pass": Act(
         owner,

@@ -9,6 +9,7 @@ from accounts.errors import NotAllowed, TransitionRefused
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
+from accounts.users import recent_authentication
 from accounts.users.models import User
 from weights import recalls
 from weights.event_tags import WeightsEvent
@@ -51,8 +52,9 @@ def hold(blob: Blob, reason: str, *, by: User, recall: bool = False) -> None:
 def lift(blob: Blob, *, by: User) -> None:
     """Request a fresh check, which alone verifies the blob again.
 
-    Raises NotAllowed and TransitionRefused.
+    Raises NotAllowed, TransitionRefused, and RecentAuthenticationRequired after an old sign-in.
     """
+    recent_authentication.require()
     demand_owner(blob, by)
     quarantined = Blob.objects.filter(pk=blob.pk, state=Blob.State.QUARANTINED)
     if not quarantined.update(held=False, check_due_at=timezone.now(), attempts=0):

@@ -31,7 +31,7 @@ from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import GRANT_MANAGERS
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import LicenceVersion, Tier
-from accounts.users import recent_authentication
+from accounts.users import own_password, recent_authentication
 from accounts.users.models import User
 from accounts.users.recent_authentication import RECENT_FOR_APPROVAL
 
@@ -62,10 +62,13 @@ def approve(
     """Give the applicant a grant until `until`, by default for the tier's term.
 
     Claims the application first if necessary. On a tier that needs two approvals, the first one
-    returns None; a second reviewer must then approve and may change the term.
+    returns None; a second reviewer must then approve and may change the term. There neither of
+    them approves with a password that somebody else has set: NotAllowed.
     """
     recent_authentication.require(within=RECENT_FOR_APPROVAL)
     _claim_or_require(application, by, "approve")
+    if application.tier.approvals_needed > 1:
+        own_password.require(by)
     first = application.first_approval
     if until is None:
         until = first.until if first is not None else None

@@ -181,6 +181,54 @@ def test_a_person_has_at_most_thirty_requests_waiting(
     assert ChangeRequest.objects.waiting().count() == services.MOST_WAITING
 
 
+# -- two people who are independent -------------------------------------------------------------
+
+
+def test_nobody_confirms_for_a_person_whose_role_they_gave_alone(
+    gated_tier: Tier, administrator: User
+) -> None:
+    puppet = _assigned_alone(gated_tier, administrator)
+    request = _lowering(gated_tier, User.objects.get(pk=puppet.pk))
+    with pytest.raises(NotAllowed, match="one person alone assigned"):
+        services.confirm(request, by=administrator, reason=AGREED)
+    assert Tier.objects.get(pk=gated_tier.pk).mode == AccessMode.REVIEWED
+
+
+@pytest.mark.requirement("AD-8")
+def test_two_people_whose_roles_one_person_gave_alone_open_nothing_together(
+    gated_tier: Tier, administrator: User, second_owner: User
+) -> None:
+    first = _assigned_alone(gated_tier, administrator)
+    other = factories.person("other")
+    RoleAssignment.objects.assign(other, Role.RELEASE_OWNER, by=administrator)
+    request = _lowering(gated_tier, User.objects.get(pk=first.pk))
+    with pytest.raises(NotAllowed, match="give_role"):
+        services.confirm(request, by=User.objects.get(pk=other.pk), reason=AGREED)
+    assert eligibility.confirmers_of(request) == [second_owner]
+
+
+@pytest.mark.requirement("AD-10")
+def test_a_person_whose_password_somebody_set_requests_nothing_until_a_reset_by_mail(
+    gated_tier: Tier, release_owner: User, administrator: User
+) -> None:
+    AuditEvent.record(AccountsEvent.ACCOUNT_PASSWORD_SET, actor=administrator, target=release_owner)
+    with pytest.raises(NotAllowed, match="reset it by mail"):
+        _lowering(gated_tier, release_owner)
+    AuditEvent.record(
+        AccountsEvent.ACCOUNT_PASSWORD_RESET, actor=release_owner, target=release_owner
+    )
+    assert _lowering(gated_tier, release_owner).is_waiting
+
+
+@pytest.mark.requirement("AD-10")
+def test_a_person_whose_password_a_third_one_set_confirms_nothing(
+    lowering: ChangeRequest, second_owner: User, administrator: User
+) -> None:
+    AuditEvent.record(AccountsEvent.ACCOUNT_PASSWORD_SET, actor=administrator, target=second_owner)
+    with pytest.raises(NotAllowed, match="reset it by mail"):
+        services.confirm(lowering, by=second_owner, reason=AGREED)
+
+
 def test_only_the_requester_withdraws(lowering: ChangeRequest, second_owner: User) -> None:
     with pytest.raises(NotAllowed):
         services.withdraw(lowering, by=second_owner)

@@ -3,6 +3,7 @@
 import pytest
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
 
 from accounts.mail import outbox
 from accounts.mail.models import OutgoingMail
@@ -77,6 +78,18 @@ def test_without_a_mail_server_those_who_may_change_the_account_see_its_links(
     assert mail.secret in page_of(client, mail, State.KEPT)
     OutgoingMail.objects.filter(pk=mail.pk).update(recipient=root)
     assert mail.secret not in page_of(client, mail, State.KEPT)
+
+
+@pytest.mark.requirement("AD-10")
+def test_where_acts_take_two_people_nobody_reads_the_links_of_staff(
+    client: Client, administrator: User, reviewer: User, settings: Settings
+) -> None:
+    mail = request_password_reset(client, reviewer)
+    client.force_login(administrator)
+    settings.SINGLE_OPERATOR = False
+    assert mail.secret not in page_of(client, mail, State.KEPT)
+    settings.SINGLE_OPERATOR = True
+    assert mail.secret in page_of(client, mail, State.KEPT)
 
 
 def test_an_administrator_of_one_tier_reads_nobodys_mail(
