@@ -2,13 +2,13 @@
 
 from django.db.models import Exists, OuterRef, Q
 
+from accounts.change_requests import own_password
 from accounts.change_requests.acts import act_of, registered
 from accounts.change_requests.models import ChangeRequest, ChangeRequestQuerySet
 from accounts.roles.active_staff import is_active_staff
 from accounts.roles.models import RoleAssignment, RoleQuerySet
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
-from accounts.users import own_password
 from accounts.users.models import User
 
 

@@ -13,13 +13,13 @@ from django.utils import timezone
 
 from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
-from accounts.change_requests import eligibility, messages
+from accounts.change_requests import eligibility, messages, own_password
 from accounts.change_requests.acts import Act, act_of
 from accounts.change_requests.models import MAX_REASON_LENGTH, ChangeRequest, ChangeRequestQuerySet
 from accounts.errors import DomainError, InvalidValue, LimitReached, NotAllowed
 from accounts.roles.models import RoleAssignment
 from accounts.tiers.models import Tier
-from accounts.users import own_password, recent_authentication
+from accounts.users import recent_authentication
 from accounts.users.models import User
 
 #: The time after which an undecided request expires.

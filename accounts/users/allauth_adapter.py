@@ -14,9 +14,10 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 
+from accounts.change_requests import own_password
 from accounts.errors import NotAllowed
 from accounts.mail import outbox
-from accounts.users import own_password, recent_authentication, throttling
+from accounts.users import recent_authentication, throttling
 from accounts.users.models import User
 from accounts.web.current_user import signed_in
 from accounts.web.error_pages import error_page

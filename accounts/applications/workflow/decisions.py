@@ -18,6 +18,7 @@ from accounts.applications.workflow.conversation import add_remark
 from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
 from accounts.background.locks import lock_user
+from accounts.change_requests import own_password
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TransitionRefused
 from accounts.grants import lifecycle
 from accounts.grants.models import Grant
@@ -31,7 +32,7 @@ from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import GRANT_MANAGERS
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import LicenceVersion, Tier
-from accounts.users import own_password, recent_authentication
+from accounts.users import recent_authentication
 from accounts.users.models import User
 from accounts.users.recent_authentication import RECENT_FOR_APPROVAL
 

@@ -207,7 +207,7 @@ def test_two_people_whose_roles_one_person_gave_alone_open_nothing_together(
     assert eligibility.confirmers_of(request) == [second_owner]
 
 
-@pytest.mark.requirement("AD-10")
+@pytest.mark.requirement("AD-11")
 def test_a_person_whose_password_somebody_set_requests_nothing_until_a_reset_by_mail(
     gated_tier: Tier, release_owner: User, administrator: User
 ) -> None:
@@ -220,7 +220,7 @@ def test_a_person_whose_password_somebody_set_requests_nothing_until_a_reset_by_
     assert _lowering(gated_tier, release_owner).is_waiting
 
 
-@pytest.mark.requirement("AD-10")
+@pytest.mark.requirement("AD-11")
 def test_a_person_whose_password_a_third_one_set_confirms_nothing(
     lowering: ChangeRequest, second_owner: User, administrator: User
 ) -> None:

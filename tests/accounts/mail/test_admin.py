@@ -80,7 +80,7 @@ def test_without_a_mail_server_those_who_may_change_the_account_see_its_links(
     assert mail.secret not in page_of(client, mail, State.KEPT)
 
 
-@pytest.mark.requirement("AD-10")
+@pytest.mark.requirement("AD-11")
 def test_where_acts_take_two_people_nobody_reads_the_links_of_staff(
     client: Client, administrator: User, reviewer: User, settings: Settings
 ) -> None:

@@ -8,12 +8,12 @@ from allauth.mfa.models import Authenticator
 from django.test import Client
 
 from accounts.applications.workflow import decisions
+from accounts.change_requests import own_password
 from accounts.errors import NotAllowed
 from accounts.grants.models import Grant
 from accounts.mail.models import OutgoingMail
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
-from accounts.users import own_password
 from accounts.users.models import User
 from tests.support import factories
 
@@ -48,7 +48,7 @@ _PLANTED = [
 ]
 
 
-@pytest.mark.requirement("AD-10")
+@pytest.mark.requirement("AD-11")
 @pytest.mark.parametrize(("path", "form"), _PLANTED)
 def test_whoever_set_a_password_plants_no_address_and_no_factor(
     client: Client, reviewer: User, path: str, form: dict[str, str]
@@ -86,7 +86,7 @@ def test_a_password_that_its_holder_has_changed_without_a_mail_is_not_their_own(
     assert own_password.was_set_by_staff(reviewer)
 
 
-@pytest.mark.requirement("AD-10")
+@pytest.mark.requirement("AD-11")
 def test_two_approvals_take_reviewers_with_passwords_of_their_own(
     gated_tier: Tier, applicant: User, reviewer: User
 ) -> None:
