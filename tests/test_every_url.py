@@ -129,6 +129,7 @@ WORDS = {
     "weights:report-create",
     "weights:report-detail",
     "weights:finding-list",
+    *("weights:logbook-list", "weights:logbook-feed", "weights:logbook-entry"),
     "weights:recall-list",
     "weights:recall-feed",
     "weights:recall-detail",

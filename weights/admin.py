@@ -5,5 +5,6 @@ import weights.delivery.admin
 import weights.inspection.admin
 import weights.integrity.admin
 import weights.known_issues.admin
+import weights.logbook.admin
 import weights.recalls.admin
 import weights.reports.admin  # noqa: F401

@@ -72,3 +72,11 @@ class WeightsEvent(EventTag):
     ISSUE_PUBLISHED = "issue.published"
     ISSUE_RESOLVED = "issue.resolved"
     ISSUE_WITHDRAWN = "issue.withdrawn"
+
+    LOGBOOK_LOADED = "logbook.loaded"
+    LOGBOOK_ENTRY_ADDED = "logbook_entry.added"
+    LOGBOOK_ENTRY_CHANGED = "logbook_entry.changed"
+    LOGBOOK_ENTRY_DELETED = "logbook_entry.deleted"
+    LOGBOOK_CURVE_ADDED = "logbook_curve.added"
+    LOGBOOK_CURVE_CHANGED = "logbook_curve.changed"
+    LOGBOOK_CURVE_DELETED = "logbook_curve.deleted"

@@ -6,6 +6,7 @@ import weights.inspection.models
 import weights.integrity.models
 import weights.known_issues.models
 import weights.ledger.models
+import weights.logbook.models
 import weights.manifests.models
 import weights.publishing.models
 import weights.recalls.models

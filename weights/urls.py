@@ -6,6 +6,8 @@ from django.urls.converters import StringConverter
 from weights.catalogue import checkpoint_views, file_views, views
 from weights.hardware_fit import views as hardware_fit
 from weights.known_issues import views as known_issues
+from weights.logbook import feed as logbook_feed
+from weights.logbook import views as logbook
 from weights.manifests import key_views
 from weights.manifests import views as manifests
 from weights.my_access import views as my_access
@@ -40,6 +42,9 @@ urlpatterns = [
     path("report/", reports.report_create, name="report-create"),
     path("report/<uuid:public_id>/", reports.report_detail, name="report-detail"),
     path("findings/", known_issues.finding_list, name="finding-list"),
+    path("logbook/", logbook.logbook_list, name="logbook-list"),
+    path("logbook/feed.atom", logbook_feed.logbook_feed, name="logbook-feed"),
+    path("logbook/<uuid:public_id>/", logbook.logbook_entry, name="logbook-entry"),
     path("recalls/", recalls.recall_list, name="recall-list"),
     path("recalls/feed.atom", feed.recall_feed, name="recall-feed"),
     path("recalls/<uuid:public_id>/", recalls.recall_detail, name="recall-detail"),

@@ -47,8 +47,15 @@ _VIEW_WEIGHTS = [
     "weights.view_recall",
     "weights.view_manifestkey",
     "weights.view_manifestsignature",
+    "weights.view_logbookentry",
+    "weights.view_logbookseries",
 ]
 
+_EDIT_LOGBOOK = [
+    f"weights.{verb}_{model}"
+    for model in ("logbookentry", "logbookseries")
+    for verb in ("add", "change", "delete")
+]
 _TRIAGE = ["weights.view_report", "weights.triage_report", "weights.view_knownissue"]
 
 #: role -> the permissions of its group, as `app.codename`.
@@ -67,6 +74,7 @@ PERMISSIONS: dict[str, list[str]] = {
         "accounts.view_changerequest",
         *_VIEW_WEIGHTS,
         *_TRIAGE,
+        *_EDIT_LOGBOOK,
         "weights.publish_checkpoint",
         "weights.verify_blob",
         "weights.read_fetchers",
@@ -112,5 +120,6 @@ PERMISSIONS: dict[str, list[str]] = {
         "accounts.view_apitoken",
         "accounts.view_auditevent",
         *_VIEW_WEIGHTS,
+        *_EDIT_LOGBOOK,
     ],
 }

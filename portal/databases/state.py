@@ -20,6 +20,7 @@ _AUTOMATIC = (
     AccountsEvent.AUDIT_HEAD_SIGNED.value,
     PortalEvent.SETTINGS_CHANGED.value,
     WeightsEvent.CATALOGUE_LOADED.value,
+    WeightsEvent.LOGBOOK_LOADED.value,
     WeightsEvent.MANIFEST_KEY_INTRODUCED.value,
     WeightsEvent.STORE_SURVEYED.value,
 )

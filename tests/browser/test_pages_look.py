@@ -27,6 +27,7 @@ from weights.catalogue import opt_family
 from weights.catalogue.models import Checkpoint
 from weights.delivery.models import CheckpointLink
 from weights.ledger.models import Download
+from weights.logbook import loading as logbook
 from weights.storage.models import Blob
 
 pytestmark = [pytest.mark.browser, pytest.mark.one_database]
@@ -61,6 +62,9 @@ OPEN_PAGES = [
     "/will-it-run",
     "/will-it-run?checkpoint=facebook/opt-175b",
     "/will-it-run?checkpoint=facebook/opt-175b&accelerator=t4-16&count=8",
+    "/logbook/",
+    "/logbook/?cause=hardware&order=newest",
+    "/logbook/?q=nothing+matches",
     "/apply/opt-175b/",
     "/accounts/login/",
     "/accounts/signup/",
@@ -145,6 +149,7 @@ def site(
     store: Path, start_portal: Callable[..., Portal], settings: Settings, tmp_path: Path
 ) -> Site:
     opt_family.load()
+    logbook.load()
     tier = Tier.objects.get(slug="opt-175b")
     factories.published(f"{'o' * 96}/{'n' * 96}")
     factories.published("acme/open", tier=Tier.objects.get(slug="open"))

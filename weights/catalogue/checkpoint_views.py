@@ -13,6 +13,7 @@ from weights.catalogue.models import Checkpoint
 from weights.gate.access_checklist import access_checklist
 from weights.hardware_fit import presentation as hardware_fit
 from weights.known_issues.models import KnownIssue
+from weights.logbook import queries as logbook
 from weights.manifests import signatures
 from weights.publishing.models import File, Ref, Revision
 from weights.recalls import notices
@@ -23,6 +24,7 @@ from weights.web.lookup import checkpoint_or_404
 
 #: Number of files on the checkpoint's page, which links to the full list.
 FILES_SHOWN = 6
+LOGBOOK_SHOWN = 3
 
 
 @require_safe
@@ -52,6 +54,7 @@ def checkpoint_detail(request: HttpRequest, org: str, name: str) -> HttpResponse
         "issues": KnownIssue.objects.filter(checkpoint=checkpoint, withdrawn_at=None),
         "recalls": notices.of_checkpoint(checkpoint),
         "fit": hardware_fit.default_fit(checkpoint, revision),
+        "logbook": logbook.latest_about(checkpoint, LOGBOOK_SHOWN),
     }
     return render(request, "weights/catalogue/checkpoint_detail.html", context)
 

@@ -1,6 +1,7 @@
 """What search engines read: robots.txt (RFC 9309) and sitemap.xml (sitemaps.org)."""
 
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -12,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.tiers.models import Licence, Tier
 from weights.catalogue.models import Checkpoint, CheckpointQuerySet
+from weights.logbook.models import LogbookEntry, LogbookQuerySet
 
 #: Personal pages and forms; what lies below them is private too. The admin's path is secret.
 _PRIVATE = (
@@ -45,7 +47,10 @@ class Pages(_PublicSitemap):
     """Public pages that are not checkpoints."""
 
     def items(self) -> list[str]:
-        names = ("weights:home", "weights:checkpoint-list", "accounts:transparency")
+        names = (
+            *("weights:home", "weights:checkpoint-list", "weights:logbook-list"),
+            "accounts:transparency",
+        )
         tiers = (reverse("accounts:tier-detail", args=[tier.slug]) for tier in Tier.objects.all())
         licences = (
             reverse("accounts:licence-detail", args=[slug])
@@ -57,10 +62,25 @@ class Pages(_PublicSitemap):
         return path
 
 
+class LogbookEntries(_PublicSitemap):
+    """Entries of the logbook that everybody may see."""
+
+    def items(self) -> LogbookQuerySet[LogbookEntry]:
+        return LogbookEntry.objects.visible_to(None).order_by("pk")
+
+    def lastmod(self, entry: LogbookEntry) -> datetime:
+        return entry.changed_at
+
+
 @require_safe
 def sitemap_xml(request: HttpRequest) -> HttpResponse:
     """At most 50,000 URLs a page (`?p=2`), as the protocol allows."""
-    return sitemap(request, {"pages": Pages, "checkpoints": Checkpoints})
+    sections: dict[str, type[Sitemap[Any]] | Sitemap[Any]] = {
+        "pages": Pages,
+        "checkpoints": Checkpoints,
+        "logbook": LogbookEntries,
+    }
+    return sitemap(request, sections)
 
 
 @require_safe

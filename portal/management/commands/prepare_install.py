@@ -6,6 +6,7 @@ from django.core.management import BaseCommand, call_command
 from django.db import connections
 
 from weights.catalogue import opt_family
+from weights.logbook import loading as logbook
 
 
 class Command(BaseCommand):
@@ -16,4 +17,6 @@ class Command(BaseCommand):
         call_command("migrate", interactive=False, verbosity=0)
         if opt_family.load():
             self.stdout.write("catalogue: loaded")
+        if logbook.load():
+            self.stdout.write("logbook: loaded")
         connections.close_all()

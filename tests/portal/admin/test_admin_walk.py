@@ -36,6 +36,7 @@ from weights.delivery.models import CheckpointLink
 from weights.inspection.models import Inspection, InspectionOverride
 from weights.integrity.models import StoreFinding, StoreSurvey, VerificationRun
 from weights.ledger.models import Download
+from weights.logbook.models import LogbookEntry, LogbookSeries
 from weights.manifests.models import ManifestKey
 from weights.recalls.models import Recall
 
@@ -72,6 +73,8 @@ SEES: dict[str, set[Role]] = {
     "weights.storefinding": STEWARDS,
     "weights.recall": STEWARDS,
     "weights.manifestkey": STEWARDS,
+    "weights.logbookentry": STEWARDS,
+    "weights.logbookseries": STEWARDS,
     "weights.checkpointlink": {A},
     "weights.download": {A},
 }
@@ -93,6 +96,8 @@ OF_A_TIER = {
     "weights.inspection",
     "weights.inspectionoverride",
     "weights.recall",
+    "weights.logbookentry",
+    "weights.logbookseries",
     "weights.checkpointlink",
     "weights.download",
 }
@@ -101,6 +106,14 @@ CHANGES: dict[str, set[Role]] = {
     "accounts.tier": {OWNER, S},
     "accounts.user": {S},
     "weights.checkpoint": {OWNER},
+    "weights.logbookentry": {OWNER, S},
+    "weights.logbookseries": {OWNER, S},
+}
+#: record -> who may delete it.
+DELETES: dict[str, set[Role]] = {
+    "accounts.roleassignment": {S},
+    "weights.logbookentry": {OWNER, S},
+    "weights.logbookseries": {OWNER, S},
 }
 
 
@@ -151,6 +164,12 @@ def records(gated_tier: Tier, applicant: User, reviewer: User, store: Path) -> d
         ),
         Download.objects.create(
             credential_kind="token", repo_id="acme/gated", checkpoint_id=revision.checkpoint.pk
+        ),
+        LogbookEntry.objects.create(
+            checkpoint=revision.checkpoint, date="2026-01-05", cause="data", title="Entry"
+        ),
+        LogbookSeries.objects.create(
+            checkpoint=revision.checkpoint, axis="step", title="Loss", points=[[0, 1], [1, 2]]
         ),
     ]
     family = Family.objects.create(slug="f", name="F")
@@ -295,7 +314,7 @@ def test_only_those_who_may_change_it_can_post_the_form(
         # 200: its faults are shown.
         assert change.status_code in ({200} if taken else {403, 404}), label
         delete = client.post(reverse(f"{name}_delete", args=[record.pk]), {"post": "yes"})
-        may_delete = label == "accounts.roleassignment" and role is S
+        may_delete = role in DELETES.get(label, set())
         assert delete.status_code in ({302} if may_delete else {403, 404}), label
 
 

@@ -30,6 +30,7 @@ from weights.inspection.models import Inspection, InspectionOverride
 from weights.integrity.models import StoreFinding, StoreSurvey, VerificationRun
 from weights.known_issues.models import KnownIssue
 from weights.ledger.models import Download
+from weights.logbook.models import LogbookEntry, LogbookSeries
 from weights.manifests.models import ManifestKey
 from weights.publishing.models import Revision
 from weights.recalls.models import Recall
@@ -117,6 +118,12 @@ def _weights(tier: Tier) -> list[models.Model]:
         ),
         CheckpointLink.objects.create(
             holder=holder, grant=grant, checkpoint=checkpoint, cause="request"
+        ),
+        LogbookEntry.objects.create(
+            checkpoint=checkpoint, date="2026-01-05", cause="data", title=MARKER
+        ),
+        LogbookSeries.objects.create(
+            checkpoint=checkpoint, axis="step", title=MARKER, points=[[0, 1], [1, 2]]
         ),
         _download(holder, revision),
     ]

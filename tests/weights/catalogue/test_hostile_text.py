@@ -80,7 +80,15 @@ def revision(tmp_path: Path) -> Revision:
 
 
 def addresses() -> Iterator[str]:
-    yield from ("/", "/models", f"/{REPO}", f"/{REPO}/tree/main", "/recalls/", "/findings/")
+    yield from (
+        "/",
+        "/models",
+        f"/{REPO}",
+        f"/{REPO}/tree/main",
+        "/recalls/",
+        "/findings/",
+        "/logbook/",
+    )
     yield from (f"/{REPO}/blob/main/{quote(name)}" for name in ["README.md", *NAMES])
     yield from (f"/{REPO}/resolve/main/{quote(name)}" for name in ["README.md", *NAMES])
     model = f"/api/models/{REPO}"

@@ -56,6 +56,22 @@ def checkpoints() -> list[Entry]:
     return [_entry(record) for record in _data()["checkpoints"]]
 
 
+def events() -> list[dict[str, Any]]:
+    """The training diary and the history of releases, in order of time.
+
+    Each has `first_day` (ISO date), `title`, `event` (the text), `cause`, `citation`, `url`,
+    `checkpoint` (a name, None for the family), and `shown_date` if the day is not known.
+    """
+    stored = _data()["family"]["facts"]
+    return [*stored["events"], *stored["release_history"]]
+
+
+def series() -> list[dict[str, Any]]:
+    """Curves of training: `title`, `axis`, `unit`, `points`, `checkpoint`, `citation`, `url`."""
+    curves: list[dict[str, Any]] = _data()["family"]["facts"]["series"]
+    return curves
+
+
 def bibtex() -> str:
     """The paper's citation."""
     fields = dict(_data()["family"]["facts"]["paper"]["bibtex_fields"])

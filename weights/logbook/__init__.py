@@ -1,0 +1,1 @@
+"""The training logbook: dated events of checkpoints and families, and curves of their training."""

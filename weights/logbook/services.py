@@ -1,0 +1,107 @@
+"""Add, change and delete entries and curves; each change is permission-checked and audited."""
+
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.audit.models import AuditEvent
+from accounts.errors import NotAllowed
+from accounts.roles.active_staff import is_active_staff
+from accounts.roles.models import RoleAssignment
+from accounts.roles.permissions import Role
+from accounts.users.models import User
+from weights.catalogue.models import Checkpoint
+from weights.event_tags import WeightsEvent
+from weights.logbook.models import LogbookEntry, LogbookRecord, LogbookSeries
+
+#: Roles that edit the logbook of their tiers; of families, if they count for all tiers.
+EDITORS = frozenset({Role.RELEASE_OWNER, Role.ADMINISTRATOR})
+_AUTHORSHIP = {"created_at", "created_by", "changed_at", "changed_by"}
+
+
+@dataclass(frozen=True)
+class _Events:
+    added: WeightsEvent
+    changed: WeightsEvent
+    deleted: WeightsEvent
+
+
+_EVENTS: dict[type[LogbookRecord], _Events] = {
+    LogbookEntry: _Events(
+        WeightsEvent.LOGBOOK_ENTRY_ADDED,
+        WeightsEvent.LOGBOOK_ENTRY_CHANGED,
+        WeightsEvent.LOGBOOK_ENTRY_DELETED,
+    ),
+    LogbookSeries: _Events(
+        WeightsEvent.LOGBOOK_CURVE_ADDED,
+        WeightsEvent.LOGBOOK_CURVE_CHANGED,
+        WeightsEvent.LOGBOOK_CURVE_DELETED,
+    ),
+}
+
+
+def editable_tiers(user: User) -> set[int] | None:
+    """Keys of the tiers whose checkpoints' logbook `user` edits; None for all tiers."""
+    if not is_active_staff(user):
+        return set()
+    held = RoleAssignment.objects.held(user, EDITORS).values_list("tier_id", flat=True)
+    tiers = set(held)
+    return None if None in tiers else {tier for tier in tiers if tier is not None}
+
+
+def may_edit(user: User, checkpoint: Checkpoint | None) -> bool:
+    """True if `user` edits the logbook of `checkpoint`; None stands for families."""
+    tiers = editable_tiers(user)
+    return tiers is None or (checkpoint is not None and checkpoint.tier_id in tiers)
+
+
+@transaction.atomic
+def save(record: LogbookRecord, *, by: User) -> None:
+    """Add or change a record; does nothing if no field changed.
+
+    Raises NotAllowed without a role for its former and its new subject, ValidationError for
+    values that pages cannot display.
+    """
+    stored = type(record)._default_manager.filter(pk=record.pk).first() if record.pk else None
+    for version in filter(None, (stored, record)):
+        _require_editor(version, by)
+    record.full_clean()
+    changed = _changed_fields(stored, record) if stored else []
+    if stored and not changed:
+        return
+    record.changed_at, record.changed_by = timezone.now(), by
+    if stored is None:
+        record.created_at, record.created_by = record.changed_at, by
+    record.save()
+    events = _EVENTS[type(record)]
+    action, details = (events.changed, {"fields": changed}) if stored else (events.added, {})
+    AuditEvent.record(action, actor=by, target=record, details={**details, **_about(record)})
+
+
+@transaction.atomic
+def delete(record: LogbookRecord, *, by: User) -> None:
+    """Delete a record; a shipped one does not return. Raises NotAllowed."""
+    _require_editor(record, by)
+    deleted, _ = type(record)._default_manager.filter(pk=record.pk).delete()
+    if deleted:
+        action = _EVENTS[type(record)].deleted
+        AuditEvent.record(action, actor=by, target=record, details=_about(record))
+
+
+def _require_editor(record: LogbookRecord, by: User) -> None:
+    if not may_edit(by, record.checkpoint):
+        raise NotAllowed(f"you hold no role with which to edit the logbook of {record.subject}")
+
+
+def _changed_fields(stored: LogbookRecord, record: LogbookRecord) -> list[str]:
+    fields = [field for field in record._meta.concrete_fields if field.name not in _AUTHORSHIP]
+    return [
+        field.name
+        for field in fields
+        if getattr(stored, field.attname) != getattr(record, field.attname)
+    ]
+
+
+def _about(record: LogbookRecord) -> dict[str, str]:
+    return {"about": str(record.subject)}
