@@ -111,6 +111,15 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(50_000, 10, 10)
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name long bytes by their argument.
+
+    Archives hold the time at which they were made, so ids of their bytes differ between the
+    workers of xdist, which then refuse to start.
+    """
+    return argname if isinstance(val, bytes) and len(val) > 20 else None
+
+
 # -- programs that may be missing ---------------------------------------------------------
 
 
