@@ -197,7 +197,7 @@ def test_a_gated_checkpoint_needs_a_token(client: Client, gated_tier: Tier, stor
 def test_hidden_checkpoints_are_neither_listed_nor_assessed(
     client: Client, store: Path, release_owner: User
 ) -> None:
-    shared = {"facts": FACTS, "parameters": 10**9}
+    shared: dict[str, Any] = {"facts": FACTS, "parameters": 10**9}
     factories.published("acme/private", private=True, **shared)
     factories.published("acme/later", embargo_until=timezone.now() + timedelta(days=1), **shared)
     for name in ("private", "later", "missing"):
