@@ -63,7 +63,8 @@ class RecallAdmin(ReadOnlyAdmin):
             context["mails"] = _mails(recall)
             context["places"] = notices.notice_detail(recall, signed_in(request)).places
             if request.user.has_perm("weights.read_fetchers"):
-                people = Paginator(_people(rows), PEOPLE_PER_PAGE)
+                listed = _readable(request, recall, "weights.read_fetchers")
+                people = Paginator(_people(listed), PEOPLE_PER_PAGE)
                 page = people.get_page(request.GET.get("page"))
                 context["people"], context["lines"] = page, list(_with_users(page.object_list))
         return super().change_view(request, object_id, extra_context=context)
@@ -73,7 +74,7 @@ class RecallAdmin(ReadOnlyAdmin):
         recall = self.get_object(request, object_id)
         if request.method != "POST" or not request.user.has_perm("weights.read_fetchers"):
             raise PermissionDenied("press the button on the recall's page")
-        rows = _readable(request, recall)
+        rows = _readable(request, recall, "weights.read_fetchers")
         details = {"people": affected.reach(recall, rows).people}
         by = signed_in(request)
         AuditEvent.record(
@@ -82,10 +83,12 @@ class RecallAdmin(ReadOnlyAdmin):
         return csv_download(_csv(rows), f"recall-{recall.public_id}.csv")
 
 
-def _readable(request: HttpRequest, recall: Recall) -> QuerySet[Download]:
-    """The recall's ledger rows in the tiers of the user's roles."""
+def _readable(
+    request: HttpRequest, recall: Recall, permission: str = "weights.view_recall"
+) -> QuerySet[Download]:
+    """The recall's ledger rows in the tiers for which the user's roles give `permission`."""
     rows = affected.fetches(recall)
-    tiers = permitted_tiers(signed_in(request), "weights.view_recall")
+    tiers = permitted_tiers(signed_in(request), permission)
     if tiers is None:
         return rows
     return rows.filter(checkpoint_id__in=Checkpoint.objects.filter(tier__in=tiers).values("pk"))

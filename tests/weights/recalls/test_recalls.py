@@ -15,6 +15,7 @@ from django.utils import timezone
 from accounts.audit.models import AuditEvent
 from accounts.mail.models import OutgoingMail
 from accounts.privacy import erasure
+from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
@@ -513,6 +514,21 @@ def test_an_owner_of_one_tier_sees_those_who_fetched_there_alone(
     assert "1 person downloaded it" in page
     assert there.username in page
     assert readers[0].username not in page
+
+
+@pytest.mark.requirement("AD-10")
+def test_an_owner_of_one_tier_who_administers_another_sees_no_people_of_the_other(
+    client: Client, folder: Path, blob: Blob, readers: list[User], gated_tier: Tier
+) -> None:
+    recall = find_damage(blob)
+    person = factories.staff("own", Role.RELEASE_OWNER, gated_tier)
+    RoleAssignment.objects.assign(person, Role.ADMINISTRATOR, Tier.objects.get(slug="open"))
+    client.force_login(person)
+    page = client.get(f"/admin/weights/recall/{recall.pk}/change/").content.decode()
+    assert "3 people downloaded it" in page
+    assert readers[0].username not in page
+    answer = client.post(f"/admin/weights/recall/{recall.pk}/fetchers/")
+    assert readers[0].email not in b"".join(answer).decode()
 
 
 # -- cost ---------------------------------------------------------------------------------
