@@ -113,10 +113,11 @@ class Assessment:
         if (placement := self.placement) is None:
             if self.weights is None:
                 return "Without its number of parameters, nothing can be estimated."
-            return (
-                f"The weights alone need {_decimal(self.weights)} of the usable "
-                f"{_decimal(self._usable)}. {_listed(self.missing, capital=True)} not stated."
+            alone = f"The weights alone need {_decimal(self.weights)} of the usable "
+            missing = (
+                "" if self.fits is None else f" {_listed(self.missing, capital=True)} not stated."
             )
+            return f"{alone}{_decimal(self._usable)}.{missing}"
         subject = "The accelerator" if placement.used == 1 else "The fullest accelerator"
         usable = _decimal(placement.usable)
         return f"{subject} needs {_decimal(placement.fullest)} of its usable {usable}."
