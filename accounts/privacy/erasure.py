@@ -64,12 +64,13 @@ def erase(person: User, *, by: User | None) -> None:
         request_context.forget_network()
     address, identity = next(iter(person.confirmed_addresses()), ""), Identity.of(person)
     _record_holder(person)
-    # First, so that the mails about what follows name the pseudonym.
+    _lock_records(person)
+    releases().forget_person(person)
+    # Before the rest, so that the mails about it name the pseudonym.
     _pseudonymise(person)
     _erase_grant_reasons(person)
     _end_applications(person)
     _end_grants_and_tokens(person)
-    releases().forget_person(person)
     for application in person.applications.all():
         retention.erase_texts(application)
     _erase_mails(person, identity)
@@ -99,6 +100,16 @@ def _record_holder(person: User) -> None:
         organisation=str(answers.get("org_name", ""))[:200],
         keep_until=today + GRANTS_KEPT,
     )
+
+
+def _lock_records(person: User) -> None:
+    """Wait for decisions that are under way, before the account's unique names change.
+
+    A decision holds the row of its application or grant while it inserts rows that refer to the
+    account, which a changed name blocks: the other order is a deadlock.
+    """
+    for rows in (Application.objects.filter(applicant=person), Grant.objects.filter(user=person)):
+        list(rows.select_for_update(no_key=True, of=("self",)).order_by("pk").values_list("pk"))
 
 
 def _erase_grant_reasons(person: User) -> None:
