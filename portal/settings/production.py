@@ -35,6 +35,6 @@ if PUBLIC_URL.startswith("https://"):
         SILENCED_SYSTEM_CHECKS.append("security.W008")
 else:
     # Loopback only (validation.py): no HSTS, no redirect and no Secure cookies without https.
-    SILENCED_SYSTEM_CHECKS = [f"security.W{number}" for number in ("004", "008", "012", "016")]
+    SILENCED_SYSTEM_CHECKS = [f"security.W{number}" for number in ("004", "008", "010", "016")]
 
 validation.refuse(globals(), production=True)
