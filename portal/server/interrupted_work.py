@@ -11,18 +11,19 @@ from django.conf import settings
 from django.db import connections
 from kombu import Connection
 
-from weights.integrity import lease
+from weights.integrity import lease, verification
 
 
 @worker_init.connect
 def take_up(**kwargs: Any) -> None:
-    """End the leases of the last worker and queue its tasks again.
+    """End the leases of the last worker, and queue its tasks and unverified blobs again.
 
     Does nothing on an install that may have several workers.
     """
     if not getattr(settings, "EMBEDDED_BROKER", False):
         return
     lease.expire_all()
+    verification.make_unverified_due()
     connections.close_all()
     _queue_unacknowledged(settings.CELERY_BROKER_URL)
 

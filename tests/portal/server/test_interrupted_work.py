@@ -54,6 +54,15 @@ def test_the_worker_of_an_embedded_install_takes_up_what_the_last_one_left(
     assert lease.acquire(Blob.objects.all(), leased.pk) is not None
 
 
+def test_a_blob_whose_message_was_lost_is_due_at_once(leased: Blob, settings: Settings) -> None:
+    settings.EMBEDDED_BROKER = True
+    Blob.objects.filter(pk=leased.pk).update(check_due_at=timezone.now() + timedelta(minutes=5))
+    interrupted_work.take_up()
+    leased.refresh_from_db()
+    assert leased.check_due_at is not None
+    assert leased.check_due_at <= timezone.now()
+
+
 def test_where_other_workers_may_run_their_leases_and_tasks_are_left_alone(
     channel: Any, leased: Blob
 ) -> None:

@@ -11,6 +11,7 @@ from weights.integrity.verification.publication import settle
 from weights.integrity.verification.queueing import (
     claim_fresh_check,
     inspect_strictly,
+    make_unverified_due,
     queue,
     queue_after_commit,
     recheck,
@@ -35,6 +36,7 @@ __all__ = [
     "inspect",
     "inspect_strictly",
     "interrupted_blobs",
+    "make_unverified_due",
     "progress_of",
     "progress_of_revisions",
     "queue",

@@ -63,6 +63,12 @@ def queue(blobs: "models.QuerySet[Blob]") -> None:
         batch.update(check_due_at=again)
 
 
+def make_unverified_due() -> None:
+    """Let the next sweep queue every unverified blob: messages may have died with a worker."""
+    now = timezone.now()
+    Blob.objects.unverified().filter(check_due_at__gt=now).update(check_due_at=now)
+
+
 def _queue_inspections(blobs: "models.QuerySet[Blob]") -> None:
     """Send a batch of blobs to be inspected. Without a broker they wait for the sweep."""
     blobs = ready(WeightsTask.INSPECT_BLOB, blobs).order_by("pk")[:BATCH]
