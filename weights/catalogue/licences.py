@@ -105,11 +105,13 @@ def of_checkpoint(checkpoint: Checkpoint, revision: Revision | None) -> StatedLi
 def with_card(
     checkpoint: Checkpoint, card_licence: Mapping[str, str] | None
 ) -> StatedLicence | None:
-    """Like `of_checkpoint`, given `Revision.licence`."""
+    """Like `of_checkpoint`, for callers that have only `Revision.licence`."""
     if text := text_of(checkpoint):
         return of_text(text)
-    stated = card_licence or {"code": checkpoint.licence_code}
-    return _stated(stated) if stated.get("code") else None
+    stated = card_licence or {}
+    if checkpoint.licence_code and not _is_named(stated):
+        stated = {"code": checkpoint.licence_code}
+    return _stated(stated) if stated else None
 
 
 def text_of(checkpoint: Checkpoint) -> Licence | None:
@@ -120,35 +122,50 @@ def text_of(checkpoint: Checkpoint) -> Licence | None:
 def check(tier: Tier, card_licence: Mapping[str, str], chosen: str = "") -> None:
     """Raise PublishRefused for a card whose licence contradicts the tier's or the chosen one.
 
-    An open tier takes any licence that has an identifier, or a name and a link. `chosen` is an
+    An open tier accepts any licence that has an identifier, or a name and a link. `chosen` is an
     identifier or slug that the publisher named beside the card.
     """
-    code = card_licence.get("code", "")
-    if tier.licence is not None and tier.is_gated:
-        _check_same(tier.licence, card_licence, f"tier {tier.slug} is under {tier.licence.title}")
-        if chosen and not _is(tier.licence, {"code": chosen}):
-            raise PublishRefused(
-                f"tier {tier.slug} is under {tier.licence.title}; leave --licence out, or choose"
-                " a tier with that licence"
-            )
-        return
-    local = find_text(chosen)
-    if local is not None:
-        _check_same(local, card_licence, f"--licence names {local.title}")
-        return
-    if chosen and chosen.lower() not in SPDX:
+    if tier.is_gated:
+        _check_gated(tier, card_licence, chosen)
+    elif chosen:
+        _check_chosen(card_licence, chosen)
+    elif card_licence and not _is_named(card_licence):
+        raise PublishRefused(
+            "README.md states `license: other` without a name and a link; add license_name and"
+            " license_link to its front matter, or name the licence with --licence"
+        )
+
+
+def _check_gated(tier: Tier, card_licence: Mapping[str, str], chosen: str) -> None:
+    licence = tier.accepted_licence
+    if card_licence and not _is(licence, card_licence):
+        raise PublishRefused(
+            f"README.md states the licence {_name(card_licence)}, but tier {tier.slug} is under"
+            f" {licence.title}; write `license: other` and `license_name: {licence.slug}` into its"
+            " front matter, or choose another tier"
+        )
+    if chosen and not _is(licence, {"code": chosen}):
+        raise PublishRefused(
+            f"tier {tier.slug} is under {licence.title}; leave --licence out, or choose a tier with"
+            " that licence"
+        )
+
+
+def _check_chosen(card_licence: Mapping[str, str], chosen: str) -> None:
+    """Check a licence that the publisher named, in an open tier."""
+    licence = find_text(chosen)
+    if licence is None and chosen.lower() not in SPDX:
         raise PublishRefused(
             f"there is no licence {chosen!r} on this portal, and it is no known SPDX identifier;"
             " write one such as apache-2.0, or state license_name and license_link in README.md"
         )
-    if chosen and code and code != chosen.lower():
+    if not _is_named(card_licence):
+        return
+    same = _is(licence, card_licence) if licence else card_licence["code"] == chosen.lower()
+    if not same:
         raise PublishRefused(
-            f"README.md states the licence {code}, and --licence names {chosen}; make them equal"
-        )
-    if code == OTHER and not {"name", "link"} <= card_licence.keys():
-        raise PublishRefused(
-            "README.md states `license: other` without a name and a link; add license_name and"
-            " license_link to its front matter, or name the licence with --licence"
+            f"README.md states the licence {_name(card_licence)}, and --licence names {chosen};"
+            " make them equal, or leave --licence out"
         )
 
 
@@ -171,13 +188,13 @@ def spdx_id(code: str) -> str:
     return SPDX[code][0] if code in SPDX else ""
 
 
-def _check_same(licence: Licence, card_licence: Mapping[str, str], reason: str) -> None:
-    if card_licence and not _is(licence, card_licence):
-        stated = card_licence.get("name") or card_licence["code"]
-        raise PublishRefused(
-            f"README.md states the licence {stated}, but {reason}; write `license: other` and"
-            f" `license_name: {licence.slug}` into its front matter, or choose another tier"
-        )
+def _is_named(stated: Mapping[str, str]) -> bool:
+    """True if a card states a licence by an identifier, or by a name and a link."""
+    return bool(stated) and (stated["code"] != OTHER or {"name", "link"} <= stated.keys())
+
+
+def _name(stated: Mapping[str, str]) -> str:
+    return stated.get("name") or stated["code"]
 
 
 def _is(licence: Licence, stated: Mapping[str, str]) -> bool:

@@ -1,9 +1,11 @@
 """A checkpoint shows its own licence, or that of its gated tier, on every page and API."""
 
 import json
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.test import Client
@@ -70,6 +72,11 @@ def shown(revision: Revision) -> tuple[str, str] | None:
             "apache-2.0",
             ("Apache License 2.0", "https://spdx.org/licenses/Apache-2.0.html"),
         ),
+        (
+            "license: other",
+            "apache-2.0",
+            ("Apache License 2.0", "https://spdx.org/licenses/Apache-2.0.html"),
+        ),
         ("tags: [x]", "", None),
         ("license: {a: b}", "", None),
     ],
@@ -78,6 +85,16 @@ def test_an_open_checkpoint_takes_the_licence_of_its_card_or_of_the_publisher(
     folder: Path, open_tier: Tier, front_matter: str, option: str, expected: tuple[str, str] | None
 ) -> None:
     assert shown(publish(folder, front_matter, open_tier, licence=option)) == expected
+
+
+def test_a_card_that_contradicts_the_named_licence_of_this_portal_is_refused(
+    folder: Path, open_tier: Tier
+) -> None:
+    Licence.objects.create(slug="ours", title="Our licence")
+    with pytest.raises(PublishRefused, match="and --licence names ours"):
+        publish(folder, APACHE, open_tier, licence="ours")
+    shown_one = shown(publish(folder, "license: other", open_tier, licence="ours"))
+    assert shown_one == ("Our licence", "/licences/ours/")
 
 
 def test_a_link_of_a_card_that_is_no_web_address_is_not_linked(
@@ -190,3 +207,17 @@ def test_pages_say_so_if_no_licence_is_stated(client: Client, open_tier: Tier, s
     assert (
         "states its own licence" in client.get(reverse("accounts:tier-detail", args=["open"])).text
     )
+
+
+def test_checkpoints_of_an_open_tier_with_a_licence_get_it_by_the_migration(
+    open_tier: Tier, store: Path
+) -> None:
+    ours = Licence.objects.create(slug="ours", title="Our licence")
+    Tier.objects.filter(pk=open_tier.pk).update(licence=ours)
+    factories.published("acme/silent", open_tier, {"config.json": b"{}"})
+    factories.published("acme/stated", open_tier, {"config.json": b"[]"})
+    Revision.objects.filter(checkpoint__name="stated").update(licence={"code": "mit"})
+    migration = import_module("weights.migrations.0009_licences_of_open_tiers")
+    migration.move_to_checkpoints(apps, None)
+    assert Checkpoint.objects.get(name="silent").licence == ours
+    assert Checkpoint.objects.get(name="stated").licence is None
