@@ -24,6 +24,7 @@ from accounts.users.models import User
 from weights.catalogue.models import Checkpoint
 from weights.delivery import signed_claims
 from weights.delivery.models import CheckpointLink
+from weights.ledger.models import Download
 from weights.manifests import listing
 from weights.publishing.digests import Digest, Digester
 from weights.publishing.models import File, Ref, Revision
@@ -223,6 +224,27 @@ def published(
         checkpoint=checkpoint, name="main", defaults={"revision": revision}
     )
     return revision
+
+
+def downloaded(
+    person: User | None,
+    revision: Revision,
+    path: str = "model.safetensors",
+    outcome: Download.Outcome = Download.Outcome.SERVED,
+) -> Download:
+    """The ledger's row of a download of one file with a token."""
+    file = revision.files.get(path=path)
+    return Download.objects.create(
+        user_id=person.pk if person else None,
+        credential_kind="token",
+        checkpoint_id=revision.checkpoint_id,
+        file_id=file.pk,
+        repo_id=revision.checkpoint.repo_id,
+        revision=revision.sha,
+        path=path,
+        sha256=file.sha256,
+        outcome=outcome,
+    )
 
 
 def _open_tier() -> Tier:

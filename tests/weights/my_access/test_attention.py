@@ -15,7 +15,6 @@ from accounts.api_tokens.models import ApiToken
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.support import factories
-from weights.ledger.models import Download
 from weights.my_access import attention
 from weights.publishing.models import Revision
 from weights.recalls.models import Recall
@@ -28,20 +27,6 @@ DAY = timedelta(days=1)
 @pytest.fixture
 def revision(gated_tier: Tier, store: Path) -> Revision:
     return factories.published("acme/gated", gated_tier)
-
-
-def fetch(person: User, revision: Revision, path: str = "model.safetensors") -> None:
-    file = revision.files.get(path=path)
-    Download.objects.create(
-        user_id=person.pk,
-        checkpoint_id=revision.checkpoint_id,
-        repo_id=revision.checkpoint.repo_id,
-        revision=revision.sha,
-        path=path,
-        sha256=file.sha256,
-        length=file.size,
-        outcome=Download.Outcome.SERVED,
-    )
 
 
 def recall(revision: Revision, path: str = "model.safetensors") -> Recall:
@@ -83,7 +68,7 @@ def test_a_recall_of_bytes_that_the_person_fetched_is_listed_until_a_month_after
 ) -> None:
     factories.grant(applicant, revision.checkpoint.tier, timezone.now() + 100 * DAY)
     other = factories.person()
-    fetch(applicant, revision)
+    factories.downloaded(applicant, revision)
     opened = recall(revision)
     recall(revision, "config.json")
     assert sentences(applicant) == [
@@ -130,7 +115,7 @@ def test_a_new_licence_text_is_listed_and_what_it_does_to_the_access(
 def test_a_recall_of_a_checkpoint_that_became_private_is_not_named(
     applicant: User, revision: Revision
 ) -> None:
-    fetch(applicant, revision)
+    factories.downloaded(applicant, revision)
     recall(revision)
     type(revision.checkpoint).objects.update(private=True)
     assert sentences(applicant) == []
@@ -158,11 +143,11 @@ def test_the_list_costs_as_many_queries_for_many_items_as_for_one(
             attention.items_for(applicant)
         return len(context)
 
-    fetch(applicant, revision)
+    factories.downloaded(applicant, revision)
     recall(revision)
     one = queries()
     for path in ("config.json", "README.md"):
-        fetch(applicant, revision, path)
+        factories.downloaded(applicant, revision, path)
         recall(revision, path)
     for _ in range(5):
         factories.token(applicant, "read")

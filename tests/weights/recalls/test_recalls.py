@@ -87,18 +87,7 @@ def fetched(
     path: str = PATH,
     outcome: Download.Outcome = Download.Outcome.SERVED,
 ) -> Download:
-    file = revision.files.get(path=path)
-    return Download.objects.create(
-        user_id=person.pk if person else None,
-        credential_kind="token",
-        checkpoint_id=revision.checkpoint_id,
-        file_id=file.pk,
-        repo_id=revision.checkpoint.repo_id,
-        revision=revision.sha,
-        path=path,
-        sha256=file.sha256,
-        outcome=outcome,
-    )
+    return factories.downloaded(person, revision, path, outcome)
 
 
 def on_disk(blob: Blob) -> Path:
