@@ -15,6 +15,11 @@ from accounts.mail import outbox
 from accounts.users.models import User
 
 
+def is_confirmed(address: str) -> bool:
+    """True if an account has confirmed the address, in any case."""
+    return bool(EmailAddress.objects.filter(email__iexact=address, verified=True).exists())
+
+
 @transaction.atomic
 def set_first(person: User, address: str, *, confirmed: bool) -> None:
     """Set the address of a new account. Raises AlreadyHeld if another account has confirmed it.
@@ -23,7 +28,7 @@ def set_first(person: User, address: str, *, confirmed: bool) -> None:
     sign-in.
     """
     address = address.lower()
-    if EmailAddress.objects.filter(email=address, verified=True).exists():
+    if is_confirmed(address):
         raise AlreadyHeld(f"the address {address!r} belongs to another account")
     EmailAddress.objects.create(user=person, email=address, verified=confirmed, primary=True)
     person.email = address

@@ -61,7 +61,7 @@ def compose(
     """Render `emails/<kind>.txt`, whose first line is the subject, without queueing it.
 
     With a `recipient`, `to` is only a preference: the message goes to one of the confirmed
-    addresses of that account. Without any it has no address, and its delivery fails.
+    addresses of that account. An account without any receives nothing, see `enqueue`.
     """
     if recipient is not None:
         to = _address_of(recipient, preferred=to, kind=kind)
@@ -92,7 +92,8 @@ def enqueue(
     """Store a message for delivery after commit. Returns None if kind and `key` were used before.
 
     `about` is the object that the message concerns. `secret` is redacted in the stored text once
-    the message was sent. An erased account has no address and receives nothing.
+    the message was sent. A message without an address is not stored: an erased account has none,
+    nor has one that has not confirmed any.
     """
     if not message.to:
         return None

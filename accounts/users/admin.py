@@ -14,6 +14,7 @@ from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
@@ -22,9 +23,6 @@ from django.template.response import TemplateResponse
 
 from accounts.admin_pages.opened_gate import OpeningAdmin, ReasonToOpen, announce_waiting
 from accounts.admin_pages.readonly import NeverDeleted, ReadOnlyAdmin
-from accounts.api_tokens.revocation import end_credentials
-from accounts.audit.event_tags import AccountsEvent
-from accounts.audit.models import AuditEvent
 from accounts.change_requests.models import ChangeRequest
 from accounts.errors import NotAllowed
 from accounts.grants.models import Grant
@@ -42,9 +40,8 @@ from accounts.roles.tier_scoped_admin import (
     permitted_tiers,
 )
 from accounts.tiers.models import Tier
-from accounts.users import recent_authentication, usernames
+from accounts.users import recent_authentication, services, usernames
 from accounts.users.models import User
-from accounts.users.usernames import find_account
 from accounts.web.current_user import signed_in
 from accounts.web.row_ids import is_row_id
 
@@ -62,13 +59,14 @@ class AccountCreationForm(AdminUserCreationForm):
 
     email = forms.EmailField(
         label="Email address",
+        max_length=User._meta.get_field("email").max_length,
         widget=AdminEmailInputWidget,
         help_text="Its holder confirms it at the first sign-in. Only the holder can change it.",
     )
 
     def clean_email(self) -> str:
         address: str = self.cleaned_data["email"]
-        if find_account(address) is not None:
+        if addresses.is_confirmed(address):
             raise ValidationError("Another account has confirmed this address.")
         return address
 
@@ -168,8 +166,9 @@ class AccountAdmin(NeverDeleted, UserAdmin):
                 self.message_user(request, f"{name}: erased", messages.SUCCESS)
         return None
 
+    @transaction.atomic
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:
-        """End the user's tokens and links when staff set the password, as after a reset."""
+        """Notify the user whose password staff set; end tokens and links, as after a reset."""
         if self.has_change_permission(request):
             recent_authentication.require()
         before = self.get_object(request, id)
@@ -178,22 +177,17 @@ class AccountAdmin(NeverDeleted, UserAdmin):
         response = super().user_change_password(request, id, form_url)
         after = self.get_object(request, id)
         if before and after and before.password != after.password:
-            by = signed_in(request)
-            AuditEvent.record(AccountsEvent.ACCOUNT_PASSWORD_SET, actor=by, target=after)
-            end_credentials(after, by=by, cause="password_reset")
+            services.record_password_set(after, by=signed_in(request))
             get_adapter(request).send_notification_mail("account/email/password_set", after)
         return response
 
     def save_model(self, request: HttpRequest, obj: User, form: ModelForm, change: bool) -> None:
-        super().save_model(request, obj, form, change)
-        if not change:
-            addresses.set_first(obj, form.cleaned_data["email"], confirmed=False)
-        AuditEvent.record(
-            AccountsEvent.ACCOUNT_CHANGED if change else AccountsEvent.ACCOUNT_CREATED,
-            actor=signed_in(request),
-            target=obj,
-            details={"fields": [name for name in form.changed_data if "password" not in name]},
-        )
+        by = signed_in(request)
+        if change:
+            fields = [name for name in form.changed_data if "password" not in name]
+            services.change_account(obj, fields, by=by)
+        else:
+            services.add_account(obj, form.cleaned_data["email"], by=by)
 
 
 _OWN_TIERS = "you may assign roles for your own tiers only"

@@ -1,4 +1,4 @@
-"""Create accounts outside the sign-up pages."""
+"""Create and change accounts on behalf of their holders: by commands, and by staff."""
 
 import secrets
 
@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
 
+from accounts.api_tokens.revocation import end_credentials
 from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
 from accounts.errors import AlreadyHeld, InvalidValue
@@ -14,7 +15,7 @@ from accounts.mail import addresses
 from accounts.roles.permissions import Role
 from accounts.roles.services import give_role_in_shell
 from accounts.tiers.models import Tier
-from accounts.users import usernames
+from accounts.users import recent_authentication, usernames
 from accounts.users.models import User
 
 
@@ -51,6 +52,45 @@ def create_account(
         for tier in tiers or everywhere:
             give_role_in_shell(user, role, tier)
     return user
+
+
+@transaction.atomic
+def add_account(account: User, email: str, *, by: User) -> None:
+    """Save a new account that staff created; its holder confirms the address at the first sign-in.
+
+    Raises AlreadyHeld if another account has confirmed the address, RecentAuthenticationRequired
+    after an old sign-in.
+    """
+    recent_authentication.require()
+    account.save()
+    addresses.set_first(account, email, confirmed=False)
+    details = {"fields": ["username", "email"]}
+    AuditEvent.record(AccountsEvent.ACCOUNT_CREATED, actor=by, target=account, details=details)
+
+
+@transaction.atomic
+def change_account(account: User, fields: list[str], *, by: User) -> None:
+    """Save the `fields` of an account that staff changed or suspended.
+
+    Only these, so that a password that its holder sets meanwhile stays. Raises
+    RecentAuthenticationRequired after an old sign-in.
+    """
+    recent_authentication.require()
+    account.save(update_fields=fields)
+    details = {"fields": fields}
+    AuditEvent.record(AccountsEvent.ACCOUNT_CHANGED, actor=by, target=account, details=details)
+
+
+@transaction.atomic
+def record_password_set(account: User, *, by: User) -> None:
+    """Audit a password that staff set, and end the holder's tokens and links, as after a reset.
+
+    Raises RecentAuthenticationRequired after an old sign-in; call it in the transaction that sets
+    the password.
+    """
+    recent_authentication.require()
+    AuditEvent.record(AccountsEvent.ACCOUNT_PASSWORD_SET, actor=by, target=account)
+    end_credentials(account, by=by, cause="password_reset")
 
 
 def new_password() -> str:
