@@ -11,28 +11,27 @@ from weights.catalogue.opt_family import entries
 from weights.event_tags import WeightsEvent
 from weights.logbook.models import LogbookEntry, LogbookRecord, LogbookSeries
 
-#: Increase when entries are added; `load` then has to add those alone.
+#: Recorded in the event, so that a later release can add its own entries and no others.
 SEED_VERSION = 1
 _ORG, _FAMILY = "facebook", "opt"
 
 
 @transaction.atomic
 def load() -> bool:
-    """Adds the shipped entries and curves. Returns False if loaded before.
+    """Adds the shipped entries and curves. Returns False if they were added before.
 
-    Entries that were changed or deleted since stay so. An entry about a checkpoint or family
-    that this install does not have is left out.
+    Later changes and deletions are therefore permanent. An entry about a checkpoint or family
+    that this install lacks is left out.
     """
     if AuditEvent.objects.filter(action=WeightsEvent.LOGBOOK_LOADED).exists():
         return False
     family = Family.objects.filter(slug=_FAMILY).first()
     sizes = {size.name: size for size in Checkpoint.objects.filter(org=_ORG, family=family)}
-    records: list[LogbookRecord] = [
-        *(_entry(event) for event in entries.events()),
-        *(_series(series) for series in entries.series()),
+    records: list[tuple[LogbookRecord, str | None]] = [
+        *((_entry(event), event["checkpoint"]) for event in entries.events()),
+        *((_series(series), series["checkpoint"]) for series in entries.series()),
     ]
-    names = [row["checkpoint"] for row in (*entries.events(), *entries.series())]
-    for record, name in zip(records, names, strict=True):
+    for record, name in records:
         record.checkpoint = sizes.get(name) if name else None
         record.family = None if name else family
         if record.subject is not None:

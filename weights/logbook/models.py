@@ -52,8 +52,7 @@ class LogbookQuerySet(models.QuerySet[Record]):
 class LogbookRecord(OneLineFields):
     """Subject, source and authorship of an entry or a curve.
 
-    The subject is one checkpoint or one family. Accounts of authors may be erased, which leaves
-    the record.
+    The subject is one checkpoint or one family. A record outlives the accounts of its authors.
     """
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -106,7 +105,9 @@ class LogbookRecord(OneLineFields):
     def clean(self) -> None:
         """Raises ValidationError unless it has exactly one subject."""
         if (self.checkpoint_id is None) == (self.family_id is None):
-            raise ValidationError("Choose either a checkpoint or a family.", code="one_subject")
+            # An error of a field, since the constraint would add a second one to `__all__`.
+            message = "Choose either a checkpoint or a family."
+            raise ValidationError({"checkpoint": ValidationError(message, code="one_subject")})
 
     @property
     def subject(self) -> Checkpoint | Family | None:

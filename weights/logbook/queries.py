@@ -1,6 +1,6 @@
 """Reads the logbook: filters, search, and the branches or tags of training steps."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -20,7 +20,7 @@ _SUBJECTS = ("checkpoint", "checkpoint__tier", "family")
 
 @dataclass(frozen=True)
 class Filter:
-    """What the visitor looks for; empty fields match everything."""
+    """Filters of the timeline; an empty field matches every record."""
 
     query: str = ""
     cause: str = ""
@@ -84,22 +84,20 @@ def latest_about(checkpoint: Checkpoint, count: int) -> list[LogbookEntry]:
     return list(found.order_by("-date", "-pk")[:count])
 
 
-def step_refs(shown: Iterable[LogbookEntry]) -> dict[tuple[int | None, int | None], str]:
+def step_refs(shown: Sequence[LogbookEntry]) -> dict[tuple[int | None, int | None], str]:
     """(checkpoint, step) -> the branch or tag of the visible revision of that step."""
-    wanted = {entry.checkpoint_id: entry for entry in shown if entry.step is not None}
-    if not wanted:
-        return {}
-    names = {
-        name: entry.step for entry in shown if entry.step is not None for name in _ref_names(entry)
+    steps = {
+        f"step{dash}{entry.step}": entry.step
+        for entry in shown
+        if entry.step is not None
+        for dash in ("", "-")
     }
     refs = Ref.objects.filter(
-        checkpoint__in=wanted, name__in=names, revision__state=Revision.State.VISIBLE
+        checkpoint__in={entry.checkpoint_id for entry in shown},
+        name__in=steps,
+        revision__state=Revision.State.VISIBLE,
     )
-    return {(ref.checkpoint_id, names[ref.name]): ref.name for ref in refs}
-
-
-def _ref_names(entry: LogbookEntry) -> list[str]:
-    return [f"step{dash}{entry.step}" for dash in ("", "-")]
+    return {(ref.checkpoint_id, steps[ref.name]): ref.name for ref in refs}
 
 
 def _about(

@@ -63,7 +63,7 @@ def save(record: LogbookRecord, *, by: User) -> None:
     Raises NotAllowed without a role for its former and its new subject, ValidationError for
     values that pages cannot display.
     """
-    stored = type(record)._default_manager.filter(pk=record.pk).first() if record.pk else None
+    stored = _locked(record)
     for version in filter(None, (stored, record)):
         _require_editor(version, by)
     record.full_clean()
@@ -81,12 +81,19 @@ def save(record: LogbookRecord, *, by: User) -> None:
 
 @transaction.atomic
 def delete(record: LogbookRecord, *, by: User) -> None:
-    """Delete a record; a shipped one does not return. Raises NotAllowed."""
+    """Delete a record, which `loading.load` does not restore. Raises NotAllowed."""
     _require_editor(record, by)
     deleted, _ = type(record)._default_manager.filter(pk=record.pk).delete()
     if deleted:
         action = _EVENTS[type(record)].deleted
         AuditEvent.record(action, actor=by, target=record, details=_about(record))
+
+
+def _locked(record: LogbookRecord) -> LogbookRecord | None:
+    """The stored row, locked until the end of the transaction; None for a new record."""
+    if record.pk is None:
+        return None
+    return type(record)._default_manager.select_for_update().filter(pk=record.pk).first()
 
 
 def _require_editor(record: LogbookRecord, by: User) -> None:

@@ -1,6 +1,6 @@
 """The logbook's timeline and the page of one entry."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from urllib.parse import urlencode
@@ -46,8 +46,8 @@ def logbook_list(request: HttpRequest) -> HttpResponse:
         "wanted": wanted,
         "newest_first": newest_first,
         "page": page,
-        "months": _by_month(_shown(page.object_list, top=4)),
-        "kept": _parameters(wanted, newest_first=newest_first),
+        "months": _by_month(_shown(list(page.object_list), top=4)),
+        "page_query": _parameters(wanted, newest_first=newest_first),
         "figures": _figures(wanted, user, found),
         "causes": Cause.choices,
         "families": families,
@@ -80,9 +80,8 @@ def logbook_entry(request: HttpRequest, public_id: UUID) -> HttpResponse:
     return render(request, "weights/logbook/logbook_entry.html", context)
 
 
-def _shown(found: Iterable[LogbookEntry], *, top: int) -> list[ShownEntry]:
+def _shown(listed: Sequence[LogbookEntry], *, top: int) -> list[ShownEntry]:
     """Entries with their texts, whose headings start at level `top`."""
-    listed = list(found)
     refs = queries.step_refs(listed)
     return [
         ShownEntry(
@@ -101,7 +100,7 @@ def _by_month(shown: list[ShownEntry]) -> list[tuple[str, list[ShownEntry]]]:
 
 
 def _parameters(wanted: queries.Filter, *, newest_first: bool) -> str:
-    """The parameters that links to other pages of the list keep, each followed by `&`."""
+    """The query parameters of links to other pages of the list, each followed by `&`."""
     order = urlencode({"order": "newest"}) if newest_first else ""
     return "".join(f"{part}&" for part in (wanted.encoded, order) if part)
 

@@ -1,9 +1,10 @@
 """Coordinates of a curve with events pinned to it, for templates that draw it as SVG."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from operator import itemgetter
 
 #: Radius of a pin, and the least distance between the centres of two in one row.
 _RADIUS, _APART = 11, 26
@@ -92,10 +93,11 @@ def curve(
 
 def value_at(points: Points, x: float) -> float:
     """The value at `x`, between two points in proportion; `x` lies within the curve."""
-    for (start, low), (end, high) in pairwise(points):
-        if start <= x <= end:
-            return low + (high - low) * (x - start) / (end - start)
-    raise ValueError(f"{x} lies outside the curve")
+    if not points[0][0] <= x <= points[-1][0]:
+        raise ValueError(f"{x} lies outside the curve")
+    after = max(1, bisect_left(points, x, key=itemgetter(0)))
+    (start, low), (end, high) = points[after - 1], points[after]
+    return low + (high - low) * (x - start) / (end - start)
 
 
 def sample(points: Points, most: int) -> Points:

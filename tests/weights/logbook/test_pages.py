@@ -117,7 +117,7 @@ def curve(checkpoint: Checkpoint, **fields: Any) -> LogbookSeries:
     return LogbookSeries.objects.create(checkpoint=checkpoint, **{**values, **fields})
 
 
-def test_events_are_pinned_to_the_curve_and_told_in_tables(
+def test_events_are_pinned_to_the_curve_and_listed_in_tables(
     client: Client, checkpoint: Checkpoint
 ) -> None:
     curve(checkpoint)
