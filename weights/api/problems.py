@@ -5,6 +5,8 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
+from django.core.exceptions import NON_FIELD_ERRORS
+from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.encoding import escape_uri_path
@@ -27,6 +29,15 @@ class FieldError(NamedTuple):
 
     field: str
     message: str
+
+
+def form_errors(form: BaseForm) -> list[FieldError]:
+    """A form's validation errors, field by field; those of the whole form have an empty field."""
+    return [
+        FieldError("" if field == NON_FIELD_ERRORS else field, str(message))
+        for field, messages in form.errors.items()
+        for message in messages
+    ]
 
 
 class ApiError(Exception):

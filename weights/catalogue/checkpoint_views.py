@@ -30,7 +30,7 @@ LOGBOOK_SHOWN = 3
 @require_safe
 def checkpoint_detail(request: HttpRequest, org: str, name: str) -> HttpResponse:
     checkpoint = checkpoint_or_404(request, org, name)
-    revision = gate.find_revision(checkpoint, "main") if checkpoint.published_at else None
+    revision = gate.main_revision(checkpoint)
     files = _files(revision)
     readme = next((file for file in files if file.path == "README.md"), None)
     licence = licences.of_checkpoint(checkpoint, revision)

@@ -42,7 +42,7 @@ def download_plan(
     files = list(revision.files.select_related("blob"))
     addresses = file_links.Addresses(revision, grant, caller)
     minutes = revision.checkpoint.tier.file_link_minutes
-    limits = [one.expires_at for one in (grant, caller.token) if one is not None]
+    limits = file_links.ends_of(grant, caller)
     plan = [
         _entry(file, addresses, file_links.expiry(file.size, minutes, now, *limits))
         for file in files

@@ -44,9 +44,9 @@ def expiry(
 ) -> datetime:
     """When an address of a file that is issued `now` expires, on any route and in any store.
 
-    After its `lifetime`, or after `seconds` if given, and at none of the `limits` later: the ends
-    of the grant and of the credential. Raises GateRefused with `bad_lifetime` for `seconds`
-    beyond the tier's limit.
+    That is `seconds` later, or its `lifetime` later without `seconds`, but no later than any of
+    the `limits` (see `ends_of`). Raises GateRefused with `bad_lifetime` for `seconds` beyond the
+    tier's limit.
     """
     longest = _longest(tier_minutes)
     if seconds is not None and not 1 <= seconds <= longest:
@@ -56,6 +56,11 @@ def expiry(
     life = lifetime(size, tier_minutes) if seconds is None else seconds
     ends = [now + timedelta(seconds=life), *(limit for limit in limits if limit is not None)]
     return min(ends)
+
+
+def ends_of(grant: Grant | None, caller: Caller) -> list[datetime | None]:
+    """The ends of the grant, token and link behind a download, as limits of `expiry`."""
+    return [behind.expires_at if behind else None for behind in (grant, caller.token, caller.link)]
 
 
 def _longest(tier_minutes: int) -> int:
@@ -106,13 +111,10 @@ def issue(
     now = timezone.now()
     decision = gate.decide(caller, repo_id, revision, path, now)
     decision.demand_allowed()
-    file, grant, token = decision.file, decision.grant, caller.token
+    file, grant = decision.file, decision.grant
     assert file is not None  # an allowed decision about a file names it
-    expires = expiry(
-        *(file.size, file.revision.checkpoint.tier.file_link_minutes, now),
-        *(grant.expires_at if grant else None, token.expires_at if token else None),
-        seconds=seconds,
-    )
+    minutes = file.revision.checkpoint.tier.file_link_minutes
+    expires = expiry(file.size, minutes, now, *ends_of(grant, caller), seconds=seconds)
     AuditEvent.record(
         WeightsEvent.FILE_LINK_ISSUED,
         actor=caller.user,

@@ -286,10 +286,10 @@ def end_links(person: User, *, by: User | None, sessions_only: bool = False) -> 
 
     Idempotent.
     """
-    ours = CheckpointLink.objects.filter(holder=person, revoked_at=None).exclude(
+    links = CheckpointLink.objects.filter(holder=person, revoked_at=None).exclude(
         expires_at__lte=timezone.now()
     )
-    for link in ours.exclude(session_key="") if sessions_only else ours:
+    for link in links.exclude(session_key="") if sessions_only else links:
         revoke_link(link, by=by)
 
 

@@ -178,8 +178,7 @@ def _head(storage: BlobStorage, file: File) -> HttpResponse:
 def _redirect(storage: BlobStorage, caller: Caller, decision: Decision, file: File) -> HttpResponse:
     now = timezone.now()
     minutes = file.revision.checkpoint.tier.file_link_minutes
-    behind = (decision.grant, caller.token, caller.link)
-    limits = [one.expires_at for one in behind if one is not None]
+    limits = file_links.ends_of(decision.grant, caller)
     expires = file_links.expiry(file.size, minutes, now, *limits)
     url = storage.signed_url(
         file.sha256,

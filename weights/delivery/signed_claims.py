@@ -2,8 +2,8 @@
 
 Two kinds share one ring of 32-byte keys, the newest of which signs. A *file link* signs a
 file, a grant, the credential that it was issued to and an expiry time; a *checkpoint token* signs
-a link record and its expiry time.
-Both have exactly one encoding, so an altered claim is refused before any database query.
+a link record and its expiry time. Both have exactly one encoding, so an altered claim is refused
+before any database query.
 """
 
 import hashlib
@@ -77,8 +77,8 @@ class CheckpointToken:
 def right_of(grant_id: int | None, token_id: int | None = None, password: str = "") -> str:
     """The right behind a file link: a grant's id or `open`, and the credential it ends with.
 
-    That is `-t` and the id of an API token or, for a link that a person was issued without one,
-    `-p` and 16 hex digits that change with the person's password.
+    The credential is `-t` and the id of an API token or, if a person requested the link without
+    one, `-p` and 16 hex digits that change with the person's password.
     """
     grant = "open" if grant_id is None else str(grant_id)
     if token_id is not None:

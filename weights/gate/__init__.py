@@ -18,7 +18,7 @@ from weights.gate.caller import Caller, TokenClaim, note_use
 from weights.gate.decision import Decision
 from weights.gate.facts import Facts, Lookup
 from weights.gate.refusals import INVALID_CREDENTIALS, OF_CREDENTIAL, Missing, Refusal, sentence
-from weights.gate.revision_names import find_revision, withdrawn
+from weights.gate.revision_names import find_revision, main_revision, withdrawn
 from weights.gate.statement import Row
 from weights.publishing.models import Revision
 
@@ -29,6 +29,7 @@ __all__ = [
     "Refusal",
     "decide",
     "find_revision",
+    "main_revision",
     "may_fetch_checkpoint",
     "may_fetch_revision",
     "may_read_checkpoint",

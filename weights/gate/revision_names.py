@@ -25,6 +25,11 @@ def find_revision(checkpoint: Checkpoint, name: str) -> Revision | None:
     return _named(Revision.objects.visible(), checkpoint, name)
 
 
+def main_revision(checkpoint: Checkpoint) -> Revision | None:
+    """The visible revision of `main`; without a query if nothing was published yet."""
+    return find_revision(checkpoint, "main") if checkpoint.published_at else None
+
+
 def withdrawn(checkpoint: Checkpoint, name: str) -> Decision | None:
     """The refusal if the name belongs to a withdrawn revision; None for any other name."""
     found = _named(Revision.objects.tombstones(), checkpoint, name)

@@ -63,8 +63,8 @@ def repository(facts: Facts, now: datetime) -> Outcome:
     """The checkpoint exists, and the caller may see it.
 
     A hidden checkpoint gets the same answer as an unknown name, without a further query, so that
-    response times do not differ either.
-    A token shows a hidden checkpoint only if it may read gated files of it.
+    response times do not differ either. A token shows a hidden checkpoint only if it may read
+    gated files of it.
     """
     if facts.checkpoint_id is None:
         return Missing.REPOSITORY

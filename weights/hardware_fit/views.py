@@ -15,7 +15,6 @@ from weights.hardware_fit.commands import commands
 from weights.hardware_fit.forms import HardwareFitForm
 from weights.hardware_fit.lookups import shape_at, source_of
 from weights.hardware_fit.model_shape import Shape
-from weights.publishing.models import Revision
 
 
 @require_safe
@@ -25,7 +24,7 @@ def will_it_run(request: HttpRequest) -> HttpResponse:
     values = {key: str(value) for key, value in request.GET.items() if is_storable(str(value))}
     repo_id = values.get("checkpoint", "")
     checkpoint = next((one for one in visible if one.repo_id == repo_id), None)
-    revision = _main(checkpoint)
+    revision = gate.main_revision(checkpoint) if checkpoint else None
     shape = shape_at(checkpoint, revision) if checkpoint else Shape()
     files = revision.total_bytes if revision else None
     form = HardwareFitForm(values, shape, files, checkpoints=visible)
@@ -39,9 +38,3 @@ def will_it_run(request: HttpRequest) -> HttpResponse:
             "revision": revision,
         }
     return render(request, "weights/hardware_fit/will_it_run.html", context)
-
-
-def _main(checkpoint: Checkpoint | None) -> Revision | None:
-    if checkpoint is None or not checkpoint.published_at:
-        return None
-    return gate.find_revision(checkpoint, "main")

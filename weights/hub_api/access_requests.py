@@ -66,7 +66,7 @@ def admin_view(*methods: str) -> Callable[[View], View]:
                 _require_second_factor(caller.user)
                 checkpoint = _gated_checkpoint(caller, f"{org}/{name}")
                 if not caller.token.covers(checkpoint.repo_id):
-                    message = "This token is limited to other checkpoints; make one that is not."
+                    message = "This token is limited to other checkpoints; create one that is not."
                     return _refusal(request, caller, Refusal.TOKEN_SCOPE, message)
                 return view(request, caller.user, checkpoint, **params)
             except AccountsError as error:
@@ -145,12 +145,12 @@ def grant(request: HttpRequest, staff: User, checkpoint: Checkpoint) -> HttpResp
     username = _text(_json_object(request), "user")
     if not username:
         raise InvalidValue("name the user to give access to")
-    given = access_requests.grant(checkpoint.tier, username, by=staff)
-    return _waiting(given) if isinstance(given, ChangeRequest) else json_response({})
+    result = access_requests.grant(checkpoint.tier, username, by=staff)
+    return _waiting(result) if isinstance(result, ChangeRequest) else json_response({})
 
 
 def _waiting(request: ChangeRequest) -> HttpResponseBase:
-    """The refusal that names the page of the request, in its message and as `request`."""
+    """The refusal, with the address of the request's page in its message and as `request`."""
     address = settings.PUBLIC_URL + request.path
     message = f"This waits for a second person, who confirms it at {address}"
     code = AccountsCode.SECOND_PERSON_REQUIRED

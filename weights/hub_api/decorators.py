@@ -48,25 +48,25 @@ def hub_view(
                 return refusal(request, refused.decision.caller, refused.decision)
             except RecentAuthenticationRequired as error:
                 return serving.problem(403, error.code, str(error))
-            except RequestDataTooBig:
-                return serving.problem(
-                    413, AccountsCode.BODY_TOO_LARGE, "The body is larger than 1 MiB."
-                )
-            except (SuspiciousOperation, UnreadablePostError):
-                return serving.problem(
-                    400, AccountsCode.BAD_REQUEST, "The request body cannot be read."
-                )
+            except (SuspiciousOperation, UnreadablePostError) as error:
+                return _unreadable_body(error)
             except DatabaseError as error:
-                serving.log.error(
-                    outage_message(error), exc_info=not isinstance(error, DATABASE_ERRORS)
-                )
-                return serving.problem(
-                    503, WeightsCode.DATABASE_UNAVAILABLE, "Try again in a moment."
-                )
+                return _database_unavailable(error)
 
         return wrapper
 
     return decorate
+
+
+def _unreadable_body(error: Exception) -> HttpResponseBase:
+    if isinstance(error, RequestDataTooBig):
+        return serving.problem(413, AccountsCode.BODY_TOO_LARGE, "The body is larger than 1 MiB.")
+    return serving.problem(400, AccountsCode.BAD_REQUEST, "The request body cannot be read.")
+
+
+def _database_unavailable(error: DatabaseError) -> HttpResponseBase:
+    serving.log.error(outage_message(error), exc_info=not isinstance(error, DATABASE_ERRORS))
+    return serving.problem(503, WeightsCode.DATABASE_UNAVAILABLE, "Try again in a moment.")
 
 
 def _require_valid(caller: Caller | TokenClaim) -> None:

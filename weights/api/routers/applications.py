@@ -21,7 +21,7 @@ from accounts.review.models import Decision, ReasonText
 from weights.api.authentication import ApiRequest, GatedToken, current_user
 from weights.api.lookups import get_tier
 from weights.api.operations import BODY_ERRORS, READ_METHODS, responses
-from weights.api.problems import ApiError, FieldError
+from weights.api.problems import ApiError, FieldError, form_errors
 from weights.api.schemas.applications import (
     AnswersIn,
     ApplicationDetail,
@@ -158,7 +158,7 @@ def application_submit(
     except InvalidAnswers as error:
         detail = "Correct the fields, then submit again."
         raise ApiError(
-            AccountsCode.INVALID_ANSWERS, detail, field_errors=_form_errors(error.form)
+            AccountsCode.INVALID_ANSWERS, detail, field_errors=form_errors(error.form)
         ) from error
     return _detail(request, application)
 
@@ -242,22 +242,13 @@ def _draft(request: ApiRequest, application: Application) -> ApplicationDraft:
     return ApplicationDraft(application, current_user(request))
 
 
-def _form_errors(form: Any) -> list[FieldError]:
-    """The form's validation errors, field by field."""
-    return [
-        FieldError("" if field == "__all__" else field, str(message))
-        for field, messages in form.errors.items()
-        for message in messages
-    ]
-
-
 def _open_points(draft: ApplicationDraft) -> list[FieldErrorOut]:
     """The errors that prevent submission, other than the missing acceptance of the licence."""
     if not draft.application.is_editable:
         return []
     return [
         FieldErrorOut.from_orm(error)
-        for error in _form_errors(draft.form)
+        for error in form_errors(draft.form)
         if error.field not in _TERMS
     ]
 

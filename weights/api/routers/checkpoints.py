@@ -11,7 +11,7 @@ from weights.api.authentication import ApiRequest, OptionalToken
 from weights.api.lookups import get_published_checkpoint, get_revision, get_visible_checkpoint
 from weights.api.operations import READ_METHODS, responses
 from weights.api.pagination import NO_NUL, Limit, Offset, page_facts
-from weights.api.problems import ApiError, FieldError
+from weights.api.problems import ApiError, form_errors
 from weights.api.schemas.checkpoints import (
     CheckpointDetail,
     CheckpointOut,
@@ -153,7 +153,7 @@ def file_list(
     summary="List accelerators",
 )
 def accelerator_list(request: ApiRequest) -> list[AcceleratorOut]:
-    """The accelerators that `hardware-fit` knows by key, by memory."""
+    """The accelerators that `hardware-fit` accepts, in order of memory."""
     return [AcceleratorOut.of(accelerator) for accelerator in ACCELERATORS.values()]
 
 
@@ -182,12 +182,12 @@ def hardware_fit(
     context: int | None = Query(None, description="Tokens of prompt and answer"),
     batch: int | None = Query(None, description="Sequences at a time"),
 ) -> HardwareFitOut:
-    """Memory for inference by published facts; parameters left out take the page's defaults."""
+    """Memory for inference, from published facts. Omitted parameters have the page's defaults."""
     checkpoint = get_visible_checkpoint(request.auth, f"{org}/{name}")
-    revision = gate.find_revision(checkpoint, "main") if checkpoint.published_at else None
-    given = {"accelerator": accelerator, "memory_gb": memory_gb, "count": count}
-    given |= {"dtype": dtype, "context": context, "batch": batch}
-    values = {key: str(value) for key, value in given.items() if value is not None}
+    revision = gate.main_revision(checkpoint)
+    parameters = {"accelerator": accelerator, "memory_gb": memory_gb, "count": count}
+    parameters |= {"dtype": dtype, "context": context, "batch": batch}
+    values = {key: str(value) for key, value in parameters.items() if value is not None}
     files = revision.total_bytes if revision else None
     form = WorkloadForm(values, shape_at(checkpoint, revision), files)
     if not form.is_valid():
@@ -209,8 +209,6 @@ def _checkpoint(checkpoint: Checkpoint) -> CheckpointOut:
 
 
 def _invalid_workload(form: WorkloadForm) -> ApiError:
-    errors = [
-        FieldError(field, str(message)) for field, texts in form.errors.items() for message in texts
-    ]
+    errors = form_errors(form)
     detail = "; ".join(f"{one.field}: {one.message}" for one in errors[:3])
     return ApiError(WeightsCode.INVALID_REQUEST, detail, field_errors=errors)

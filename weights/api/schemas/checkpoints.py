@@ -181,8 +181,8 @@ class RevisionOut(Schema):
 class InspectionOut(Schema):
     """The inspection of a file under its name; `imports` are those of its pickles.
 
-    `outcome` is inspected, not_inspected, code (a program, which nothing here judges), refused, or
-    overridden: a refusal that two staff members overrode.
+    `outcome` is inspected, not_inspected, code (it contains a program, which is not judged),
+    refused, or overridden: a refusal that two staff members overrode.
     """
 
     format: str = Field(examples=["safetensors"])

@@ -1,4 +1,4 @@
-"""Whether a checkpoint runs on given accelerators."""
+"""Schemas of the estimate of a checkpoint's memory on accelerators."""
 
 from typing import Literal
 
