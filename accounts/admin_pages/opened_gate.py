@@ -54,11 +54,11 @@ class OpeningAdmin(admin.ModelAdmin):
 
 
 def announce_waiting(request: HttpRequest, waiting: ChangeRequest | None) -> None:
-    """Shows that a part of what was saved waits, with a link to its request."""
+    """Shows that a part of the change waits for a second person, with a link to its request."""
     if waiting is not None:
         text = (
-            "What opens the gate further was not changed yet. It waits for a second person until "
-            '{} UTC: <a href="{}">{}</a>.'
+            "The part that opens the gate further was not saved. It waits for a second person "
+            'until {} UTC: <a href="{}">{}</a>.'
         )
         ends = f"{waiting.expires_at:%Y-%m-%d %H:%M}"
         link = format_html(text, ends, waiting.path, waiting)

@@ -1,7 +1,7 @@
-"""Change requests in the admin: the list, and a page that says what each changes."""
+"""Change requests in the admin: the list, and a page that describes each."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from django import forms
 from django.contrib import admin, messages
@@ -30,11 +30,18 @@ class WithdrawForm(forms.Form):
     """Taking a request back needs no reason."""
 
 
-#: Name of a decision -> its button and form.
-_MOVES: dict[str, tuple[str, type[forms.Form]]] = {
-    "confirm": ("Confirm and apply", DecisionForm),
-    "decline": ("Decline", DecisionForm),
-    "withdraw": ("Withdraw", WithdrawForm),
+class Decision(NamedTuple):
+    """A button, its form, and the service that decides."""
+
+    button: str
+    form: type[forms.Form]
+    service: Callable[..., object]
+
+
+_DECISIONS = {
+    "confirm": Decision("Confirm and apply", DecisionForm, services.confirm),
+    "decline": Decision("Decline", DecisionForm, services.decline),
+    "withdraw": Decision("Withdraw", WithdrawForm, services.withdraw),
 }
 
 
@@ -42,7 +49,7 @@ _MOVES: dict[str, tuple[str, type[forms.Form]]] = {
 class ChangeRequestAdmin(ReadOnlyAdmin):
     """Requests of the tiers of the user's roles, with a form per decision on the page of each."""
 
-    list_display = ["__str__", "asked_for", "state", "requester", "created_at", "expires_at"]
+    list_display = ["__str__", "summary", "state", "requester", "created_at", "expires_at"]
     list_filter = ["state"]
     list_select_related = ["requester"]
     date_hierarchy = "created_at"
@@ -50,7 +57,7 @@ class ChangeRequestAdmin(ReadOnlyAdmin):
     readonly_fields = ["concerns"]
 
     @admin.display(description="Change")
-    def asked_for(self, request: ChangeRequest) -> str:
+    def summary(self, request: ChangeRequest) -> str:
         return act_of(request).describe(request).sentence
 
     @admin.display(description="Tiers")
@@ -83,13 +90,13 @@ class ChangeRequestAdmin(ReadOnlyAdmin):
     ) -> HttpResponse | None:
         """Applies the posted decision; None if its form is invalid and must be shown again."""
         name = request.POST.get("move", "")
-        if name not in _MOVES:
+        if name not in _DECISIONS:
             return HttpResponseRedirect(request.path)
-        form = bound[name] = _MOVES[name][1](request.POST, prefix=name)
+        form = bound[name] = _DECISIONS[name].form(request.POST, prefix=name)
         if not form.is_valid():
             return None
         try:
-            _DECISIONS[name](change, by=by, **form.cleaned_data)
+            _DECISIONS[name].service(change, by=by, **form.cleaned_data)
         except AccountsError as error:
             self.message_user(request, f"Nothing was done: {error}.", messages.ERROR)
         else:
@@ -106,13 +113,6 @@ class ChangeRequestAdmin(ReadOnlyAdmin):
         self.message_user(request, text, messages.SUCCESS)
 
 
-_DECISIONS: dict[str, Callable[..., object]] = {
-    "confirm": services.confirm,
-    "decline": services.decline,
-    "withdraw": services.withdraw,
-}
-
-
 def _page(change: ChangeRequest, by: User, bound: dict[str, forms.Form]) -> dict[str, Any]:
     """The context of a request's page."""
     act = act_of(change)
@@ -126,7 +126,7 @@ def _page(change: ChangeRequest, by: User, bound: dict[str, forms.Form]) -> dict
         "obstacle": act.obstacle(change) if waits else "",
         "against": "" if own else against,
         "moves": [
-            (name, _MOVES[name][0], bound.get(name) or _MOVES[name][1](prefix=name))
+            (name, _DECISIONS[name].button, bound.get(name) or _DECISIONS[name].form(prefix=name))
             for name in (names if waits else [])
         ],
     }

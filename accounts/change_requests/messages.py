@@ -28,7 +28,7 @@ def decided(request: ChangeRequest) -> None:
 def done_in_shell(
     event: AuditEvent, sentence: str, tier: Tier | None, *, gains: User | None = None
 ) -> None:
-    """Tell the staff of the tier, or of every tier, that a command opened a gate.
+    """Notify the staff of the tier, or of every tier, that a command opened a gate.
 
     `event` is the audit event of the act; `sentence` names no person. `gains` is not mailed.
     """
@@ -45,9 +45,6 @@ def done_in_shell(
 
 
 def _send(request: ChangeRequest, person: User, kind: str, key: str) -> None:
-    context = {
-        "request": request,
-        "title": act_of(request).title,
-        "tiers": [tier.name for tier in eligibility.tiers_of(request) if tier],
-    }
+    names = [tier.name if tier else "every tier" for tier in eligibility.tiers_of(request)]
+    context = {"request": request, "title": act_of(request).title, "scope": " and ".join(names)}
     outbox.send(kind, key=key, recipient=person, about=request, context=context)

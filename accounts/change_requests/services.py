@@ -102,7 +102,8 @@ def confirm(request: ChangeRequest, *, by: User, reason: str) -> ChangeRequest:
     recent_authentication.require()
     reason = check_reason(reason)
     # Locked before it is read, so that a role that ends at this moment counts as ended.
-    list(RoleAssignment.objects.select_for_update(no_key=True, of=("self",)).filter(user=by))
+    roles = RoleAssignment.objects.filter(user__in=[by.pk, request.requester_id]).order_by("pk")
+    list(roles.select_for_update(no_key=True, of=("self",)))
     if against := eligibility.reason_against(by, request):
         raise NotAllowed(against)
     request.close(ChangeRequest.objects.waiting(), _State.CONFIRMED, by, reason)

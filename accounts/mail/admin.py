@@ -10,7 +10,8 @@ from accounts.admin_pages.readonly import ReadOnlyAdmin
 from accounts.background.queueing import queue_after_commit
 from accounts.background.task_names import AccountsTask
 from accounts.mail.models import OutgoingMail
-from accounts.roles.tier_scoped_admin import AllTiersAdmin, may_administer
+from accounts.roles.account_scope import may_administer
+from accounts.roles.tier_scoped_admin import AllTiersAdmin
 from accounts.users.models import User
 from accounts.web.current_user import signed_in
 

@@ -12,10 +12,9 @@ from allauth.account.models import EmailAddress
 from allauth.socialaccount.models import SocialAccount
 
 from accounts.applications.models import ApplicationSnapshot
+from accounts.mail.models import OutgoingMail
 from accounts.users.models import User
 
-#: Replaces an identifier within a text.
-REMOVED = "[removed]"
 #: Shorter texts occur within other words and identify nobody.
 MIN_LENGTH = 2
 #: An ORCID iD has 19 characters. Some sites number their accounts, and a number of six digits may
@@ -63,9 +62,9 @@ class Identity:
         return isinstance(value, str) and bool(self._all.fullmatch(value))
 
     def remove_from(self, value: Any) -> Any:
-        """Replace every identifier in a text, or in the texts of a JSON value, by REMOVED."""
+        """Replace every identifier in a text, or in the texts of a JSON value."""
         if isinstance(value, str):
-            return self._all.sub(REMOVED, value)
+            return self._all.sub(OutgoingMail.REMOVED, value)
         if isinstance(value, dict):
             return {self.remove_from(key): self.remove_from(inner) for key, inner in value.items()}
         if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""The accounts that staff of some tiers may see in the admin.
+"""The accounts that staff of some tiers may see and administer in the admin.
 
 An account belongs to the tiers of its roles, grants and applications, ended ones included.
 """
@@ -36,6 +36,18 @@ def accounts_within(person: User, permission: str) -> QuerySet[User]:
     if tiers is None:
         return User.objects.all()
     return User.objects.filter(_in_one_of(tiers) & ~_in_others(tiers), is_superuser=False)
+
+
+def may_administer(person: User, other: User) -> bool:
+    """True if `person` assigns roles for every tier of `other`, of which there is at least one.
+
+    Setting the password of an account is as much as acting for it. Only superusers administer
+    superusers; administrators of all tiers also administer accounts of no tier.
+    """
+    if other.is_superuser:
+        return person.is_superuser
+    within = accounts_within(person, "accounts.add_roleassignment")
+    return within.filter(pk=other.pk).exists()
 
 
 def _in_one_of(tiers: list[int]) -> Q:

@@ -40,28 +40,6 @@ def tiers_of(person: User) -> list[int] | None:
     return None if None in tiers else [tier for tier in tiers if tier is not None]
 
 
-def may_administer(person: User, other: User) -> bool:
-    """True if `person` assigns roles for every tier that `other` has to do with.
-
-    These are the tiers of all roles, grants and applications, ended ones included; an account
-    without any belongs to administrators of all tiers. Setting the password of an account is as
-    much as acting for it. Only superusers administer superusers.
-    """
-    if person.is_superuser:
-        return True
-    if other.is_superuser:
-        return False
-    tiers = permitted_tiers(person, "accounts.add_roleassignment")
-    if tiers is None:
-        return True
-    others = {
-        tier
-        for related in (other.roles, other.grants, other.applications)
-        for tier in related.values_list("tier_id", flat=True)
-    }
-    return bool(others) and others <= set(tiers)
-
-
 class TierScopedAdmin(admin.ModelAdmin):
     """Shows and changes only records of the tiers for which the user has the permission."""
 

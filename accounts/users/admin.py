@@ -29,14 +29,13 @@ from accounts.grants.models import Grant
 from accounts.mail import addresses
 from accounts.privacy import erasure
 from accounts.privacy.models import HolderRecord
-from accounts.roles.account_scope import visible_accounts
+from accounts.roles.account_scope import may_administer, visible_accounts
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.roles.services import give_role
 from accounts.roles.tier_scoped_admin import (
     TierScopedAdmin,
     has_permission_for,
-    may_administer,
     permitted_tiers,
 )
 from accounts.tiers.models import Tier

@@ -27,8 +27,8 @@ STAFF_SESSION = timedelta(hours=12)
 
 _KEY = "signed_in_at"
 _NO_METHOD = (
-    "This takes a recent sign-in, and your account has no password, passkey or code to confirm it "
-    "with. Sign out, sign in again, and do it within 15 minutes."
+    "This requires a recent sign-in, and your account has no password, passkey or code to confirm "
+    "it with. Sign out, sign in again, and do it within 15 minutes."
 )
 
 

@@ -68,7 +68,8 @@ def require(*, within: timedelta = RECENT) -> None:
         raise _token_refusal()
     minutes = round(within.total_seconds() / 60)
     raise RecentAuthenticationRequired(
-        f"enter your password, passkey or code first: this takes one of the last {minutes} minutes"
+        "enter your password, passkey or code first; the last entry must be less than "
+        f"{minutes} minutes old"
     )
 
 
