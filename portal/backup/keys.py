@@ -111,30 +111,22 @@ def _missing_signer(folder: Path) -> Iterator[RestoredKey]:
 
 
 def make_new() -> list[RestoredKey]:
-    """Create each key that this install lacks, in place of lost ones. Raises BackupError."""
-    created = [_new_environment()] if _environment_file() else []
-    makers = {
-        "MANIFEST_KEY_FILE": data_dir.new_manifest_key,
-        "AUDIT_KEY_FILE": data_dir.new_audit_key,
-    }
-    named = {name: Path(path) for name in makers if (path := getattr(settings, name, ""))}
-    return created + [_new_file(name, path, makers[name]) for name, path in named.items()]
+    """Create each key that this install lacks, in place of lost ones. Raises BackupError.
+
+    `keys.env` gets the keys that this process has generated for itself.
+    """
+    makers = [
+        (ENVIRONMENT, _environment_file(), _environment),
+        ("MANIFEST_KEY_FILE", settings.MANIFEST_KEY_FILE, data_dir.new_manifest_key),
+        ("AUDIT_KEY_FILE", settings.AUDIT_KEY_FILE, data_dir.new_audit_key),
+    ]
+    return [_make(name, Path(path), content) for name, path, content in makers if path]
 
 
-def _new_environment() -> RestoredKey:
-    """Write the keys that this process made up for itself as `DATA_DIR/keys.env`."""
-    target = _environment_file()
-    assert target is not None  # the caller checks it
-    if target.exists():
-        return RestoredKey(ENVIRONMENT, "already present")
-    _put(target, _environment())
-    return RestoredKey(ENVIRONMENT, "made anew")
-
-
-def _new_file(name: str, path: Path, pem: Callable[[], str]) -> RestoredKey:
+def _make(name: str, path: Path, content: Callable[[], str]) -> RestoredKey:
     if path.exists():
         return RestoredKey(name, "already present")
-    _put(path, pem())
+    _put(path, content())
     return RestoredKey(name, "made anew")
 
 
@@ -150,7 +142,7 @@ def _restore_environment(source: Path) -> RestoredKey:
         return RestoredKey(ENVIRONMENT, "already present")
     return RestoredKey(
         ENVIRONMENT,
-        f"holds another {differing} than this install, which was not changed",
+        f"has another {differing} than this install, which was not changed",
         f"sessions (SECRET_KEY) and links (LINK_KEYS) of the backup are valid only with its keys:"
         f" take {differing} from {source}",
     )

@@ -42,6 +42,14 @@ class Member:
 
 
 @dataclass(frozen=True)
+class Fault:
+    """A file that differs from the index: path relative to its folder, and a sentence."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Index:
     """The content of `backup.json`; `blobs` is the address of the store, or `BESIDE`."""
 
@@ -71,15 +79,16 @@ def read(folder: Path, *, without_keys: bool = False) -> Index:
     `without_keys` leaves out the keys, which may then be damaged or missing.
     """
     index = read_index(folder)
-    for fault in faults(folder, index, without_keys=without_keys):
-        is_key = fault.startswith(str(folder / KEYS))
+    fault = next(faults(folder, index, without_keys=without_keys), None)
+    if fault is not None:
+        is_key = _is_key(fault.path)
         others = ", or add --without-keys to restore, which makes new keys" if is_key else ""
-        raise BackupError(f"{fault}; use another backup{others}")
+        raise BackupError(f"{fault.reason}; use another backup{others}")
     return index
 
 
-def faults(folder: Path, index: Index, *, without_keys: bool = False) -> Iterator[str]:
-    """A sentence for each file that differs from the index. Raises BackupError."""
+def faults(folder: Path, index: Index, *, without_keys: bool = False) -> Iterator[Fault]:
+    """Yield each file that differs from the index. Raises BackupError."""
     for member in index.members:
         if not (without_keys and _is_key(member.path)):
             yield from _faults(folder, member)
@@ -87,7 +96,7 @@ def faults(folder: Path, index: Index, *, without_keys: bool = False) -> Iterato
     for path in sorted(path for path in folder.rglob("*") if not path.is_dir()):
         name = path.relative_to(folder).as_posix()
         if name not in listed and not (without_keys and _is_key(name)):
-            yield f"{path} was not part of the backup when it was made"
+            yield Fault(name, f"{path} was not part of the backup when it was made")
 
 
 def _is_key(path: str) -> bool:
@@ -143,14 +152,14 @@ def read_index(folder: Path) -> Index:
         raise BackupError(f"{folder}/{INDEX} is damaged; take another backup") from error
 
 
-def _faults(folder: Path, expected: Member) -> Iterator[str]:
+def _faults(folder: Path, expected: Member) -> Iterator[Fault]:
     path = folder / expected.path
     if folder.resolve() not in path.resolve().parents:
         raise BackupError(f"{INDEX} names {expected.path}, outside of {folder}")
     try:
         actual = member(folder, path)
     except OSError as error:
-        yield f"{path} cannot be read ({error.strerror})"
+        yield Fault(expected.path, f"{path} cannot be read ({error.strerror})")
         return
     if actual != expected:
-        yield f"{path} is damaged: it has changed since it was written"
+        yield Fault(expected.path, f"{path} is damaged: it has changed since it was written")

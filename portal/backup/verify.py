@@ -32,8 +32,8 @@ def run(
     bad_files = list(layout.faults(folder, index))
     say(f"files: {len(index.members)}, damaged {len(bad_files)}")
     for fault in bad_files:
-        report(fault)
-    if any(layout.BLOB_LIST in fault for fault in bad_files):
+        report(fault.reason)
+    if any(fault.path == layout.BLOB_LIST for fault in bad_files):
         raise BackupError(f"{layout.BLOB_LIST} is damaged, so no blob was read; use another backup")
     bad_blobs = _check_blobs(folder, index, blobs, say, report)
     if bad_files or bad_blobs:
@@ -60,7 +60,7 @@ def _check_blobs(folder: Path, index: Index, address: str, say: Say, report: Say
 
 
 def _faults(store: BlobStorage, blob: BlobLine, progress: Callable[[int], None]) -> Iterator[str]:
-    """Why the blob is bad, in words; nothing for a good one."""
+    """Yield the reason why a blob is bad; nothing for a good one."""
     try:
         size = store.size(blob.sha256)
         if size is None:

@@ -1,4 +1,4 @@
-"""Judge acts that require a recent authentication by the session of the request."""
+"""Apply the rule of recent authentication to requests with a session."""
 
 from collections.abc import Callable
 from functools import partial

@@ -18,8 +18,8 @@ _CODE_NAMES = {
 #: Suffixes after that of a pickle. Some tell loaders how to decompress it, others mean nothing:
 #: `torch.save` writes `model.pth.tar`. `bin` is too common to be matched before them.
 _ARCHIVE_NAMES = {"gz", "bz2", "xz", "lzma", "lz4", "zst", "z", "zip", "tar"}
-#: Suffix -> the format, for formats of which the content alone may tell more.
-FORMATS_WITHOUT_PARSER = {
+#: Suffix -> the format that it stands for; the content decides how far it is inspected.
+FORMATS_BY_SUFFIX = {
     "gguf": "GGUF",
     "onnx": "ONNX",
     "h5": "HDF5",
@@ -39,7 +39,7 @@ def family_of(path: str) -> str:
     # A file may be named `.bin`, and Windows drops trailing dots and blanks.
     _, *suffixes = path.rpartition("/")[2].lower().rstrip(". ").split(".")
     suffix = suffixes[-1] if suffixes else ""
-    if suffix == SAFETENSORS or suffix in FORMATS_WITHOUT_PARSER:
+    if suffix == SAFETENSORS or suffix in FORMATS_BY_SUFFIX:
         return suffix
     if suffix in _PICKLE_NAMES:
         return PICKLE

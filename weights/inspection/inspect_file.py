@@ -14,7 +14,7 @@ from weights.inspection.content import compression, detection, tar_archive, text
 from weights.inspection.content.parts import Part
 from weights.inspection.families import (
     CODE,
-    FORMATS_WITHOUT_PARSER,
+    FORMATS_BY_SUFFIX,
     OTHER,
     PICKLE,
     SAFETENSORS,
@@ -66,7 +66,7 @@ def inspect_as_json(source: Source, family: str, extra: list[str]) -> dict[str, 
 def presumed_kind(family: str) -> str:
     """The kind of a refused file, by its name."""
     kinds = {SAFETENSORS: safetensors_file.KIND, PICKLE: "PyTorch or pickle", CODE: text.CODE}
-    return kinds.get(family) or FORMATS_WITHOUT_PARSER.get(family, "unknown")
+    return kinds.get(family) or FORMATS_BY_SUFFIX.get(family, "unknown")
 
 
 # -- one file or part ---------------------------------------------------------------------
@@ -84,7 +84,7 @@ def _parse(source: Source, family: str, findings: Findings, depth: int = 0) -> V
         return Verdict(kind, "code")
     if family == CODE:
         return Verdict(text.CODE, "code")
-    return found or _unrecognised(source, FORMATS_WITHOUT_PARSER.get(family, ""), findings)
+    return found or _unrecognised(source, FORMATS_BY_SUFFIX.get(family, ""), findings)
 
 
 def _identify(source: Source, findings: Findings, depth: int) -> Verdict | None:

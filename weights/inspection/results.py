@@ -44,8 +44,8 @@ class InspectionProgress:
     waiting: int
     inspected: int
     not_inspected: int
+    code: int
     refused: int
-    code: int = 0
 
     @property
     def sentence(self) -> str:

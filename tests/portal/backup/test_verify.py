@@ -111,6 +111,17 @@ def test_two_blobs_that_changed_places_are_both_named(
     assert "0 files and 2 blobs" in refused
 
 
+def test_a_backup_in_a_folder_with_the_name_of_the_list_is_read_whole(
+    backup: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    renamed = backup.rename(backup.with_name(layout.BLOB_LIST))
+    flip(renamed / "keys" / "keys.env")
+    output, errors, refused = verified(renamed, capsys)
+    assert "keys.env is damaged" in errors
+    assert "blobs: 3 at" in output
+    assert "1 files and 0 blobs" in refused
+
+
 def test_a_damaged_list_of_blobs_is_not_believed(
     backup: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

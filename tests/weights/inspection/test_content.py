@@ -283,6 +283,27 @@ def test_in_st_a_keras_model_that_runs_or_imports_code_is_refused(layer: dict[st
         assert "Keras" in verdict.reason
 
 
+@pytest.mark.requirement("IN-10")
+def test_in_st_a_keras_model_needs_no_metadata_to_be_refused() -> None:
+    layer = {"class_name": "Lambda", "config": {"function": ["4wEA", None, None]}}
+    config = {"class_name": "Sequential", "module": "keras", "config": {"layers": [layer]}}
+    content = corpus.zipped({"config.json": json.dumps(config).encode()})
+    assert "Lambda" in verdict_on(content, "a.keras").reason
+    plain = corpus.zipped({"config.json": b'{"model_type": "opt"}'})
+    assert summary(plain, "a.zip") == ("not_inspected", "zip archive")
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        (b'<?xml version="1.0"?><net name="a" version="11"><layers></layers></net>', "OpenVINO"),
+        (b"<net <net >" * 5000, "text"),
+    ],
+)
+def test_in_st_openvino_is_recognised_by_its_layers(text: bytes, kind: str) -> None:
+    assert summary(text, "a.xml")[1] == kind
+
+
 @pytest.mark.parametrize(
     "inside",
     [b'{"class_name": "Lambda", "config": {}}', ASCII, pickle.dumps(corpus.Command(), 4)],

@@ -385,7 +385,9 @@ def test_a_checkpoint_moved_into_such_a_tier_has_the_rest_of_its_files_looked_at
     assert set(sent) == {blob_of(revision, path).pk for path in waiting}
     work()
     assert due() == set()
-    assert results.progress_of(checkpoint) == results.InspectionProgress(0, 3, 0, 0)
+    assert results.progress_of(checkpoint) == results.InspectionProgress(
+        waiting=0, inspected=3, not_inspected=0, code=0, refused=0
+    )
 
 
 def test_a_tier_that_becomes_strict_has_its_files_looked_at_by_the_clock(

@@ -1,8 +1,8 @@
-"""Compressed files: what joblib and pandas unpack and unpickle, by their first bytes.
+"""Compressed files, which joblib and pandas unpack and unpickle, by their first bytes.
 
-The signatures of zlib and of LZMA without a container are short, so what does not unpack to
-something recognised is no compressed file. Formats that Python's library cannot unpack are refused,
-since other packages can: pandas opens Zstandard, joblib opens LZ4.
+The signatures of zlib and of LZMA without a container are short, so they count only if the unpacked
+content is recognised. Formats that Python's library cannot unpack are refused, since other packages
+can: pandas opens Zstandard, joblib opens LZ4.
 """
 
 import re
@@ -14,7 +14,7 @@ from weights.inspection.content.unpacking import Unpack
 from weights.inspection.formats.source import Source, UnpackedSource
 from weights.inspection.formats.verdict import Refused, Verdict
 
-_CLOSED = (
+_UNSUPPORTED = (
     (re.compile(rb"\x28\xb5\x2f\xfd"), "Zstandard"),
     (re.compile(rb"\x04\x22\x4d\x18"), "LZ4"),
     (re.compile(rb"[\x50-\x5f]\x2a\x4d\x18"), "Zstandard or LZ4"),  # a frame that is skipped
@@ -35,7 +35,7 @@ _UNRECOGNISED = {"text", "unknown"}
 def inspect(source: Source, inspect_part: InspectPart) -> Verdict | None:
     """The verdict on a compressed file and its content; none if it is not compressed."""
     head = source.read(0, _OLD_JOBLIB_HEAD + 1)
-    for signature, name in _CLOSED:
+    for signature, name in _UNSUPPORTED:
         if signature.match(head):
             raise Refused(
                 f"it is compressed by {name}, which cannot be unpacked here; publish what is"

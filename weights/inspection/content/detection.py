@@ -1,4 +1,4 @@
-"""What loaders take a file for by its content. A file may be several things at once."""
+"""Identifies the formats that loaders find in a file's content; a file may have several."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""HDF5 files: there is no parser here, but a search for what Keras and PyTables would run.
+"""HDF5 files: not parsed, but searched for code that Keras and PyTables would run.
 
 Keras puts a model's configuration into an attribute, PyTables and pandas pickle attributes and
 objects. Compressed data are not searched, nor the middle of a large file, so such a file passes as
@@ -21,13 +21,13 @@ _OFFSETS = (0, *(512 << n for n in range(7)))
 SEARCHED_BYTES = 16 * 1024 * 1024
 _CHUNK = 1024 * 1024
 _OVERLAP = 16 * 1024
-#: What a pickle begins with: its protocol, or the import of a name.
+#: The start of a pickle: its protocol, or the import of a name.
 _PICKLE = re.compile(rb"\x80[\2-\5]|[ci][A-Za-z_][\w.]*\n[A-Za-z_][\w.]*\n")
 _MAX_CANDIDATES = 100_000
 
 
-class _Rest:
-    """What follows an offset of some bytes, as a source."""
+class _Tail:
+    """The bytes of `part` from an offset on, as a source."""
 
     def __init__(self, part: bytes, start: int) -> None:
         self._part, self._start = part, start
@@ -48,12 +48,12 @@ def inspect(source: Source) -> Verdict | None:
         for found in _PICKLE.finditer(part):
             candidates += 1
             if candidates > _MAX_CANDIDATES:
-                raise Refused("it seems to hold too many pickles to look at")
+                raise Refused("it seems to contain too many pickles to check")
             is_behind_mark = found[0][:1] == b"i" and found.start() > 0
-            rest = _Rest(part, found.start() - is_behind_mark)
-            if unpickler.is_executed(rest, is_text=True):
+            tail = _Tail(part, found.start() - is_behind_mark)
+            if unpickler.is_executed(tail, is_text=True):
                 raise Refused("it holds a pickle, which PyTables and pandas unpickle")
-    return Verdict(KIND, "not_inspected", "it was searched for pickles and Lambda layers alone")
+    return Verdict(KIND, "not_inspected", "it was only searched for pickles and Lambda layers")
 
 
 def _searched(source: Source) -> Iterator[bytes]:

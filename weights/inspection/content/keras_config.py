@@ -10,6 +10,8 @@ from typing import Any
 from weights.inspection.formats.verdict import Refused
 
 MAX_CONFIG_BYTES = 16 * 1024 * 1024
+#: `zipfile` raises RuntimeError for an encrypted member.
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError)
 _CODE = {"Lambda", "__lambda__"}
 #: Packages whose classes a configuration may name.
 _PACKAGES = {"keras", "keras_hub", "keras_nlp", "keras_cv", "tf_keras"}
@@ -18,14 +20,16 @@ LAMBDA = re.compile(rb'"class_name"\s*:\s*"(Lambda|__lambda__)"')
 
 
 def check_archive(archive: zipfile.ZipFile) -> None:
-    """Raises Refused if the archive is Keras's and its configuration runs or imports code."""
-    names = set(archive.namelist())
-    if not {"config.json", "metadata.json"} <= names:
+    """Raises Refused if the archive has a Keras configuration that runs or imports code.
+
+    Keras deserialises `config.json` before it looks for any other member, so that name suffices.
+    """
+    if "config.json" not in archive.namelist():
         return
     try:
         with archive.open("config.json") as opened:
             raw = opened.read(MAX_CONFIG_BYTES + 1)
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError) as error:
+    except _UNREADABLE as error:
         raise Refused(f"its Keras configuration cannot be read: {error}") from error
     if len(raw) > MAX_CONFIG_BYTES:
         raise Refused(f"its Keras configuration has more than {MAX_CONFIG_BYTES} bytes")

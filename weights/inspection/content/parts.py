@@ -9,7 +9,7 @@ from weights.inspection.formats.verdict import Verdict
 
 @dataclass(frozen=True)
 class Part:
-    """`name` is the member's path, empty for what a compressed file holds."""
+    """`name` is the member's path, empty for the content of a compressed file."""
 
     source: Source
     name: str = ""
@@ -25,4 +25,4 @@ def summary(kind: str, verdicts: Iterable[Verdict], *, is_complete: bool) -> Ver
         return Verdict(kind, "code", "it holds source code")
     if is_complete and parts and all(part.outcome == "inspected" for part in parts):
         return Verdict(kind, "inspected", tensors=sum(part.tensors or 0 for part in parts))
-    return Verdict(kind, "not_inspected", "its members were searched for pickles alone")
+    return Verdict(kind, "not_inspected", "its members were only searched for pickles")

@@ -30,11 +30,11 @@ _YAML = re.compile(
 )
 #: The key of a template in a JSON text too large to parse, perhaps with escaped letters.
 _LARGE_TEMPLATE = re.compile(rb'"chat_template"\s*:\s*["\[{]|\\u00(?:5f|6[1-9a-f]|7[0-4])', re.I)
-#: What YAML loaders take for UTF-16.
+#: Byte order marks by which YAML loaders recognise UTF-16.
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 #: A match of the patterns above is shorter.
 _OVERLAP = 1024
-_OPENVINO = re.compile(rb"<net\s[^>]*>.*<layers>", re.DOTALL)
+_OPENVINO = re.compile(rb"<net\s[^<>]*>")
 
 CODE = "source code"
 _TEMPLATE = "JSON with a chat template"
@@ -72,7 +72,7 @@ def inspect(source: Source) -> Verdict | None:
     is_utf_16 = head.startswith(_UTF_16)
     if not is_utf_16 and not is_text(head, source.size):
         return None
-    if _OPENVINO.search(head):
+    if _is_openvino(head):
         return Verdict("OpenVINO", "not_inspected", "nothing here can look into this format")
     if source.size > MAX_READ_BYTES or isinstance(source, UnpackedSource):
         return Verdict("text", "not_inspected", "only its beginning was read")
@@ -88,8 +88,13 @@ def inspect(source: Source) -> Verdict | None:
     return Verdict("text", "inspected")
 
 
+def _is_openvino(head: bytes) -> bool:
+    net = _OPENVINO.search(head)
+    return net is not None and head.find(b"<layers>", net.end()) >= 0
+
+
 class _Content:
-    """What one reading of a whole file finds: other bytes than UTF-8, and patterns."""
+    """Searches a whole file once, for bytes that are not UTF-8 and for patterns."""
 
     def __init__(self, source: Source) -> None:
         self.is_text, self.calls_python, self.has_template = True, False, False

@@ -96,13 +96,13 @@ class Unreadable(Exception):
 
 
 class UnpackedSource:
-    """What a stream unpacks to, without keeping it: reading backwards unpacks it once more.
+    """The content of a compressed stream: reading backwards unpacks it once more.
 
     `size` is an upper bound until the end was reached.
     """
 
-    #: Bytes of the start that are kept.
-    KEPT = 1 << 20
+    #: Bytes of the start that stay in memory.
+    BUFFERED = 1 << 20
     UNKNOWN = 1 << 62
 
     def __init__(self, unpack: Callable[[], Iterator[bytes]], size: int = UNKNOWN) -> None:
@@ -115,8 +115,8 @@ class UnpackedSource:
 
     @property
     def is_small(self) -> bool:
-        """True if all of it fits into the part that is kept."""
-        return self.size <= self.KEPT
+        """True if all of it stays in memory."""
+        return self.size <= self.BUFFERED
 
     def read(self, start: int, length: int) -> bytes:
         end = min(start + length, self.size)
@@ -141,6 +141,6 @@ class UnpackedSource:
         if not self._window:
             self.size = min(self.size, self._at)
             return False
-        if len(self._head) == self._at < self.KEPT:
+        if len(self._head) == self._at < self.BUFFERED:
             self._head += self._window
         return True

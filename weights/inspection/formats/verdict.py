@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 #: Increased with every change of the rules: files that passed older rules are inspected again.
-VERSION = 5
+VERSION = 6
 
 #: `code` is a program, which does what its author wants wherever it is run.
 Outcome = Literal["inspected", "not_inspected", "code", "refused"]
