@@ -21,6 +21,7 @@ from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import LicenceVersion
 from tests.logged_events.world import NEW, NOTE, PATH, REPO, World
 from tests.support import factories
+from tests.support.totp import current_code
 from weights.delivery import file_links, links
 from weights.gate.caller import session_caller
 from weights.integrity import manual_quarantine, verification
@@ -45,9 +46,8 @@ def adds_factor(world: World) -> None:
     world.client.post("/accounts/reauthenticate/", {"password": factories.PASSWORD})
     world.client.get("/accounts/2fa/totp/activate/")
     secret = world.client.session[totp.SECRET_SESSION_KEY]
-    counter = next(totp.yield_hotp_counters_from_time())
-    code = totp.format_hotp_value(totp.hotp_value(secret, counter))
-    world.client.post("/accounts/2fa/totp/activate/", {"code": code})
+    with current_code(secret) as code:
+        world.client.post("/accounts/2fa/totp/activate/", {"code": code})
 
 
 def removes_factor(world: World) -> None:

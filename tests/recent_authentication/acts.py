@@ -293,7 +293,7 @@ BY_SESSION: dict[str, Act] = {
     ),
     "set up an authenticator app": Act(
         applicant,
-        lambda w: w.post("/accounts/2fa/totp/activate/", {"code": w.totp_code()}),
+        World.activate_totp,
         lambda w: _factors(w, "totp") == 1,
     ),
     "remove an authenticator app": Act(

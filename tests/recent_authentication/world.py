@@ -14,6 +14,7 @@ from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.support import factories
+from tests.support.totp import current_code
 from weights.publishing.models import Revision
 
 REPO = "acme/gated"
@@ -71,11 +72,10 @@ class World:
     def add_totp(self) -> Authenticator:
         return totp.TOTP.activate(self.applicant, totp.generate_totp_secret()).instance
 
-    def totp_code(self) -> str:
-        """The code for a secret that this session holds, as if its page had been open."""
+    def activate_totp(self) -> Any:
+        """Post the code of an app to the page that showed its secret."""
         session = self.client.session
         session[totp.SECRET_SESSION_KEY] = secret = totp.generate_totp_secret()
         session.save()
-        counter = next(iter(totp.yield_hotp_counters_from_time()))
-        code: str = totp.format_hotp_value(totp.hotp_value(secret, counter))
-        return code
+        with current_code(secret) as code:
+            return self.post("/accounts/2fa/totp/activate/", {"code": code})
