@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from django.conf import settings
 from django.utils import timezone
@@ -17,11 +17,13 @@ from accounts.review.models import Decision
 OUTCOMES = ("approved", "rejected", "withdrawn", "lapsed")
 STATES = tuple(Grant.State.values)
 AGES = ("on_time", "overdue", "alarm")
+#: Time between the end of a month and its publication.
+SETTLING = timedelta(days=1)
 
 
 @dataclass
 class MonthCounts:
-    """The ended applications of one tier that were first submitted in one month (UTC).
+    """The applications of one tier that ended in one month (UTC).
 
     `returned`: returned at least once. `waits`: working days to the first answer, for each
     application that had one. `reasons`: verdict -> reason code -> applications.
@@ -47,14 +49,31 @@ def count() -> Counts:
     return Counts(_months(), _queue(), _grants())
 
 
+def newest_month_end(now: datetime) -> datetime:
+    """The end (UTC) of the newest month whose counts are published.
+
+    A month is published SETTLING after its end, when its decisions can no longer be undone.
+    """
+    return (now.astimezone(UTC) - SETTLING).replace(
+        day=1, hour=0, minute=0, second=0, microsecond=0
+    )
+
+
 def _months() -> dict[tuple[str, str], MonthCounts]:
     months: dict[tuple[str, str], MonthCounts] = defaultdict(MonthCounts)
     by_application: dict[int, MonthCounts] = {}
-    ended = Application.objects.filter(status__in=OUTCOMES, submitted_at__isnull=False)
-    rows = ended.values_list("pk", "tier__slug", "status", "submitted_at", "answered_at")
-    for pk, tier, status, submitted, answered in rows.iterator():
+    ended = Application.objects.filter(
+        status__in=OUTCOMES,
+        submitted_at__isnull=False,
+        decided_at__lt=newest_month_end(timezone.now()),
+    )
+    rows = ended.values_list(
+        "pk", "tier__slug", "status", "submitted_at", "answered_at", "decided_at"
+    )
+    for pk, tier, status, submitted, answered, decided in rows.iterator():
         assert submitted is not None  # filtered above
-        month = by_application[pk] = months[f"{submitted:%Y-%m}", tier]
+        assert decided is not None
+        month = by_application[pk] = months[f"{decided.astimezone(UTC):%Y-%m}", tier]
         month.outcomes[status] += 1
         if answered is not None:
             month.waits.append(_days(submitted, answered))

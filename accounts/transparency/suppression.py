@@ -4,6 +4,10 @@ A count of 1 to 4 is shown as `<5`. A total is the sum of the shown counts, so i
 about the others. A number that is part of another, or must equal another, is withheld (None) if
 both together would reveal a small count. A withheld number
 is either implied by the shown numbers or leaves several values possible.
+
+Two copies taken at different times reveal no more. The numbers of a month are published once it
+is over, so they do not change. Numbers of the present state do: they are rounded down to multiples
+of MIN_SHOWN, so a difference of two copies is never the number of changes.
 """
 
 import math
@@ -21,6 +25,11 @@ Cell = int | str | None
 
 def cell(number: int) -> Cell:
     return SMALL if 0 < number < MIN_SHOWN else number
+
+
+def rounded(number: Cell) -> Cell:
+    """A shown count rounded down to a multiple of MIN_SHOWN; others stay as they are."""
+    return number - number % MIN_SHOWN if isinstance(number, int) else number
 
 
 def shown(cells: Iterable[Cell]) -> int:

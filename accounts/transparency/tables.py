@@ -30,7 +30,7 @@ TABLES: dict[str, tuple[str, ...]] = {
 #: Tables of other apps: in `AppConfig.ready`, an app appends a callable that returns its tables,
 #: and adds their columns to `TABLES`.
 SOURCES: list[Callable[[], dict[str, list[dict[str, Any]]]]] = []
-_KEY = "transparency:3"
+_KEY = "transparency:4"
 #: Seconds; counting reads every application.
 CACHE_SECONDS = 600
 
@@ -92,7 +92,7 @@ def _reasons(counts: Counts, key: tuple[str, str]) -> list[dict[str, Any]]:
 
 
 def _queue(counts: Counts, tier: str) -> dict[str, Any]:
-    cells = {age: suppression.cell(counts.queue[tier][age]) for age in AGES}
+    cells = {age: suppression.rounded(suppression.cell(counts.queue[tier][age])) for age in AGES}
     return {"tier": tier, **cells, "shown": shown(cells.values())}
 
 
@@ -103,5 +103,6 @@ def _grants(counts: Counts, tier: str) -> dict[str, Any]:
         for (_, slug), month in counts.months.items()
         if slug == tier
     ]
-    cells = suppression.grants(states, approved)
+    exact = suppression.grants(states, approved)
+    cells = {state: suppression.rounded(number) for state, number in exact.items()}
     return {"tier": tier, **cells, "shown": shown(cells.values())}

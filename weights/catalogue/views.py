@@ -31,6 +31,7 @@ def home(request: HttpRequest) -> HttpResponse:
             checkpoint.parameters,
             checkpoint.get_absolute_url(),
             checkpoint.tier.is_gated,
+            _here(checkpoint),
         )
         for checkpoint in sized
         if checkpoint.parameters
@@ -82,6 +83,12 @@ def checkpoint_list(request: HttpRequest) -> HttpResponse:
         "order": order if order in _ORDERS else "name",
     }
     return render(request, "weights/catalogue/checkpoint_list.html", context)
+
+
+def _here(checkpoint: Checkpoint) -> str:
+    if checkpoint.published_at:
+        return charts.PUBLISHED
+    return "being verified" if checkpoint.is_being_verified else "facts only"  # type: ignore[attr-defined]
 
 
 def _with_main(checkpoints: CheckpointQuerySet) -> CheckpointQuerySet:

@@ -3,12 +3,12 @@
 Only bytes of public checkpoints are counted, so no number reveals a private one.
 """
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db.models import Count, Min, Q, Sum
-from django.db.models.functions import TruncMonth
+from django.db.models.functions import TruncDate, TruncMonth
 from django.utils import timezone
 
 from weights.catalogue.models import Checkpoint
@@ -32,14 +32,18 @@ TABLES: dict[str, tuple[str, ...]] = {
         *("month", "checks", "bytes_read"),
         *("verified", "mismatch", "missing", "unreadable"),
     ),
+    "days": ("day", "blobs", "bytes_read", "failures"),
 }
-#: Months of checks in the table.
-MONTHS = 13
+#: Months of checks in their table, and weeks in that of days.
+MONTHS, WEEKS = 13, 53
+#: Results of a completed check, and those that are failures.
+RESULTS = (Result.VERIFIED, Result.MISMATCH, Result.MISSING, Result.UNREADABLE)
+FAILURES = RESULTS[1:]
 
 
 def tables() -> dict[str, list[dict[str, Any]]]:
-    """The rows of each table: seven queries."""
-    return {"integrity": [_integrity()], "checks": _checks()}
+    """The rows of each table: eight queries."""
+    return {"integrity": [_integrity()], "checks": _checks(), "days": _days()}
 
 
 def public_blobs() -> BlobQuerySet:
@@ -96,16 +100,15 @@ def _runs() -> "Any":
 
 def _checks() -> list[dict[str, Any]]:
     """Checks with a result by month, the newest first."""
-    results = (Result.VERIFIED, Result.MISMATCH, Result.MISSING, Result.UNREADABLE)
     rows = (
         _runs()
-        .filter(result__in=results, finished_at__isnull=False)
+        .filter(result__in=RESULTS, finished_at__isnull=False)
         .annotate(of=TruncMonth("finished_at"))
         .values("of")
         .annotate(
             checks=Count("pk"),
             read=Sum("bytes_read"),
-            **{str(result): Count("pk", filter=Q(result=result)) for result in results},
+            **{str(result): Count("pk", filter=Q(result=result)) for result in RESULTS},
         )
         .order_by("-of")[:MONTHS]
     )
@@ -114,7 +117,33 @@ def _checks() -> list[dict[str, Any]]:
             "month": f"{row['of']:%Y-%m}",
             "checks": row["checks"],
             "bytes_read": row["read"],
-            **{str(result): row[str(result)] for result in results},
+            **{str(result): row[str(result)] for result in RESULTS},
+        }
+        for row in rows
+    ]
+
+
+def _days() -> list[dict[str, Any]]:
+    """Blobs that were read again, and failed checks, by day (UTC), the newest first."""
+    since = timezone.now() - timedelta(weeks=WEEKS)
+    rows = (
+        _runs()
+        .filter(result__in=RESULTS, finished_at__gte=since)
+        .annotate(of=TruncDate("finished_at", tzinfo=UTC))
+        .values("of")
+        .annotate(
+            blobs=Count("blob", distinct=True),
+            read=Sum("bytes_read"),
+            failures=Count("pk", filter=Q(result__in=FAILURES)),
+        )
+        .order_by("-of")
+    )
+    return [
+        {
+            "day": row["of"].isoformat(),
+            "blobs": row["blobs"],
+            "bytes_read": row["read"],
+            "failures": row["failures"],
         }
         for row in rows
     ]

@@ -12,6 +12,7 @@ _TICKS = [
 ]
 #: Half the side of a gated mark, a square that the template turns by 45 degrees.
 _HALF_SIDE = 7
+PUBLISHED = "published"
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,14 @@ class Mark:
     value: str
     address: str
     gated: bool
+    #: PUBLISHED, or why its files are not here.
+    here: str
     #: Position of the label: its start in a vertical chart, its baseline in a horizontal one.
     text: float
+
+    @property
+    def is_published(self) -> bool:
+        return self.here == PUBLISHED
 
     @property
     def left(self) -> float:
@@ -52,8 +59,8 @@ class Scale:
     marks: list[Mark]
 
 
-#: Label, parameters, address, gated.
-Row = tuple[str, int, str, bool]
+#: Label, parameters, address, gated, here.
+Row = tuple[str, int, str, bool, str]
 
 
 def parameters_wide(rows: Sequence[Row]) -> Scale:
@@ -61,10 +68,7 @@ def parameters_wide(rows: Sequence[Row]) -> Scale:
     width, height, left, right, axis = 1000, 190, 70, 60, 130
     lines = (60, 95, 25)
     position = _log_scale(left, width - right)
-    marks = [
-        Mark(position(count), axis, label, count_in_words(count), address, gated, lines[index % 3])
-        for index, (label, count, address, gated) in enumerate(rows)
-    ]
+    marks = [_mark(row, position(row[1]), axis, lines[index % 3]) for index, row in enumerate(rows)]
     return Scale(width, height, axis, [(position(value), text) for value, text in _TICKS], marks)
 
 
@@ -72,11 +76,13 @@ def parameters_tall(rows: Sequence[Row]) -> Scale:
     """The vertical form, for narrow screens."""
     width, height, edge, axis = 340, 470, 25, 120
     position = _log_scale(edge, height - edge)
-    marks = [
-        Mark(axis, position(count), label, count_in_words(count), address, gated, axis + 20)
-        for label, count, address, gated in rows
-    ]
+    marks = [_mark(row, axis, position(row[1]), axis + 20) for row in rows]
     return Scale(width, height, axis, [(position(value), text) for value, text in _TICKS], marks)
+
+
+def _mark(row: Row, x: float, y: float, text: float) -> Mark:
+    label, count, address, gated, here = row
+    return Mark(x, y, label, count_in_words(count), address, gated, here, text)
 
 
 def _log_scale(start: int, end: int) -> Callable[[int], float]:

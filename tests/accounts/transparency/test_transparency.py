@@ -5,6 +5,7 @@ import io
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import time_machine
 from django.core.cache import cache
 from django.test import Client
+from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
@@ -20,7 +22,7 @@ from accounts import transparency
 from accounts.applications.workflow import decisions, submission
 from accounts.grants.models import Grant
 from accounts.tiers.models import Tier
-from accounts.transparency import counting, tables
+from accounts.transparency import counting, pictures, tables
 from accounts.transparency.counting import OUTCOMES, STATES, Counts, MonthCounts
 from accounts.users.models import User
 from tests.support import factories
@@ -73,8 +75,12 @@ def _two_months(tier: Tier, reviewer: User) -> time_machine.travel:
 def test_the_tables_match_a_manual_count(gated_tier: Tier, reviewer: User, client: Client) -> None:
     with _two_months(gated_tier, reviewer):
         answer = client.get("/api/v1/transparency/").json()
+    with time_machine.travel("2027-04-02 00:00Z", tick=False):
+        cache.clear()
+        in_april = client.get("/api/v1/transparency/").json()
     tier = gated_tier.slug
-    assert answer["applications"] == [
+    assert answer["applications"] == in_april["applications"][:1]
+    assert in_april["applications"] == [
         {
             "month": "2027-02",
             "tier": tier,
@@ -107,8 +113,9 @@ def test_the_tables_match_a_manual_count(gated_tier: Tier, reviewer: User, clien
         {**february, "verdict": "return", "code": "incomplete", "applications": 6},
     ]
     assert answer["queue"] == [
-        {"tier": tier, "on_time": "<5", "overdue": 0, "alarm": 6, "shown": 6}
+        {"tier": tier, "on_time": "<5", "overdue": 0, "alarm": 5, "shown": 5}
     ]
+
     # Eleven live and one revoked grant of twelve approvals: the sum would reveal the one.
     assert answer["grants"] == [{"tier": tier, **dict.fromkeys(STATES), "shown": 0}]
 
@@ -117,15 +124,26 @@ def test_the_tables_match_a_manual_count(gated_tier: Tier, reviewer: User, clien
 def test_each_table_is_a_csv_with_the_same_numbers(
     gated_tier: Tier, reviewer: User, client: Client
 ) -> None:
-    _ended(gated_tier, reviewer, "approved")
-    answer = client.get("/api/v1/transparency/").json()
-    for table, columns in transparency.TABLES.items():
-        response = client.get(f"/api/v1/transparency/{table}.csv")
-        assert response["Content-Type"] == "text/csv; charset=utf-8"
-        rows = list(csv.DictReader(io.StringIO(response.text)))
-        flat = [{name: _text(row[name]) for name in columns} for row in answer[table]]
-        assert rows == flat, table
+    with time_machine.travel(_next_month()):
+        _ended(gated_tier, reviewer, "approved")
+    with time_machine.travel(_next_month(2)):
+        answer = client.get("/api/v1/transparency/").json()
+        assert answer["applications"]
+        for table, columns in transparency.TABLES.items():
+            response = client.get(f"/api/v1/transparency/{table}.csv")
+            assert response["Content-Type"] == "text/csv; charset=utf-8"
+            rows = list(csv.DictReader(io.StringIO(response.text)))
+            flat = [{name: _text(row[name]) for name in columns} for row in answer[table]]
+            assert rows == flat, table
     assert client.get("/api/v1/transparency/people.csv").status_code == 404
+
+
+def _next_month(count: int = 1) -> datetime:
+    """The third day of a later month."""
+    month = timezone.now().replace(day=3)
+    for _ in range(count):
+        month = (month + timedelta(days=31)).replace(day=3)
+    return month
 
 
 def _text(value: Any) -> str:
@@ -137,13 +155,30 @@ def test_the_page_shows_the_tables_to_anybody(
     gated_tier: Tier, reviewer: User, client: Client
 ) -> None:
     assert "No applications have been decided yet" in client.get("/transparency/").text
-    cache.clear()
-    for _ in range(5):
-        _ended(gated_tier, reviewer, "rejected")
-    _ended(gated_tier, reviewer, "withdrawn")
-    page = client.get("/transparency/").text
+    with time_machine.travel(_next_month()):
+        for _ in range(5):
+            _ended(gated_tier, reviewer, "rejected")
+        _ended(gated_tier, reviewer, "withdrawn")
+        cache.clear()
+        assert "commercial_use" not in client.get("/transparency/").text
+    with time_machine.travel(_next_month(2)):
+        cache.clear()
+        page = client.get("/transparency/").text
     assert "&lt;&nbsp;5" in page
     assert "commercial_use" in page
+    # The charts say it too: in words, and with a hatched part.
+    assert "5 + &lt;5" in page
+    assert '<rect class="bars__hidden"' in page
+
+
+@pytest.mark.django_db
+def test_the_page_takes_few_queries_and_a_cached_one_only_that_of_the_head(
+    gated_tier: Tier, client: Client, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    with django_assert_num_queries(13):
+        client.get("/transparency/")
+    with django_assert_num_queries(1):
+        client.get("/transparency/")
 
 
 @pytest.mark.django_db
@@ -334,3 +369,80 @@ def test_the_solver_of_these_tests_finds_a_leak_where_there_is_one(
 
 
 PEOPLE_OF_FEBRUARY = Person("2027-02", "approved", False, frozenset({"spam"}), "active")
+
+
+# -- what two copies of different times reveal ----------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("now", "end"),
+    [
+        ("2027-03-01 23:59Z", "2027-02-01"),
+        ("2027-03-02 00:00Z", "2027-03-01"),
+        ("2027-03-31 12:00Z", "2027-03-01"),
+        ("2027-01-01 12:00Z", "2026-12-01"),
+    ],
+)
+def test_a_month_is_published_one_day_after_its_end(now: str, end: str) -> None:
+    newest = counting.newest_month_end(datetime.fromisoformat(now.replace("Z", "+00:00")))
+    assert newest == datetime.fromisoformat(end).replace(tzinfo=UTC)
+
+
+@pytest.mark.django_db
+def test_a_published_month_does_not_change_when_more_applications_end(
+    gated_tier: Tier, reviewer: User
+) -> None:
+    with time_machine.travel("2027-02-08 10:00Z", tick=False) as clock:
+        for _ in range(5):
+            _ended(gated_tier, reviewer, "rejected")
+        waiting = factories.submitted(factories.person(), gated_tier)
+        clock.move_to("2027-03-02 10:00Z")
+        before = tables.build_tables(counting.count())
+        decisions.reject(waiting, by=reviewer, reasons=["spam"], note="It is not about research.")
+        after = tables.build_tables(counting.count())
+        clock.move_to("2027-05-02 10:00Z")
+        later = tables.build_tables(counting.count())
+    assert [row["rejected"] for row in before["applications"]] == [5]
+    assert after["applications"] == before["applications"]
+    assert later["applications"][:1] == before["applications"]
+    assert later["reasons"] == before["reasons"] != []
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    st.dictionaries(st.sampled_from(STATES), st.integers(0, 40)),
+    st.dictionaries(st.sampled_from(counting.AGES), st.integers(0, 40)),
+    st.integers(1, 4),
+    st.data(),
+)
+def test_a_difference_of_present_numbers_is_never_a_small_count(
+    grants: dict[str, int], queue: dict[str, int], change: int, data: st.DataObject
+) -> None:
+    """One to four people move; the copies before and after differ by 0 or by five at least."""
+    moved = Counter(queue)
+    moved[data.draw(st.sampled_from(counting.AGES))] += change
+    before = _published(Counts({}, {"t": Counter(queue)}, {"t": Counter(grants)}))
+    after = _published(Counts({}, {"t": moved}, {"t": Counter(grants)}))
+    for table in ("queue", "grants"):
+        for old, new in zip(before[table], after[table], strict=True):
+            for name in old.keys() - {"tier"}:
+                if isinstance(old[name], int) and isinstance(new[name], int):
+                    assert (new[name] - old[name]) % 5 == 0
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(crowds(), st.integers(1, 4), st.integers(1, 4))
+def test_a_chart_is_the_same_whatever_a_hidden_number_is(
+    people: list[Person], one: int, other: int
+) -> None:
+    """Alike tables give alike charts, so a chart reveals no more than its table."""
+    charts = []
+    for number in (one, other):
+        counts = _counts([*people, *[Person("2027-03", "lapsed", True, frozenset(), "")] * number])
+        published = _published(counts)
+        months = [row for row in published["applications"] if row["month"] == "2027-03"]
+        charts.append((pictures.outcomes(months), pictures.waits(months)))
+    assert charts[0] == charts[1]
+    [chart] = charts[0][0]
+    assert [rect.kind for rect in chart.wide.rows[0].rects] == ["hidden"]
+    assert "<5" in chart.description

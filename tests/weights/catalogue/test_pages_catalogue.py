@@ -45,6 +45,20 @@ def test_home_shows_the_family_and_links_to_each_size(client: Client, db: None) 
     assert "174.6 billion" in page
 
 
+def test_homes_chart_separates_published_checkpoints_from_facts_only_entries(
+    client: Client, open_tier: Tier, store: Path
+) -> None:
+    family = Family.objects.create(slug="acme", name="Acme")
+    factories.published("acme/held", tier=open_tier)
+    Checkpoint.objects.update(family=family, parameters=10**9)
+    entry("absent", open_tier, family=family, parameters=10**10)
+    page = " ".join(client.get("/").content.decode().split())
+    assert page.count('<a href="/acme/absent" class="facts-only"') == 2  # wide and narrow
+    assert page.count('<a href="/acme/held" class="facts-only"') == 0
+    assert "10 billion parameters, open, facts only" in page
+    assert "1 billion parameters, open, published" in page
+
+
 def test_the_catalogue_lists_entries_without_weights(client: Client, db: None) -> None:
     opt_family.load()
     page = client.get("/models").content.decode()

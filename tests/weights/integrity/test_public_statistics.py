@@ -2,7 +2,7 @@
 
 import csv
 import io
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 import pytest
 from django.core.cache import cache
@@ -59,6 +59,13 @@ def test_states_checks_and_recalls_are_counted(client: Client) -> None:
         "missing": 0,
         "unreadable": 0,
     }
+    [day] = told(client)["days"]
+    assert day == {
+        "day": f"{timezone.now().astimezone(UTC):%Y-%m-%d}",
+        "blobs": 2,
+        "bytes_read": 30,
+        "failures": 1,
+    }
 
 
 def test_a_private_checkpoint_changes_no_number(client: Client) -> None:
@@ -69,8 +76,8 @@ def test_a_private_checkpoint_changes_no_number(client: Client) -> None:
     checked(blob, "verified", 6)
     Recall.objects.create(blob=blob, cause="check", reason="It had changed.")
     after = told(client)
-    assert {k: after[k] for k in ("integrity", "checks")} == {
-        k: before[k] for k in ("integrity", "checks")
+    assert {k: after[k] for k in ("integrity", "checks", "days")} == {
+        k: before[k] for k in ("integrity", "checks", "days")
     }
 
 
@@ -91,7 +98,7 @@ def test_page_json_and_csv_say_the_same(client: Client) -> None:
 def test_an_empty_portal_has_its_zeros(client: Client) -> None:
     [now] = told(client)["integrity"]
     assert (now["blobs"], now["bytes"], now["last_read_at"]) == (0, 0, None)
-    assert told(client)["checks"] == []
+    assert told(client)["checks"] == told(client)["days"] == []
     assert client.get("/transparency/").status_code == 200
 
 
@@ -100,5 +107,5 @@ def test_it_costs_the_same_number_of_queries_however_many_files_there_are(
 ) -> None:
     for number in range(3):
         factories.published(f"acme/model-{number}")
-        with django_assert_num_queries(7):
+        with django_assert_num_queries(8):
             public_statistics.tables()

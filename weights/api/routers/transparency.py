@@ -22,9 +22,10 @@ class TransparencyOut(Schema):
     """Counts are numbers; `<5` is 1 to 4; null is suppressed, as it would reveal such a count.
 
     Each table is available as CSV too, under its name and `.csv`. Times to the first answer
-    are working days. `shown` is the sum of the shown counts, a lower bound of the total.
-    `integrity` (one row) and `checks` are about bytes, not people: exact numbers for all public
-    checkpoints.
+    are working days. `shown` is the sum of the shown counts, a lower bound of the total. A month
+    is published a day after its end and does not change; the present counts of `queue` and
+    `grants` are rounded down to multiples of five. `integrity` (one row), `checks` and `days` are
+    about bytes, not people: exact numbers for all public checkpoints.
     """
 
     made_at: datetime
@@ -35,6 +36,7 @@ class TransparencyOut(Schema):
     grants: list[dict[str, Any]]
     integrity: list[dict[str, Any]]
     checks: list[dict[str, Any]]
+    days: list[dict[str, Any]]
 
 
 @router.api_operation(
@@ -45,7 +47,7 @@ class TransparencyOut(Schema):
 )
 def transparency_numbers(request: ApiRequest) -> dict[str, Any]:
     """Decided applications by month, tier and outcome; reasons, the open queue and grants; the
-    integrity of the stored bytes, and their checks by month.
+    integrity of the stored bytes, and their checks by month and by day.
 
     Recomputed at most every ten minutes. `audit_head` is the newest signed head of the trail.
     """
