@@ -16,7 +16,7 @@ from tests.weights.inspection.loaders import corpus, run_loaders
 from weights.inspection import families, inspect_file
 from weights.inspection.formats.allowed import allowed
 
-pytestmark = [pytest.mark.one_database, pytest.mark.processes, pytest.mark.slow]
+pytestmark = [pytest.mark.one_database, pytest.mark.slow]
 
 ALTERED = int(os.environ.get("LOADER_EXAMPLES", "150"))
 #: What names make of a file differs by family; `other` stands for those without a parser.
@@ -63,6 +63,7 @@ def passed(content: bytes) -> list[str]:
 
 @pytest.mark.requirement("IN-10")
 @pytest.mark.needs("loaders")
+@pytest.mark.processes
 def test_in_st_whatever_runs_a_command_when_it_is_loaded_is_refused(tmp_path: Path) -> None:
     python = tools.find("loaders")
     assert python is not None
@@ -86,6 +87,7 @@ def test_in_st_whatever_runs_a_command_when_it_is_loaded_is_refused(tmp_path: Pa
 
 @pytest.mark.requirement("IN-10")
 @pytest.mark.needs("loaders")
+@pytest.mark.processes
 def test_in_st_whatever_altered_pickle_runs_a_command_is_refused(tmp_path: Path) -> None:
     python = tools.find("loaders")
     assert python is not None
