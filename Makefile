@@ -27,7 +27,7 @@ PINNED := install --require-hashes --requirement
 TEMPLATES := $(wildcard templates accounts/templates weights/templates)
 export DATA_DIR
 
-.PHONY: help run dev test test-fast test-sqlite test-postgres test-transformers test-clients fuzz chaos lint format types \
+.PHONY: help run dev demo test test-fast test-sqlite test-postgres test-transformers test-clients fuzz chaos lint format types \
   bench tools requirements security sbom
 .DEFAULT_GOAL := help
 
@@ -36,6 +36,10 @@ help:  ## list the targets
 
 run: $(VENV)/runtime.stamp  ## the portal on this machine: make run [PORT=8000] [HOST=…] [DATA_DIR=var]
 	@exec $(BIN)/python manage.py quickstart --host '$(HOST)' --port '$(PORT)'
+
+demo: DATA_DIR := $(if $(filter file,$(origin DATA_DIR)),demo,$(DATA_DIR))
+demo: $(VENV)/development.stamp  ## five invented months in an install of their own: make demo [DATA_DIR=demo]
+	@exec $(BIN)/python manage.py fill_demo
 
 dev: $(VENV)/runtime.stamp  ## like run, with DEBUG, and restarted when a source file changes
 	@exec env DEBUG=1 WEB_WORKERS=1 $(BIN)/python manage.py quickstart --reload --host '$(HOST)' --port '$(PORT)'

@@ -13,3 +13,7 @@ class BackupError(DomainError):
 
 class MoveError(DomainError):
     """The database cannot be moved, or its copy differs."""
+
+
+class DemoError(DomainError):
+    """The demo install cannot be filled."""

@@ -13,6 +13,7 @@ def site(request: HttpRequest) -> dict[str, object]:
     return {
         "SITE_NAME": settings.SITE_NAME,
         "PUBLIC_URL": settings.PUBLIC_URL,
+        "INVENTED_DATA": getattr(settings, "INVENTED_DATA", False),
         "MAIL_LEAVES": settings.MAIL_LEAVES,
         "SOCIAL_SIGN_IN": bool(settings.SOCIAL_ORIGINS),
         "PASSKEYS_ELSEWHERE": passkeys.passkey_origin(request),

@@ -79,6 +79,11 @@ def _pem(key: ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey) -> str:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
+def invented_mark(data_dir: Path) -> Path:
+    """The file that exists in an install that `make demo` fills; see portal/demo_install."""
+    return data_dir / "invented-data"
+
+
 def address_file(data_dir: Path) -> Path:
     """The file in which quickstart stores its address for commands that run beside it."""
     return data_dir / "run" / "address.env"

@@ -16,6 +16,7 @@ from portal.settings.base import (  # noqa: E402
     AUDIT_KEY_FILE,
     MANIFEST_KEY_FILE,
     PUBLIC_URL,
+    SITE_NAME,
     caches,
     database,
 )
@@ -30,6 +31,11 @@ if not MANIFEST_KEY_FILE:
     )
 if not AUDIT_KEY_FILE:
     AUDIT_KEY_FILE = environment.audit_key("AUDIT_KEY_FILE", str(data_dir.audit_key_file(DATA_DIR)))
+
+# `make demo` fills an install with invented people; then every title, mail and feed says so.
+INVENTED_DATA = data_dir.invented_mark(DATA_DIR).exists()
+if INVENTED_DATA:
+    SITE_NAME = f"{SITE_NAME} (invented data)"
 
 # An embedded broker, unless the environment names one. The cache is another database of the same
 # server, whose socket only this user may open.
