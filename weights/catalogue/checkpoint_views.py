@@ -10,12 +10,13 @@ from weights import gate
 from weights.catalogue import cards, facts, licences
 from weights.catalogue.download_commands import Recipe, Target, recipes
 from weights.catalogue.models import Checkpoint
+from weights.checkpoint_pages.header import Tab, header
 from weights.gate.access_checklist import access_checklist
 from weights.hardware_fit import presentation as hardware_fit
 from weights.known_issues.models import KnownIssue
 from weights.logbook import queries as logbook
 from weights.manifests import signatures
-from weights.publishing.models import File, Ref, Revision
+from weights.publishing.models import File, Revision
 from weights.recalls import notices
 from weights.storage.models import Blob
 from weights.templatetags.weights_format import state_kind
@@ -34,7 +35,12 @@ def checkpoint_detail(request: HttpRequest, org: str, name: str) -> HttpResponse
     files = _files(revision)
     readme = next((file for file in files if file.path == "README.md"), None)
     licence = licences.of_checkpoint(checkpoint, revision)
+    card = cards.checkpoint_card(checkpoint, revision, readme)
+    issues = list(KnownIssue.objects.filter(checkpoint=checkpoint, withdrawn_at=None))
+    recalls = notices.of_checkpoint(checkpoint)
+    count = len(issues) + len(recalls)
     context = {
+        "header": header(checkpoint, Tab.CARD, revision, tags=card.tags, issues=count),
         "checkpoint": checkpoint,
         "revision": revision,
         "nothing_yet": None if revision else _why_unavailable(checkpoint),
@@ -44,15 +50,14 @@ def checkpoint_detail(request: HttpRequest, org: str, name: str) -> HttpResponse
         "picture": charts.shard_picture(
             [(file.part, file.shard, state_kind(file.blob.state)) for file in files]
         ),
-        "card": cards.checkpoint_card(checkpoint, revision, readme),
+        "card": card,
         "licence": licence,
         "facts": facts.displayed(checkpoint.facts),
         "sources": _sources(checkpoint),
-        "refs": Ref.objects.filter(checkpoint=checkpoint).select_related("revision"),
         "checklist": access_checklist(user_or_none(request), checkpoint, licence),
         "recipes": _recipes(checkpoint, files),
-        "issues": KnownIssue.objects.filter(checkpoint=checkpoint, withdrawn_at=None),
-        "recalls": notices.of_checkpoint(checkpoint),
+        "issues": issues,
+        "recalls": recalls,
         "fit": hardware_fit.default_fit(checkpoint, revision),
         "logbook": logbook.latest_about(checkpoint, LOGBOOK_SHOWN),
     }

@@ -14,27 +14,22 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.web.current_user import user_or_none
-from accounts.web.sanitize import multiline
 from weights import gate
 from weights.catalogue.download_commands import check_recipe
 from weights.catalogue.models import Checkpoint
-from weights.errors import BlobChanged, BlobMissing, StorageUnavailable
+from weights.checkpoint_pages.header import Tab, header
+from weights.delivery.previews import PREVIEW_BYTES, preview
 from weights.gate.access_checklist import next_step
-from weights.gate.caller import Caller, session_caller
+from weights.gate.caller import session_caller
 from weights.inspection import results
 from weights.integrity import verification
-from weights.ledger import recording
-from weights.ledger.models import Download
 from weights.manifests import signatures
 from weights.publishing.models import File, Ref, Revision
-from weights.storage import blob_storage, excerpts
 from weights.templatetags.weights_format import state_kind
 from weights.web.lookup import checkpoint_or_404, revision_and_path_or_404, with_refusals
 
 #: Files per page.
 PAGE_SIZE = 100
-#: Maximum bytes of a text file that is shown on its page.
-PREVIEW_BYTES = 64_000
 
 
 @dataclass(frozen=True)
@@ -73,6 +68,7 @@ def file_list(request: HttpRequest, org: str, name: str, rest: str) -> HttpRespo
     inspections = results.of_files(list(page))
     kinds = [state_kind(file.blob.state) for file in below]
     context = {
+        "header": header(checkpoint, Tab.FILES, revision),
         "checkpoint": checkpoint,
         "revision": revision,
         "written": revision_name,
@@ -103,6 +99,7 @@ def file_detail(request: HttpRequest, org: str, name: str, rest: str) -> HttpRes
     # Checks of small files end too soon to show progress.
     is_long_check = file.size > PREVIEW_BYTES
     context = {
+        "header": header(checkpoint, Tab.FILES, revision),
         "checkpoint": checkpoint,
         "revision": revision,
         "written": revision_name,
@@ -114,7 +111,7 @@ def file_detail(request: HttpRequest, org: str, name: str, rest: str) -> HttpRes
         "check_progress": verification.progress_of(file.blob) if is_long_check else None,
         "button": next_step(decision, checkpoint),
         "check": f"echo {shell(f'{file.sha256}  {file_name}')} | sha256sum --check",
-        "preview": _preview(caller, decision),
+        "preview": preview(caller, decision),
         "recall": file.blob.recalls.first() if file.blob.quarantine_reason else None,
         "shared": File.objects.filter(blob=file.blob, revision=revision).exclude(pk=file.pk)[:5],
     }
@@ -173,23 +170,3 @@ def _breadcrumbs(checkpoint: Checkpoint, revision_name: str, path: str) -> list[
         folder = f"{folder}/{part}"
         crumbs.append((part, folder))
     return [*crumbs[:-1], (crumbs[-1][0], "")]
-
-
-def _preview(caller: Caller, decision: gate.Decision) -> str | None:
-    """The text of a small file that the caller may fetch; the ledger records that it was shown.
-
-    None for anything but UTF-8 text, and for a file that cannot be read or was changed.
-    """
-    file = decision.file
-    if file is None or file.size > PREVIEW_BYTES:
-        return None
-    try:
-        text = excerpts.read(file.blob, PREVIEW_BYTES + 1, blob_storage()).decode("utf-8")
-    except (UnicodeDecodeError, BlobMissing, BlobChanged, StorageUnavailable):
-        return None
-    if "\x00" in text:
-        return None
-    recording.record_served(
-        caller, decision, file, Download.Outcome.SHOWN, start=0, length=file.size
-    )
-    return multiline(text)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from weights.manifests.listing import lfs_pointer
+from weights.publishing.history import history
 from weights.publishing.models import File, Revision
 
 _FILE_MODE, _FOLDER_MODE = b"100644", b"40000"
@@ -67,23 +68,14 @@ def paths_of(revisions: Collection[Revision]) -> dict[int, list[str]]:
     return paths
 
 
-def history(revision: Revision) -> list[Revision]:
+def visible_history(revision: Revision) -> list[Revision]:
     """The revision and its visible ancestors, newest first, with authors: one query."""
-    siblings = Revision.objects.filter(checkpoint_id=revision.checkpoint_id)
-    by_id = {one.pk: one for one in siblings.select_related("author")}
-    ancestors: list[Revision] = []
-    next_id: int | None = revision.pk
-    while next_id in by_id:
-        current = by_id.pop(next_id)
-        if current.state == Revision.State.VISIBLE:
-            ancestors.append(current)
-        next_id = current.parent_id
-    return ancestors
+    return [one for one in history(revision) if one.state == Revision.State.VISIBLE]
 
 
 def last_changes(revision: Revision) -> dict[str, Revision]:
     """The last revision that changed each file or folder, by path: two queries."""
-    oldest_first = history(revision)[::-1]
+    oldest_first = visible_history(revision)[::-1]
     oids: dict[int, dict[str, str]] = {one.pk: {} for one in oldest_first}
     rows = File.objects.filter(revision__in=list(oids))
     for revision_id, path, oid in rows.values_list("revision_id", "path", "git_oid"):

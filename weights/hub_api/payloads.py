@@ -100,7 +100,7 @@ def tree_entry(
     if last is not None:
         payload["lastCommit"] = {
             "id": last.sha,
-            "title": _title(last),
+            "title": last.title,
             "date": _published_at(last),
         }
         if not entry.is_folder:
@@ -173,7 +173,7 @@ def refs(rows: Iterable[Ref]) -> dict[str, list[dict[str, str]]]:
 
 
 def commit(revision: Revision, *, formatted: bool) -> dict[str, Any]:
-    title, message = _title(revision), revision.message.partition("\n")[2].strip()
+    title, message = revision.title, revision.explanation
     payload: dict[str, Any] = {
         "id": revision.sha,
         "authors": [{"user": revision.author.username}] if revision.author else [],
@@ -184,10 +184,6 @@ def commit(revision: Revision, *, formatted: bool) -> dict[str, Any]:
     if formatted:
         payload["formatted"] = {"title": title, "message": message}
     return payload
-
-
-def _title(revision: Revision) -> str:
-    return revision.message.partition("\n")[0] or "Publish"
 
 
 def whoami(user: User, token: ApiToken) -> dict[str, Any]:

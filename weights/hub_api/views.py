@@ -25,7 +25,7 @@ from weights.hub_api import page_cache, payloads
 from weights.hub_api.authentication import bearer_claim, bearer_claim_or_session
 from weights.hub_api.decorators import hub_view
 from weights.hub_api.errors import RequestRefused, refusal
-from weights.hub_api.listings import Entry, history, last_changes, listing
+from weights.hub_api.listings import Entry, last_changes, listing, visible_history
 from weights.hub_api.model_search import SearchResult
 from weights.hub_api.responses import (
     expand_param,
@@ -188,7 +188,7 @@ def commits(
     formatted = "formatted" in expand_param(request)
     return page_response(
         request,
-        history(found),
+        visible_history(found),
         lambda one: payloads.commit(one, formatted=formatted),
         reverse("hub:commits", args=[checkpoint.org, checkpoint.name, found.sha]),
         PAGE_SIZE,

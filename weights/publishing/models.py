@@ -67,6 +67,16 @@ class Revision(models.Model):
     def get_absolute_url(self) -> str:
         return f"{self.checkpoint.get_absolute_url()}/tree/{self.sha}"
 
+    @property
+    def title(self) -> str:
+        """The first line of the message."""
+        return self.message.partition("\n")[0] or "Publish"
+
+    @property
+    def explanation(self) -> str:
+        """The message below its first line."""
+        return self.message.partition("\n")[2].strip()
+
 
 class Ref(models.Model):
     """A branch or tag, which points at a visible revision."""

@@ -76,6 +76,17 @@ def download_address(checkpoint: Checkpoint, revision: str, path: str) -> str:
     return _address(checkpoint, "resolve", revision, path)
 
 
+@register.simple_tag
+def history_address(checkpoint: Checkpoint, revision: str) -> str:
+    """The URL of the history of a branch, a tag or a commit id."""
+    return f"{checkpoint.get_absolute_url()}/commits/{quote(revision, safe='')}"
+
+
+@register.simple_tag
+def compare_address(checkpoint: Checkpoint, before: str, after: str) -> str:
+    return f"{checkpoint.get_absolute_url()}/compare/{before}...{after}"
+
+
 def _address(checkpoint: Checkpoint, kind: str, revision: str, path: str) -> str:
     page = checkpoint.get_absolute_url()
     return f"{page}/{kind}/{quote(revision, safe='')}/{quote(path)}"
