@@ -2,7 +2,7 @@
 
 Each file is read from the store once, before its revision becomes visible, and its facts are
 stored by blob, so that listings and searches query the database only. Blobs are immutable, so
-the facts cannot go stale.
+only a new version of the inspection's rules reads them again.
 """
 
 import json
@@ -19,9 +19,12 @@ from django.db.models import Q
 
 from accounts.background.periodic import each
 from accounts.web.sanitize import storable_value
-from weights.catalogue import front_matter
-from weights.catalogue.models import FileFacts
+from weights.catalogue import front_matter, measured
+from weights.catalogue.measured import architecture
+from weights.catalogue.measured.counting import save_file_facts
+from weights.catalogue.models import FileFacts, MeasuredFacts
 from weights.errors import BlobChanged, BlobMissing, StorageUnavailable
+from weights.inspection.formats.verdict import VERSION
 from weights.publishing.models import File, Ref, Revision
 from weights.storage import BlobStorage, blob_storage, excerpts
 from weights.storage.models import Blob
@@ -37,6 +40,7 @@ _HEADER_FIRST_READ, _HEADER_MAX = 128 * 1024, 32 * 1024 * 1024
 #: Maximum files read during a request; more are left to the workers.
 READ_AT_ONCE = 4
 _MAX_BIGINT = 2**63 - 1
+_DESCRIPTIONS = ["README.md", "config.json"]
 _WHOLE = "model.safetensors"
 _SHARD = re.compile(r"model-\d+-of-\d+\.safetensors")
 _DTYPE = re.compile(r"[A-Z0-9_]{1,16}")
@@ -47,31 +51,40 @@ Key = tuple[int, str]
 
 @dataclass(frozen=True)
 class RevisionFacts:
-    """Front matter, configuration, and parameters by dtype (empty until all shards are read)."""
+    """Front matter, architecture, and measured facts (None until they are counted)."""
 
     card: dict[str, Any] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
-    parameters: dict[str, int] = field(default_factory=dict)
+    measured: MeasuredFacts | None = field(default=None, compare=False)
 
     @property
     def tags(self) -> list[str]:
         return card_tags(self.card)
 
     @property
+    def parameters(self) -> dict[str, int]:
+        """Elements by dtype; empty if they were not counted."""
+        return self.measured.tensor_types if self.measured else {}
+
+    @property
     def total(self) -> int:
-        """All parameters of the safetensors files; 0 if unknown."""
+        """All elements; 0 if they were not counted."""
         return sum(self.parameters.values())
 
 
 @dataclass(frozen=True)
 class _DescriptiveFile:
-    """A verified file from which facts are read; `facts` is None until then."""
+    """A verified file from which facts are read; `facts` is None until then.
+
+    `is_current` is False for facts that older rules read.
+    """
 
     revision_id: int
     path: str
     blob_id: int
     kind: FileFacts.Kind
     facts: dict[str, Any] | None
+    is_current: bool
 
     @property
     def key(self) -> Key:
@@ -79,12 +92,15 @@ class _DescriptiveFile:
         return self.blob_id, self.kind
 
 
-def stored_facts(revision_ids: Collection[int]) -> dict[int, RevisionFacts]:
-    """Stored facts of each revision, by id; one query."""
-    files: dict[int, list[_DescriptiveFile]] = {pk: [] for pk in revision_ids}
-    for file in _descriptive_files(Q(revision__in=revision_ids)):
+def stored_facts(revisions: Collection[Revision]) -> dict[int, RevisionFacts]:
+    """Stored facts of each revision, by id: one query, if `measured` was selected with them."""
+    files: dict[int, list[_DescriptiveFile]] = {revision.pk: [] for revision in revisions}
+    for file in _descriptive_files(Q(revision__in=list(files), path__in=_DESCRIPTIONS)):
         files[file.revision_id].append(file)
-    return {pk: _combined(of_revision) for pk, of_revision in files.items()}
+    return {
+        revision.pk: _combined(files[revision.pk], getattr(revision, "measured", None))
+        for revision in revisions
+    }
 
 
 def revision_facts(revision: Revision) -> RevisionFacts:
@@ -94,32 +110,35 @@ def revision_facts(revision: Revision) -> RevisionFacts:
     if 0 < len(unread) <= READ_AT_ONCE:
         facts = _read_and_store(unread)
         files = [replace(file, facts=facts.get(file.key, file.facts)) for file in files]
-    return _combined(files)
+    return _combined(files, measured.of_revision(revision))
 
 
 def read_revision(revision: Revision) -> None:
-    """Reads the facts of a revision; files that cannot be read are left to `sweep`."""
+    """Reads and counts the facts of a revision; unreadable files are left to `sweep`."""
     _read_missing(Q(revision=revision))
+    measured.measure(revision)
 
 
 def sweep() -> None:
-    """Reads missing facts of the revisions that branches point at."""
+    """Reads missing facts of the revisions that branches point at, and counts all revisions."""
     _read_missing(Q(revision__in=Ref.objects.filter(kind=Ref.Kind.BRANCH).values("revision")))
+    measured.sweep()
 
 
 def _read_missing(condition: Q) -> None:
-    _read_and_store([file for file in _descriptive_files(condition) if file.facts is None])
+    _read_and_store([file for file in _descriptive_files(condition) if not file.is_current])
 
 
 def _descriptive_files(condition: Q) -> list[_DescriptiveFile]:
     """The matching files that facts are read from, with the stored facts: one query."""
-    descriptive = Q(path__in=["README.md", "config.json", _WHOLE]) | Q(
+    descriptive = Q(path__in=[*_DESCRIPTIONS, _WHOLE]) | Q(
         path__startswith="model-", path__endswith=".safetensors"
     )
     rows = File.objects.filter(condition, descriptive, blob__state=Blob.State.VERIFIED)
     files: dict[tuple[int, str], _DescriptiveFile] = {}
-    for revision_id, path, blob_id, stored_kind, facts in rows.values_list(
-        *("revision_id", "path", "blob_id", "blob__facts__kind", "blob__facts__facts")
+    for revision_id, path, blob_id, stored_kind, facts, version in rows.values_list(
+        *("revision_id", "path", "blob_id", "blob__facts__kind", "blob__facts__facts"),
+        "blob__facts__version",
     ):
         if (kind := _kind(path)) is None:
             continue
@@ -127,7 +146,9 @@ def _descriptive_files(condition: Q) -> list[_DescriptiveFile]:
         is_stored = stored_kind == kind
         if is_stored or (revision_id, path) not in files:
             files[revision_id, path] = _DescriptiveFile(
-                revision_id, path, blob_id, kind, facts if is_stored else None
+                *(revision_id, path, blob_id, kind),
+                facts=facts if is_stored else None,
+                is_current=is_stored and version >= VERSION,
             )
     return list(files.values())
 
@@ -179,13 +200,14 @@ class _Reader:
             log.warning("facts of files are not read yet: %s", error)
             self._is_unavailable = True
             return 0
-        FileFacts.objects.bulk_create([row], ignore_conflicts=True)
+        save_file_facts([row])
+        MeasuredFacts.objects.filter(revision__files__blob=blob_id).update(version=0)
         self.facts[file.key] = row.facts
         return 1
 
 
 def _read(storage: BlobStorage, file: _DescriptiveFile, blob: Blob) -> FileFacts:
-    row = FileFacts(blob_id=file.blob_id, kind=file.kind)
+    row = FileFacts(blob_id=file.blob_id, kind=file.kind, version=VERSION)
     if file.kind == Kind.CARD:
         text = excerpts.read(blob, front_matter.READ_BYTES, storage).decode(errors="replace")
         row.facts = storable_value(front_matter.split(text).values)
@@ -237,16 +259,8 @@ def _element_count(tensor: Any) -> int | None:
 
 
 def config(content: bytes) -> dict[str, Any]:
-    """Architectures and model type of a `config.json`, which the Hub shows, and nothing else."""
-    values = _json_object(content)
-    facts: dict[str, Any] = {}
-    names = values.get("architectures")
-    if isinstance(names, list) and names and all(isinstance(name, str) for name in names):
-        facts["architectures"] = names[:8]
-    if isinstance(values.get("model_type"), str):
-        facts["model_type"] = values["model_type"]
-    storable: dict[str, Any] = storable_value(facts)
-    return storable
+    """The architecture that a `config.json` describes, and nothing else."""
+    return architecture.of_config(_json_object(content))
 
 
 def card_tags(card: dict[str, Any]) -> list[str]:
@@ -265,24 +279,9 @@ def normalize_tag(tag: str) -> str:
     return " ".join(tag.lower().split())[:_TAG_LENGTH]
 
 
-def _combined(files: list[_DescriptiveFile]) -> RevisionFacts:
+def _combined(files: list[_DescriptiveFile], counted: MeasuredFacts | None) -> RevisionFacts:
     of_kind = {file.kind: file.facts for file in files if file.facts is not None}
-    return RevisionFacts(
-        of_kind.get(Kind.CARD) or {}, of_kind.get(Kind.CONFIG) or {}, _total_parameters(files)
-    )
-
-
-def _total_parameters(files: list[_DescriptiveFile]) -> dict[str, int]:
-    """Parameters of `model.safetensors`, else of all shards; empty if any has no facts."""
-    tensors = [file for file in files if file.kind == Kind.TENSORS]
-    whole = [file for file in tensors if file.path == _WHOLE]
-    counts: dict[str, int] = {}
-    for file in whole or tensors:
-        if not file.facts:
-            return {}
-        for dtype, count in file.facts.items():
-            counts[dtype] = counts.get(dtype, 0) + count
-    return counts
+    return RevisionFacts(of_kind.get(Kind.CARD) or {}, of_kind.get(Kind.CONFIG) or {}, counted)
 
 
 def _json_object(content: bytes) -> dict[str, Any]:

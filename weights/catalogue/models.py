@@ -180,16 +180,17 @@ class Checkpoint(OneLineFields):
 
 
 class FileFacts(models.Model):
-    """Metadata read once from a verified blob; immutable, like the blob.
+    """Metadata read from a verified blob once by each version of the inspection's rules.
 
-    `facts` holds a card's front matter, a configuration's model type and architectures, or a
-    safetensors file's number of parameters by dtype.
+    `facts` holds a card's front matter, a configuration's architecture, the number of elements by
+    dtype of a file of tensors, or a GGUF file's metadata.
     """
 
     class Kind(models.TextChoices):
         CARD = "card", "Front matter of a card"
         CONFIG = "config", "Configuration"
-        TENSORS = "tensors", "Header of a safetensors file"
+        TENSORS = "tensors", "Elements of tensors by dtype"
+        GGUF = "gguf", "Metadata of a GGUF file"
 
     blob = models.ForeignKey("weights.Blob", models.CASCADE, related_name="facts")
     kind = models.CharField(max_length=8, choices=Kind.choices)
@@ -197,6 +198,8 @@ class FileFacts(models.Model):
     #: A card's tags for searching: in lower case, each between line breaks.
     tags = models.TextField(blank=True)
     pipeline_tag = models.CharField(max_length=100, blank=True)
+    #: The version of the inspection's rules that read them.
+    version = models.PositiveIntegerField(default=0)
 
     class Meta:
         constraints = [
@@ -205,3 +208,26 @@ class FileFacts(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.blob}"
+
+
+class MeasuredFacts(models.Model):
+    """Facts counted from the files of a visible revision (`weights.catalogue.measured`)."""
+
+    revision = models.OneToOneField("weights.Revision", models.CASCADE, related_name="measured")
+    #: The format whose tensors were counted; empty if none could be.
+    counted_from = models.CharField(max_length=16, blank=True)
+    formats = models.JSONField(default=list, help_text="Formats of its files of weights")
+    tensor_types = models.JSONField(default=dict, help_text="Elements by dtype")
+    parameters = models.BigIntegerField(null=True, blank=True)
+    weight_bytes = models.BigIntegerField(default=0, help_text="Bytes of the counted files")
+    #: `architectures`, `model_type`, and numbers by the keys of a checkpoint's facts.
+    architecture = models.JSONField(default=dict)
+    #: The version of the inspection's rules; 0 if a file was inspected again since.
+    version = models.PositiveIntegerField(default=0, db_index=True)
+    counted_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name_plural = "measured facts"
+
+    def __str__(self) -> str:
+        return f"measured facts of {self.revision}"

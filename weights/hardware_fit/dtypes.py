@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from fractions import Fraction
 
+from weights.inspection.formats import gguf_file
+
 
 class Dtype(StrEnum):
     """A number format to load weights in; PUBLISHED keeps that of the tensor headers."""
@@ -37,8 +39,9 @@ BITS = {
     Dtype.INT8: Fraction(8),
     Dtype.INT4: Fraction(9, 2),
 }
-#: Bytes for each element by the names in safetensors headers.
-_HEADER_BYTES = {
+#: Bytes for each element by the names in safetensors and GGUF headers.
+_HEADER_BYTES: dict[str, int | Fraction] = {
+    **gguf_file.ELEMENT_BYTES,
     **{"F64": 8, "I64": 8, "U64": 8, "F32": 4, "I32": 4, "U32": 4},
     **{"F16": 2, "BF16": 2, "I16": 2, "U16": 2},
     **{"I8": 1, "U8": 1, "BOOL": 1, "F8_E4M3": 1, "F8_E5M2": 1, "F8_E8M0": 1},
@@ -50,15 +53,7 @@ def header_bytes(counts: Mapping[str, int]) -> int | None:
     """Bytes of tensors given as elements by dtype; None for no tensors or an unknown dtype."""
     if not counts or set(counts) - set(_HEADER_BYTES):
         return None
-    return sum(_HEADER_BYTES[name] * count for name, count in counts.items())
-
-
-def header_parameters(counts: Mapping[str, int]) -> int | None:
-    """All elements if each is a floating-point number; None otherwise.
-
-    Quantised files pack several parameters into one integer, so their elements are no parameters.
-    """
-    return sum(counts.values()) if counts and set(counts) <= set(_FLOATS) else None
+    return int(sum(_HEADER_BYTES[name] * count for name, count in counts.items()))
 
 
 def main_dtype(counts: Mapping[str, int]) -> Dtype | None:

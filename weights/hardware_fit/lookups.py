@@ -2,7 +2,7 @@
 
 from django.conf import settings
 
-from weights.catalogue import file_facts
+from weights.catalogue import measured
 from weights.catalogue.models import Checkpoint
 from weights.hardware_fit.commands import Source
 from weights.hardware_fit.model_shape import Shape, shape_of
@@ -10,10 +10,10 @@ from weights.publishing.models import Revision
 
 
 def shape_at(checkpoint: Checkpoint, revision: Revision | None) -> Shape:
-    """The shape of a checkpoint; one query for the tensor headers if `revision` is published."""
+    """The shape of a checkpoint; one query for the counts if `revision` is published."""
     if revision is None:
         return shape_of(checkpoint)
-    return shape_of(checkpoint, file_facts.stored_facts([revision.pk])[revision.pk].parameters)
+    return shape_of(checkpoint, measured.of_revisions([revision.pk]).get(revision.pk))
 
 
 def source_of(checkpoint: Checkpoint, revision: Revision | None) -> Source:

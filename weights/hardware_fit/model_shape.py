@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from weights.catalogue import measured
 from weights.catalogue.facts import LABELS
-from weights.catalogue.models import Checkpoint
+from weights.catalogue.models import Checkpoint, MeasuredFacts
 from weights.hardware_fit import dtypes
 from weights.hardware_fit.dtypes import Dtype
 from weights.hardware_fit.estimate import Need
@@ -75,10 +76,9 @@ class Shape:
         )
 
 
-def shape_of(checkpoint: Checkpoint, headers: Mapping[str, int] | None = None) -> Shape:
-    """The numbers of a checkpoint's facts; tensor headers of its files come first."""
-    facts, assumptions = checkpoint.facts, []
-    counted = dtypes.header_parameters(headers or {})
+def shape_of(checkpoint: Checkpoint, counted: MeasuredFacts | None = None) -> Shape:
+    """The numbers of a checkpoint's facts; those counted from its files come first."""
+    facts, assumptions = measured.merged_facts(checkpoint, counted), []
     heads, d_model = _number(facts, "heads"), _number(facts, "d_model")
     kv_heads, head_dim = _number(facts, "kv_heads"), _number(facts, "head_dim")
     if heads and (kv_heads is None or heads % kv_heads):
@@ -91,14 +91,16 @@ def shape_of(checkpoint: Checkpoint, headers: Mapping[str, int] | None = None) -
         head_dim = d_model // heads
         assumptions.append("The head width is not stated; it is taken as model width / heads.")
     return Shape(
-        parameters=counted or checkpoint.parameters or _number(facts, "parameters"),
+        parameters=(counted.parameters if counted else None)
+        or checkpoint.parameters
+        or _number(facts, "parameters"),
         layers=_number(facts, "layers"),
         heads=heads,
         kv_heads=kv_heads,
         d_model=d_model,
         head_dim=head_dim,
         context_length=_number(facts, "context_length"),
-        headers=headers or {},
+        headers=counted.tensor_types if counted else {},
         assumptions=tuple(assumptions),
     )
 

@@ -27,7 +27,7 @@ FULL_PAGE_SIZE = 100
 #: Properties that are sent only if the query parameter of the same name asks for them.
 _OPTIONAL = {"cardData", "config"}
 #: Properties that are sent only on `expand`, as on the Hub.
-_EXPAND_ONLY = {"safetensors", "usedStorage"}
+_EXPAND_ONLY = {"safetensors", "gguf", "usedStorage"}
 #: The portal has no likes, and ranks trends by downloads.
 _ORDERS = {
     "createdAt": Order.CREATED,

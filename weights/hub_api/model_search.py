@@ -150,9 +150,11 @@ def _results(pks: list[int], counts: dict[int, int]) -> list[SearchResult]:
     """The checkpoints of these ids, in their order: three queries."""
     checkpoints = Checkpoint.objects.select_related("tier").in_bulk(pks)
     refs = Ref.objects.filter(checkpoint__in=pks, name="main")
-    visible = refs.filter(revision__state=Revision.State.VISIBLE).select_related("revision")
+    visible = refs.filter(revision__state=Revision.State.VISIBLE).select_related(
+        "revision__measured"
+    )
     mains = {ref.checkpoint_id: ref.revision for ref in visible}
-    facts = file_facts.stored_facts([revision.pk for revision in mains.values()])
+    facts = file_facts.stored_facts(mains.values())
     return [
         SearchResult(
             checkpoints[pk],

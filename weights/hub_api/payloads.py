@@ -7,12 +7,15 @@ from typing import Any
 from accounts.api_tokens.models import ApiToken, Scope
 from accounts.tiers.access_modes import AccessMode
 from accounts.users.models import User
+from weights.catalogue.file_facts import RevisionFacts
 from weights.hub_api.listings import Entry, Listing
 from weights.hub_api.model_search import SearchResult
 from weights.inspection import families
 from weights.inspection.models import Inspection
 from weights.publishing.models import Ref, Revision
 
+#: What the Hub shows of a `config.json`.
+_HUB_CONFIG = ("architectures", "model_type")
 GATED: dict[AccessMode, str | bool] = {
     AccessMode.OPEN: False,
     AccessMode.CLICK_THROUGH: "auto",
@@ -27,7 +30,7 @@ def date(moment: datetime) -> str:
 
 def model_info(result: SearchResult, siblings: list[dict[str, Any]] | None) -> dict[str, Any]:
     """All properties of a model; without `siblings`, its files are left out."""
-    checkpoint, card = result.checkpoint, result.facts.card
+    checkpoint, card, config = result.checkpoint, result.facts.card, result.facts.config
     payload: dict[str, Any] = {
         "id": checkpoint.repo_id,
         "modelId": checkpoint.repo_id,
@@ -40,7 +43,7 @@ def model_info(result: SearchResult, siblings: list[dict[str, Any]] | None) -> d
         "likes": 0,
         "tags": result.facts.tags,
         "cardData": card,
-        "config": result.facts.config,
+        "config": {name: config[name] for name in _HUB_CONFIG if name in config},
     }
     if result.revision is not None:
         payload |= {
@@ -48,15 +51,27 @@ def model_info(result: SearchResult, siblings: list[dict[str, Any]] | None) -> d
             "lastModified": _published_at(result.revision),
             "usedStorage": result.revision.total_bytes,
         }
-    if result.facts.total:
-        payload["safetensors"] = {
-            "parameters": result.facts.parameters,
-            "total": result.facts.total,
-        }
+    payload |= _tensors(result.facts)
     if siblings is not None:
         payload["siblings"] = siblings
     labels = {name: card.get(name) for name in ("pipeline_tag", "library_name")}
     return payload | {name: label for name, label in labels.items() if isinstance(label, str)}
+
+
+def _tensors(facts: RevisionFacts) -> dict[str, Any]:
+    """The property that the Hub names after the counted format; none for other formats."""
+    counted = facts.measured
+    if counted is None or not counted.tensor_types:
+        return {}
+    if counted.counted_from == "safetensors":
+        return {"safetensors": {"parameters": facts.parameters, "total": facts.total}}
+    if counted.counted_from == "gguf":
+        stated = {
+            "architecture": counted.architecture.get("model_type"),
+            "context_length": counted.architecture.get("context_length"),
+        }
+        return {"gguf": {"total": facts.total} | {k: v for k, v in stated.items() if v}}
+    return {}
 
 
 def _published_at(revision: Revision) -> str:

@@ -22,6 +22,7 @@ from weights.inspection.families import (
 )
 from weights.inspection.formats import (
     compressed,
+    gguf_file,
     safetensors_file,
     tar_file,
     torch_legacy,
@@ -38,7 +39,7 @@ MAX_TEXT_BYTES = 256 * 1024 * 1024
 _MAX_DEPTH = 3
 _NO_PARSER = "nothing here can look into this format"
 #: Formats of which the first bytes are known, and no more.
-_SIGNATURES = ((b"GGUF", "GGUF"), (b"GGML", "GGML"), (b"PAR1", "Parquet"))
+_SIGNATURES = ((b"GGUF", gguf_file.KIND), (b"GGML", "GGML"), (b"PAR1", "Parquet"))
 #: Formats that loaders unpack before they unpickle.
 _PACKED = {zip_archive.KIND, tar_archive.KIND, *compression.KINDS}
 
@@ -127,7 +128,10 @@ def _no_pickle(source: Source, findings: Findings, depth: int) -> Verdict:
 
 def _unrecognised(source: Source, named: str, findings: Findings) -> Verdict:
     """The verdict on a file that no loader opens by its content."""
-    if kind := named or _signature_kind(source):
+    kind = named or _signature_kind(source)
+    if kind == gguf_file.KIND and _signature_kind(source) == kind:
+        return gguf_file.inspect(source)
+    if kind:
         return Verdict(kind, "not_inspected", _NO_PARSER)
     verdict = text.inspect(source)
     if verdict is None:

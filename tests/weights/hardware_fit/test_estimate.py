@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from weights.hardware_fit.dtypes import Dtype, header_bytes, header_parameters, weight_bytes
+from weights.catalogue.measured.counting import parameters as counted_parameters
+from weights.hardware_fit.dtypes import Dtype, header_bytes, weight_bytes
 from weights.hardware_fit.estimate import (
     Need,
     Split,
@@ -178,4 +179,4 @@ def test_tensor_headers_give_bytes(
     counts: dict[str, int], size: int | None, parameters: int | None
 ) -> None:
     assert header_bytes(counts) == size
-    assert header_parameters(counts) == parameters
+    assert counted_parameters(counts, "safetensors") == parameters

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from tests.support import factories
 from tests.weights.hub_api.listings import card, ids, models, publish, tensors
-from weights.catalogue import file_facts
+from weights.catalogue import file_facts, measured
 from weights.catalogue.file_facts import RevisionFacts
 from weights.catalogue.models import FileFacts
 from weights.errors import StorageUnavailable
@@ -51,6 +51,7 @@ def test_incomplete_shards_are_not_counted(client: Client, store: Path) -> None:
     file_facts.read_revision(revision)
     assert safetensors_of(client, "acme/half") == {"parameters": {"F16": 21}, "total": 21}
     FileFacts.objects.filter(facts={"F16": 3}).update(facts={})
+    measured.measure(revision)
     assert safetensors_of(client, "acme/half") is None
 
 

@@ -19,6 +19,8 @@ class Findings:
         self._imports: dict[str, None] = {}
         self._not_allowed: dict[str, None] = {}
         self._faults: dict[str, None] = {}
+        #: The storages of PyTorch tensors by key: dtype and number of elements.
+        self.storages: dict[str, tuple[str, int]] = {}
 
     @property
     def imports(self) -> list[str]:

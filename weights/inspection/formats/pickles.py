@@ -23,17 +23,20 @@ class Imported(NamedTuple):
     name: str
 
 
-#: Placeholders of a mark, and of any value that is neither text nor an import.
+#: Placeholders of a mark, and of any other value than those that are kept.
 _MARK, _VALUE = object(), object()
 
 _PLAIN = {
-    *("NONE", "NEWTRUE", "NEWFALSE", "BININT", "BININT1", "BININT2", "LONG1", "LONG4", "BINFLOAT"),
+    *("NONE", "NEWTRUE", "NEWFALSE", "LONG4", "BINFLOAT"),
     *("BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"),
     *("EMPTY_LIST", "EMPTY_TUPLE", "EMPTY_DICT", "EMPTY_SET"),
 }
-_TEXT = {"BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"}
+#: Texts and whole numbers, which name and measure storages.
+_KEPT = {"BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"}
+_KEPT |= {"BININT", "BININT1", "BININT2", "LONG1"}
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
-_GROUPS = {"TUPLE", "FROZENSET"}
+#: Items of the tuple that identifies a storage: `("storage", class, key, device, elements)`.
+_STORAGE_ITEMS = 5
 #: Number of values that each pops before the container that it fills.
 _FILLS = {"APPEND": 1, "SETITEM": 2}
 _FILL_GROUPS = {"APPENDS", "SETITEMS", "ADDITEMS"}
@@ -64,7 +67,7 @@ class PickleReader:
         push = self._stack.append
         if name in _PLAIN:
             push(_VALUE)
-        elif name in _TEXT:
+        elif name in _KEPT:
             push(argument)
         elif name == "MARK":
             push(_MARK)
@@ -72,7 +75,10 @@ class PickleReader:
             for _ in range(_TUPLES[name]):
                 self._pop()
             push(_VALUE)
-        elif name in _GROUPS:
+        elif name == "TUPLE":
+            items = self._pop_group()
+            push(tuple(items) if len(items) == _STORAGE_ITEMS else _VALUE)
+        elif name == "FROZENSET":
             self._pop_group()
             push(_VALUE)
         elif name in _FILLS:
@@ -132,8 +138,15 @@ class PickleReader:
         self._require_container()
 
     def _on_binpersid(self, _: Any) -> None:
-        self._pop()
+        self._note_storage(self._pop())
         self._stack.append(_VALUE)
+
+    def _note_storage(self, identity: Any) -> None:
+        if type(identity) is not tuple:
+            return
+        _, kind, key, _, count = identity
+        if type(kind) is Imported and type(key) is str and type(count) is int:
+            self._findings.storages[key] = (kind.name.removesuffix("Storage"), count)
 
     # -- stack and memo ---------------------------------------------------------------------
 
@@ -176,9 +189,12 @@ class PickleReader:
         self._stack.pop()
         return value
 
-    def _pop_group(self) -> None:
-        while self._stack.pop() is not _MARK:
-            pass
+    def _pop_group(self) -> list[Any]:
+        """Removes the last mark, and returns what followed it."""
+        items = []
+        while (item := self._stack.pop()) is not _MARK:
+            items.append(item)
+        return items[::-1]
 
     def _require_container(self) -> None:
         """The object to fill or set up must be a value, not a class or a function."""

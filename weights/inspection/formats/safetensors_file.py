@@ -34,7 +34,11 @@ def inspect(source: Source, findings: Findings) -> Verdict:
     _check_names(tensors, findings)
     _validate_coverage(tensors, source.size - 8 - length)
     _open_with_library(raw, source.size)
-    return Verdict(KIND, "inspected", tensors=len(tensors))
+    elements: dict[str, int] = {}
+    for tensor in tensors.values():
+        dtype = tensor["dtype"]
+        elements[dtype] = elements.get(dtype, 0) + math.prod(tensor["shape"])
+    return Verdict(KIND, "inspected", tensors=len(tensors), elements=elements)
 
 
 def _header(raw: bytes) -> dict[str, Any]:

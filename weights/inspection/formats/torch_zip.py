@@ -27,6 +27,12 @@ _FULL = 0xFFFFFFFF
 _EXTRAS = {0x0001, 0x4246}
 _STREAMED, _ENCRYPTED = 0x0008, 0x2041
 _STORAGE = re.compile(r"data/[0-9]{1,12}")
+#: Prefix of a storage's class -> the dtype in the terms of safetensors, and bytes of an element.
+_STORAGE_TYPES = {
+    **{"Double": ("F64", 8), "Float": ("F32", 4), "Half": ("F16", 2), "BFloat16": ("BF16", 2)},
+    **{"Long": ("I64", 8), "Int": ("I32", 4), "Short": ("I16", 2), "Char": ("I8", 1)},
+    **{"Byte": ("U8", 1), "Bool": ("BOOL", 1)},
+}
 _SMALL = {
     *("byteorder", "version", ".format_version", ".storage_alignment", ".data/serialization_id")
 }
@@ -60,7 +66,20 @@ def inspect(source: Source, findings: Findings) -> Verdict:
         raise Refused("it holds no data.pkl")
     _require_known(by_path)
     count = sum(1 for path in by_path if _STORAGE.fullmatch(path))
-    return Verdict(KIND, "inspected", tensors=count)
+    elements = _elements(findings, by_path)
+    return Verdict(KIND, "inspected", tensors=count, elements=elements)
+
+
+def _elements(findings: Findings, by_path: dict[str, Member]) -> dict[str, int]:
+    """Elements of the storages by dtype; empty if one is of another size than its member."""
+    counts: dict[str, int] = {}
+    for key, (storage, count) in findings.storages.items():
+        dtype, size = _STORAGE_TYPES.get(storage, ("", 0))
+        member = by_path.get(f"data/{key}")
+        if member is None or not size or member.size != count * size:
+            return {}
+        counts[dtype] = counts.get(dtype, 0) + count
+    return counts
 
 
 def _content(source: Source, path: str, member: Member, start: int) -> bytes:

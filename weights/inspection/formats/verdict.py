@@ -1,7 +1,7 @@
 """The result of an inspection."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 #: Increased with every change of the rules: files that passed older rules are inspected again.
 VERSION = 6
@@ -27,4 +27,8 @@ class Verdict:
     reason: str = ""
     imports: list[str] = field(default_factory=list)
     tensors: int | None = None
+    #: Elements of the tensors by dtype; empty if they were not counted.
+    elements: dict[str, int] = field(default_factory=dict)
+    #: The architecture that a GGUF file states.
+    metadata: dict[str, Any] = field(default_factory=dict)
     read_to_end: bool = False

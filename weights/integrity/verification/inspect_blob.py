@@ -13,6 +13,7 @@ from django.db import models
 from django.utils import timezone
 
 from accounts.web.sanitize import one_line
+from weights.catalogue import measured
 from weights.errors import StorageUnavailable
 from weights.inspection import runner
 from weights.inspection.families import family_of
@@ -76,6 +77,7 @@ def run(
 def save(blob: Blob, verdicts: list[NamedVerdict]) -> None:
     """Store the verdicts, in the transaction that stores their consequences."""
     now, mark = timezone.now(), allowed_imports_mark()
+    measured.store_counts(blob, [one.verdict for one in verdicts])
     Inspection.objects.bulk_create(
         [_inspection(blob, one, mark, now) for one in verdicts],
         update_conflicts=True,

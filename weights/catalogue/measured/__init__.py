@@ -1,0 +1,64 @@
+"""Facts counted from published files: parameters, tensor types, formats and architecture."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from weights.catalogue.measured.counting import count, measure, store_counts, sweep
+from weights.catalogue.models import Checkpoint, MeasuredFacts
+from weights.inspection.formats.verdict import VERSION
+from weights.publishing.models import Revision
+
+__all__ = [
+    "facts_of",
+    "measure",
+    "merged_facts",
+    "of_revision",
+    "of_revisions",
+    "store_counts",
+    "sweep",
+]
+#: The source of a measured fact.
+_WEIGHTS, _CONFIG, _GGUF = "the published weights", "the published config.json", "the GGUF header"
+
+
+def of_revisions(revision_ids: Collection[int]) -> dict[int, MeasuredFacts]:
+    """The stored facts by revision id: one query. Revisions not measured yet are left out."""
+    rows = MeasuredFacts.objects.filter(revision__in=revision_ids)
+    return {row.revision_id: row for row in rows}
+
+
+def of_revision(revision: Revision) -> MeasuredFacts:
+    """The facts of one revision: one query, two more if it awaits being measured."""
+    stored = MeasuredFacts.objects.filter(revision=revision, version__gte=VERSION).first()
+    return count(revision) if stored is None else stored
+
+
+def facts_of(measured: MeasuredFacts) -> dict[str, dict[str, Any]]:
+    """Measured facts in the format of `Checkpoint.facts`, with status `counted`."""
+    values = {key: value for key, value in measured.architecture.items() if isinstance(value, int)}
+    source = _GGUF if measured.counted_from == "gguf" else _CONFIG
+    found = {key: _fact(value, source) for key, value in values.items()}
+    if measured.parameters:
+        found["parameters"] = _fact(measured.parameters, _WEIGHTS)
+    return found
+
+
+def merged_facts(
+    checkpoint: Checkpoint, measured: MeasuredFacts | None
+) -> Mapping[str, Mapping[str, Any]]:
+    """A checkpoint's facts for display and estimates. A counted fact wins over a declared one.
+
+    Where the two differ, the note of the counted fact states the declared value and its source.
+    """
+    declared: dict[str, Any] = checkpoint.facts
+    counted = facts_of(measured) if measured else {}
+    for key, fact in counted.items():
+        other = declared.get(key, {})
+        if other.get("value") not in {None, fact["value"]}:
+            source = f" ({other['source']})" if other.get("source") else ""
+            fact["note"] = f"declared: {other['value']}{source}"
+    return {**declared, **counted}
+
+
+def _fact(value: int, source: str) -> dict[str, Any]:
+    return {"value": value, "source": source, "status": "counted"}
