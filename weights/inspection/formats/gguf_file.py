@@ -1,4 +1,4 @@
-"""The parser of GGUF headers (github.com/ggml-org/ggml, docs/gguf.md), versions 2 and 3.
+"""The parser of GGUF headers, versions 2 and 3, as ggml specifies them.
 
 Only the header is read: metadata and the tensors' names, types, shapes and offsets. A file whose
 header is damaged, or does not cover the file exactly, stays "not inspected".
