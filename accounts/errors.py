@@ -36,6 +36,7 @@ class AccountsCode(ErrorCode):
     INVALID_VALUE = "invalid_value"
     RECENT_AUTHENTICATION_REQUIRED = "recent_authentication_required"
     SECOND_PERSON_REQUIRED = "second_person_required"
+    TIER_RETIRED = "tier_retired"
 
 
 class DomainError(Exception):
@@ -97,6 +98,12 @@ class LimitReached(AccountsError):
     def __init__(self, message: str, *, wait: int | None = None) -> None:
         super().__init__(message)
         self.wait = wait
+
+
+class TierRetired(AccountsError):
+    """The tier is retired: it takes no new checkpoints, applications or grants."""
+
+    code = AccountsCode.TIER_RETIRED
 
 
 class InvalidValue(AccountsError):

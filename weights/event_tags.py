@@ -10,6 +10,11 @@ class WeightsEvent(EventTag):
 
     CHECKPOINT_CHANGED = "checkpoint.changed"
 
+    FAMILY_MADE = "family.made"
+    FAMILY_CHANGED = "family.changed"
+    FAMILY_RETIRED = "family.retired"
+    FAMILY_UNRETIRED = "family.unretired"
+
     DEMO_PUBLISHED = "demo.published"
 
     REVISION_PUBLISHED = "revision.published"

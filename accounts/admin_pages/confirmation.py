@@ -1,7 +1,7 @@
 """Confirmation pages of admin actions: a warning and a form, then the action."""
 
 from collections.abc import Iterable
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from django import forms
 from django.contrib.admin import ModelAdmin
@@ -9,6 +9,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Model
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
+from django.utils.safestring import SafeString
 
 
 class ConfirmationForm(forms.Form):
@@ -18,6 +19,10 @@ class ConfirmationForm(forms.Form):
     title: ClassVar[str]
     warning: ClassVar[str]
     button: ClassVar[str]
+
+    def reach(self, record: Any) -> list[str | SafeString]:
+        """Sentences about what the action would reach, shown below the record."""
+        return []
 
 
 FormT = TypeVar("FormT", bound=ConfirmationForm)
@@ -52,7 +57,7 @@ def render(
         "title": form.title,
         "form": form,
         "media": model_admin.media + form.media,
-        "records": records,
+        "records": [(record, form.reach(record)) for record in records],
         "checkbox": ACTION_CHECKBOX_NAME,
     }
     return TemplateResponse(request, template, context)

@@ -95,6 +95,8 @@ class AccountsEvent(EventTag):
     TIER_MADE = "tier.made"
     TIER_CHANGED = "tier.changed"
     TIER_QUESTIONS_CHANGED = "tier.questions_changed"
+    TIER_RETIRED = "tier.retired"
+    TIER_UNRETIRED = "tier.unretired"
 
     ROLE_ASSIGNED = "role.assigned"
     ROLE_WITHDRAWN = "role.withdrawn"

@@ -31,7 +31,8 @@ def create(user: User, tier: Tier, *, days: int, reason: str, by: User | None = 
 
     A command, for which `by` is None, mails the tier's staff. Raises InvalidValue for an open
     tier, an empty reason or a term outside 1 to 3660 days, NotAllowed if `by` is the holder or
-    needs a second person (`request_access`), AlreadyHeld while another grant has not ended.
+    needs a second person (`request_access`), AlreadyHeld while another grant has not ended,
+    TierRetired.
     """
     _check(user, tier, days, reason, by)
     if change_requests.is_required(by):
@@ -87,6 +88,7 @@ def _check(user: User, tier: Tier, days: int, reason: str, by: User | None) -> N
         raise NotAllowed("you cannot grant access to yourself; ask another lead reviewer")
     if not tier.is_gated:
         raise InvalidValue(f"the tier {tier.slug!r} is open: nobody needs a grant for it")
+    tier.require_active()
     _require_reason(reason)
     if not 1 <= days <= MAX_DAYS:
         raise InvalidValue(f"a grant lasts 1 to {MAX_DAYS} days, not {days}")

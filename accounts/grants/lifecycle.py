@@ -49,12 +49,13 @@ def create(
 ) -> Grant:
     """Create the grant and its audit event.
 
-    Raises AlreadyHeld if another grant has not ended, InvalidValue if `until` has passed,
-    RecentAuthenticationRequired for one that staff create after an old sign-in.
+    Raises AlreadyHeld if another grant has not ended, TierRetired, InvalidValue if `until` has
+    passed, RecentAuthenticationRequired for one that staff create after an old sign-in.
     """
     if origin in _RECENT_BY_ORIGIN:
         recent_authentication.require(within=_RECENT_BY_ORIGIN[Grant.Origin(origin)])
     now = timezone.now()
+    tier.require_active()
     if until <= now:
         raise InvalidValue(f"a grant must end in the future, not at {until:%Y-%m-%d %H:%M} UTC")
     others = Grant.objects.filter(user=user, tier=tier)

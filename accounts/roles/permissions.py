@@ -56,6 +56,7 @@ _EDIT_LOGBOOK = [
     for model in ("logbookentry", "logbookseries")
     for verb in ("add", "change", "delete")
 ]
+_EDIT_FAMILIES = ["weights.add_family", "weights.change_family"]
 _TRIAGE = ["weights.view_report", "weights.triage_report", "weights.view_knownissue"]
 
 #: role -> the permissions of its group, as `app.codename`.
@@ -75,6 +76,7 @@ PERMISSIONS: dict[str, list[str]] = {
         *_VIEW_WEIGHTS,
         *_TRIAGE,
         *_EDIT_LOGBOOK,
+        *_EDIT_FAMILIES,
         "weights.publish_checkpoint",
         "weights.verify_blob",
         "weights.read_fetchers",
@@ -121,5 +123,6 @@ PERMISSIONS: dict[str, list[str]] = {
         "accounts.view_auditevent",
         *_VIEW_WEIGHTS,
         *_EDIT_LOGBOOK,
+        *_EDIT_FAMILIES,
     ],
 }

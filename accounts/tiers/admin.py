@@ -6,12 +6,14 @@ from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db import models
+from django.db.models import QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from accounts.admin_pages.opened_gate import OpeningAdmin, ReasonToOpen, announce_waiting
 from accounts.admin_pages.raised_gate import ConfirmRaisedGate
 from accounts.admin_pages.readonly import NeverDeleted, ReadOnlyAdmin
+from accounts.admin_pages.record_actions import act
 from accounts.applications.admin import CustomQuestionsAdmin
 from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
@@ -20,6 +22,7 @@ from accounts.roles.permissions import PRIVATE_READERS
 from accounts.roles.tier_scoped_admin import TierScopedAdmin, has_permission_for, tiers_of
 from accounts.tiers import services, strictness, use_terms
 from accounts.tiers.access_modes import AccessMode
+from accounts.tiers.admin_actions import RetireForm, UnretireForm
 from accounts.tiers.models import Licence, LicenceVersion, Tier, TierChange
 from accounts.web.current_user import signed_in
 
@@ -61,13 +64,35 @@ class TierForm(ReasonToOpen, ConfirmRaisedGate, forms.ModelForm):
 class TierAdmin(OpeningAdmin, NeverDeleted, CustomQuestionsAdmin):
     tier_field = "pk"
     form = TierForm
-    list_display = ["name", "slug", "mode", "licence", "term_days"]
+    list_display = ["name", "slug", "position", "mode", "licence", "term_days", "retired_at"]
+    list_filter = ["mode", ("retired_at", admin.EmptyFieldListFilter)]
+    list_select_related = ["licence"]
+    actions = ["retire", "unretire"]
 
     class Media:
         css = {"all": ["css/admin.css"]}
 
+    def get_prepopulated_fields(
+        self, request: HttpRequest, obj: Tier | None = None
+    ) -> dict[str, list[str]]:
+        return {} if obj else {"slug": ["name"]}
+
     def get_readonly_fields(self, request: HttpRequest, obj: Tier | None = None) -> list[str]:
-        return ["slug"] if obj else []
+        user = signed_in(request)
+        places = has_permission_for(user, "accounts.add_tier", obj)
+        fixed = ["slug", "retired_at"] if obj else []
+        return fixed if places else [*fixed, "position"]
+
+    def has_retire_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.add_tier")
+
+    @admin.action(description="Retire, with a reason", permissions=["retire"])
+    def retire(self, request: HttpRequest, queryset: QuerySet[Tier]) -> HttpResponse | None:
+        return act(self, request, queryset, RetireForm)
+
+    @admin.action(description="Put back into use, with a reason", permissions=["retire"])
+    def unretire(self, request: HttpRequest, queryset: QuerySet[Tier]) -> HttpResponse | None:
+        return act(self, request, queryset, UnretireForm)
 
     def save_model(self, request: HttpRequest, obj: Tier, form: ModelForm, change: bool) -> None:
         reason = form.cleaned_data["opening_reason"]

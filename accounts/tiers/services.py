@@ -14,7 +14,8 @@ from accounts.audit.models import AuditEvent
 from accounts.change_requests import messages
 from accounts.change_requests import services as change_requests
 from accounts.change_requests.models import ChangeRequest
-from accounts.errors import TransitionRefused
+from accounts.errors import NotAllowed, TransitionRefused
+from accounts.roles.active_staff import is_active_staff
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.tiers import strictness
@@ -36,6 +37,7 @@ LABELS = {
     "checkpoint_link_hours": "Lifetime of a checkpoint link in hours",
     "blocked_countries": "Countries excluded",
     "inspected_only": "Formats",
+    "position": "Place in lists",
 }
 #: The public role of changes by commands and migrations.
 SET_UP = "The portal's set-up"
@@ -64,10 +66,14 @@ def save_tier(tier: Tier, *, by: User | None, reason: str = "") -> SavedTier:
     """Save a new or changed tier; what lowers its gate waits for a second person.
 
     `reason` is for that request: InvalidValue unless it has 5 to 500 characters. The instance is
-    set to what was saved. Raises RecentAuthenticationRequired after an old sign-in.
+    set to what was saved. Creating an open tier opens nothing: it holds no checkpoint yet, and
+    moving one there waits for a second person. Raises RecentAuthenticationRequired after an old
+    sign-in, NotAllowed unless `by` administers the tiers that it creates or places.
     """
     recent_authentication.require()
     before = _locked(tier)
+    if by is not None and (before is None or before.position != tier.position):
+        require_administrator(by, before)
     lowered = strictness.lowered_fields(before, tier) if before else []
     waiting = None
     if before and lowered and by is not None and change_requests.is_required(by):
@@ -154,7 +160,7 @@ def _store(tier: Tier, before: Tier | None, by: User | None) -> TierChange | Non
     kind = TierChange.Kind.CHANGED if before else TierChange.Kind.MADE
     action = AccountsEvent.TIER_CHANGED if before else AccountsEvent.TIER_MADE
     AuditEvent.record(action, actor=by, target=saved, details={"fields": fields})
-    return _record(saved, kind, by, fields=fields)
+    return record_change(saved, kind, by, fields=fields)
 
 
 @transaction.atomic
@@ -171,7 +177,7 @@ def record_licence_version(version: LicenceVersion, *, by: User | None) -> None:
     text = f"version {version.version} from {version.effective_at:%Y-%m-%d}, {notice}"
     fields = [{"field": "licence", "label": "Licence text", "before": "", "after": text}]
     for tier in version.licence.tiers.all():
-        _record(tier, TierChange.Kind.TEXT, by, fields=fields)
+        record_change(tier, TierChange.Kind.TEXT, by, fields=fields)
 
 
 @transaction.atomic
@@ -182,21 +188,25 @@ def record_questions(tier: Tier, keys: list[str], *, by: User | None) -> None:
     )
     labels = "; ".join(tier.questions.filter(is_asked=True).values_list("label", flat=True))
     fields = [{"field": "questions", "label": "Custom questions", "before": "", "after": labels}]
-    _record(tier, TierChange.Kind.QUESTIONS, by, fields=fields)
+    record_change(tier, TierChange.Kind.QUESTIONS, by, fields=fields)
 
 
 @transaction.atomic
 def record_checkpoint(
     repo_id: str, *, before: Tier | None, after: Tier, by: User | None, hidden: bool
 ) -> None:
-    """Record a checkpoint that was added to a tier, in the histories of its old and new tier."""
+    """Record a checkpoint that was added to a tier, in the histories of its old and new tier.
+
+    Raises TierRetired for a retired new tier; call it in the transaction that adds the checkpoint.
+    """
+    after.require_active()
     if before is not None:
         fields = [_tier_field("Now in", after)]
         kind = TierChange.Kind.CHECKPOINT_OUT
-        _record(before, kind, by, checkpoint=repo_id, hidden=hidden, fields=fields)
+        record_change(before, kind, by, checkpoint=repo_id, hidden=hidden, fields=fields)
     fields = [_tier_field("Previous tier", before)] if before else []
     kind = TierChange.Kind.CHECKPOINT_IN
-    _record(after, kind, by, checkpoint=repo_id, hidden=hidden, fields=fields)
+    record_change(after, kind, by, checkpoint=repo_id, hidden=hidden, fields=fields)
 
 
 def hide_checkpoint(repo_id: str) -> None:
@@ -218,7 +228,16 @@ def public_terms(tier: Tier) -> dict[str, str]:
         "checkpoint_link_hours": str(tier.checkpoint_link_hours),
         "blocked_countries": ", ".join(tier.excluded_countries.values()),
         "inspected_only": "only inspected formats" if tier.inspected_only else "all",
+        "position": str(tier.position),
     }
+
+
+def require_administrator(by: User, tier: Tier | None) -> None:
+    """Raise NotAllowed unless `by` administers the tier; every tier, for a new one."""
+    held = RoleAssignment.objects.held(by, frozenset({Role.ADMINISTRATOR}))
+    held = held.for_tier(tier) if tier else held.filter(tier=None)
+    if not (by.is_superuser or (is_active_staff(by) and held.exists())):
+        raise NotAllowed("only administrators create, order and retire tiers")
 
 
 def _announce_again(licence: Licence) -> None:
@@ -232,7 +251,8 @@ def _tier_field(label: str, tier: Tier) -> dict[str, str]:
     return {"field": "tier", "label": label, "before": "", "after": tier.slug}
 
 
-def _record(tier: Tier, kind: str, by: User | None, **values: Any) -> TierChange:
+def record_change(tier: Tier, kind: str, by: User | None, **values: Any) -> TierChange:
+    """Add a row to the public history, with the role of `by` for the tier."""
     role = _public_role(by, tier)
     return TierChange.objects.create(tier=tier, kind=kind, by=by, by_role=role, **values)
 

@@ -19,7 +19,7 @@ CHANGES_PAGE = 50
 
 @require_safe
 def tier_list(request: HttpRequest) -> HttpResponse:
-    tiers = Tier.objects.select_related("licence").order_by("name")
+    tiers = Tier.objects.select_related("licence")
     return render(request, "accounts/tiers/tier_list.html", {"tiers": tiers})
 
 
@@ -73,7 +73,7 @@ def licence_detail(request: HttpRequest, slug: str, version: str = "") -> HttpRe
         "changes": diff_excerpts(before.text, shown.text) if before else [],
         "in_force": in_force,
         "versions": versions,
-        "tiers": licence.tiers.order_by("name"),
+        "tiers": licence.tiers.all(),
         "text": to_html(shown.text, top=2),
     }
     return render(request, "accounts/tiers/licence_detail.html", context)

@@ -25,6 +25,9 @@ ERROR_CODES: dict[str, Explanation] = {
         403, "The token lacks the scope", "Create a token with the scope."
     ),
     Refusal.NO_APPLICATION: Explanation(403, "You do not have access", "Apply for access."),
+    Refusal.TIER_RETIRED: Explanation(
+        403, "The tier is retired and gives no new access", "Use a checkpoint of another tier."
+    ),
     Refusal.IN_REVIEW: Explanation(403, "Your application is in review", "Wait for the answer."),
     Refusal.RETURNED: Explanation(
         403, "Your application was returned", "Make the changes and resubmit."

@@ -12,32 +12,74 @@ from django.http import HttpRequest, HttpResponse
 from accounts.admin_pages.opened_gate import OpeningAdmin, ReasonToOpen, announce_waiting
 from accounts.admin_pages.raised_gate import ConfirmRaisedGate
 from accounts.admin_pages.readonly import NeverDeleted, ReadOnlyAdmin, ReadOnlyInline
+from accounts.admin_pages.record_actions import RecordAction, act
+from accounts.errors import TierRetired
 from accounts.roles.tier_scoped_admin import TierScopedAdmin, has_permission_for, permitted_tiers
 from accounts.tiers import strictness
 from accounts.tiers.models import Tier
 from accounts.web.current_user import signed_in
-from weights.catalogue import checkpoint_tiers
+from weights.catalogue import checkpoint_tiers, families
 from weights.catalogue.models import Checkpoint, Family
 from weights.errors import PublishRefused
 from weights.inspection import results
-from weights.integrity.admin_actions import WithdrawForm, act
+from weights.integrity.admin_actions import WithdrawForm
 from weights.manifests.models import ManifestKey, ManifestSignature
 from weights.publishing.models import File, Ref, Revision
 
 
+class RetireFamilyForm(RecordAction):
+    run = staticmethod(families.retire)
+    name, title, button, done = "retire", "Retire families", "Retire", "retired"
+    warning = "A retired family takes no new checkpoints. Those in it stay."
+
+
+class UnretireFamilyForm(RecordAction):
+    run = staticmethod(families.unretire)
+    name, title, button, done = "unretire", "Put families back into use", "Put back", "back in use"
+    warning = "The family takes checkpoints again."
+
+
 @admin.register(Family)
-class FamilyAdmin(ReadOnlyAdmin):
+class FamilyAdmin(OpeningAdmin, NeverDeleted):
     """Families with a checkpoint in the user's tiers, and those without any."""
 
-    list_display = ["name", "developer"]
+    list_display = ["name", "slug", "position", "developer", "retired_at"]
+    fields = ["name", "slug", "long_name", "developer", "position", "retired_at"]
+    actions = ["retire", "unretire"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Family | None = None) -> list[str]:
+        return ["slug", "retired_at"] if obj else ["retired_at"]
+
+    def get_prepopulated_fields(
+        self, request: HttpRequest, obj: Family | None = None
+    ) -> dict[str, list[str]]:
+        return {} if obj else {"slug": ["name"]}
+
+    def has_change_permission(self, request: HttpRequest, obj: Family | None = None) -> bool:
+        allowed: bool = super().has_change_permission(request, obj)
+        return allowed and families.may_edit(obj, signed_in(request))
+
+    def has_retire_permission(self, request: HttpRequest) -> bool:
+        return families.may_edit(None, signed_in(request), families.RETIRERS)
+
+    @admin.action(description="Retire", permissions=["retire"])
+    def retire(self, request: HttpRequest, queryset: QuerySet[Family]) -> HttpResponse | None:
+        return act(self, request, queryset, RetireFamilyForm)
+
+    @admin.action(description="Put back into use", permissions=["retire"])
+    def unretire(self, request: HttpRequest, queryset: QuerySet[Family]) -> HttpResponse | None:
+        return act(self, request, queryset, UnretireFamilyForm)
+
+    def save_model(self, request: HttpRequest, obj: Family, form: ModelForm, change: bool) -> None:
+        families.save_family(obj, by=signed_in(request))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Family]:
-        families: QuerySet[Family] = super().get_queryset(request)
+        visible: QuerySet[Family] = super().get_queryset(request)
         tiers = permitted_tiers(signed_in(request), "weights.view_family")
         if tiers is None:
-            return families
+            return visible
         used = Checkpoint.objects.filter(tier__in=tiers).values("family")
-        return families.filter(Q(pk__in=used) | Q(checkpoints=None))
+        return visible.filter(Q(pk__in=used) | Q(checkpoints=None))
 
 
 class CheckpointForm(ReasonToOpen, ConfirmRaisedGate, forms.ModelForm):
@@ -49,12 +91,18 @@ class CheckpointForm(ReasonToOpen, ConfirmRaisedGate, forms.ModelForm):
         field = self.fields.get("tier")
         if isinstance(field, forms.ModelChoiceField) and self.tiers is not None:
             field.queryset = Tier.objects.filter(pk__in=self.tiers)
+        family = self.fields.get("family")
+        if isinstance(family, forms.ModelChoiceField):
+            own = Q(retired_at=None) | Q(checkpoints=self.instance.pk)
+            family.queryset = Family.objects.filter(own).distinct()
 
     def clean_tier(self) -> Tier:
         tier: Tier = self.cleaned_data["tier"]
         try:
+            if tier.pk != self.initial["tier"]:
+                tier.require_active()
             checkpoint_tiers.check_licence(self.instance, tier)
-        except PublishRefused as error:
+        except (PublishRefused, TierRetired) as error:
             raise ValidationError(str(error)) from error
         return tier
 

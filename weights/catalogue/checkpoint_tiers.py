@@ -17,7 +17,7 @@ from accounts.tiers import services, strictness
 from accounts.tiers.models import Tier
 from accounts.users import recent_authentication
 from accounts.users.models import User
-from weights.catalogue import licences
+from weights.catalogue import families, licences
 from weights.catalogue.models import Checkpoint
 from weights.event_tags import WeightsEvent
 from weights.integrity import verification
@@ -46,10 +46,15 @@ def save_checkpoint(
     set to what was saved. Earlier history entries of a checkpoint that becomes hidden lose its
     name. In a tier that accepts only inspected formats, files without a current inspection are
     queued for one; what is published stays published. Raises RecentAuthenticationRequired after an
-    old sign-in, PublishRefused for a gated tier under another licence than the card's.
+    old sign-in, PublishRefused for a gated tier under another licence than the card's, TierRetired
+    for a move to a retired tier, InvalidValue for one to a retired family.
     """
     recent_authentication.require()
     stored = _locked(checkpoint)
+    if stored.tier_id != checkpoint.tier_id:
+        checkpoint.tier.require_active()
+    if checkpoint.family and stored.family_id != checkpoint.family_id:
+        families.require_active(checkpoint.family)
     opened = opened_fields(stored, checkpoint)
     waiting = None
     if opened and by is not None and change_requests.is_required(by):

@@ -30,8 +30,15 @@ class Family(OneLineFields):
     long_name = models.CharField(max_length=200, blank=True)
     developer = models.CharField(max_length=200, blank=True)
     facts = models.JSONField(default=dict, blank=True)
+    position = models.PositiveSmallIntegerField(
+        "Place in lists",
+        default=0,
+        help_text="The lowest number comes first; equal ones are sorted by name",
+    )
+    retired_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
+        ordering = ["position", "name"]
         verbose_name_plural = "families"
 
     def __str__(self) -> str:

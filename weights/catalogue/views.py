@@ -76,7 +76,7 @@ def checkpoint_list(request: HttpRequest) -> HttpResponse:
             (checkpoint, licences.with_card(checkpoint, checkpoint.card_licence))  # type: ignore[attr-defined]
             for checkpoint in checkpoints
         ],
-        "tiers": Tier.objects.order_by("name"),
+        "tiers": Tier.objects.all(),
         "query": query,
         "tier": tier,
         "held": published_only,

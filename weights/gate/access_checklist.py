@@ -60,6 +60,7 @@ _APPLICATION: dict[Refusal, Step] = {
         "waiting", "Application returned for changes", "", _APPLICATIONS, "Answer"
     ),
     Refusal.REJECTED: Step("refused", "Application rejected", "", _APPLICATIONS, "Read why"),
+    Refusal.TIER_RETIRED: Step("refused", "This tier is retired", "It gives no new access."),
     Refusal.GRANT_EXPIRED: Step("refused", "Access has ended", "Apply again to renew it."),
     Refusal.REVOKED: Step(
         "refused", "Access was revoked", "", format_lazy("{}#past", _ACCESS), "Read why"
@@ -130,6 +131,11 @@ def next_step(decision: Decision, checkpoint: Checkpoint) -> tuple[str, str] | N
     match decision.code:
         case None:
             return None
+        case Refusal.TIER_RETIRED:
+            page = resolve_url("accounts:tier-detail", checkpoint.tier.slug)
+            return "Read the history of the tier", page
+        case Refusal.LOGIN_REQUIRED if checkpoint.tier.retired_at:
+            return "Sign in, if you have access", resolve_url("account_login")
         case Refusal.LOGIN_REQUIRED:
             return "Review the questions and apply", apply
         case Refusal.IN_REVIEW | Refusal.RETURNED | Refusal.REJECTED:

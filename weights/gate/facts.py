@@ -21,12 +21,16 @@ class Lookup(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The newest grant and the newest submitted application of one person for one tier."""
+    """The newest grant and the newest submitted application of one person for one tier.
+
+    A retired tier gives no new access.
+    """
 
     grant_state: str = ""
     grant_starts: datetime | None = None
     application_status: str = ""
     application_submitted: datetime | None = None
+    tier_retired: bool = False
 
 
 @dataclass(frozen=True)

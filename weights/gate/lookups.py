@@ -7,11 +7,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, cast
 
-from django.db.models import Subquery
+from django.db.models import Exists, Subquery
 
 from accounts.applications.models import Application
 from accounts.applications.transition_table import Status
 from accounts.grants.models import Grant
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from weights.catalogue.models import Checkpoint
 from weights.gate.facts import NEVER, Facts, History, Lookup
@@ -58,9 +59,10 @@ def _history(facts: Facts, row: Row) -> History:
         Subquery(grants.values("starts_at")[:1]),
         Subquery(applications.values("status")[:1]),
         Subquery(applications.values("submitted_at")[:1]),
+        Exists(Tier.objects.filter(pk=row.tier_id, retired_at__isnull=False)),
     )
-    state, starts, status, submitted = newest.get()
-    return History(state or "", starts, status or "", submitted)
+    state, starts, status, submitted, is_retired = newest.get()
+    return History(state or "", starts, status or "", submitted, is_retired)
 
 
 def _acceptance_ends(row: Row, now: datetime) -> datetime:

@@ -17,6 +17,7 @@ class Refusal(ErrorCode):
     TOKEN_EXPIRED = "token_expired"  # noqa: S105
     TOKEN_SCOPE = "token_scope"  # noqa: S105
     NO_APPLICATION = "no_application"
+    TIER_RETIRED = AccountsCode.TIER_RETIRED
     IN_REVIEW = "in_review"
     RETURNED = "returned"
     REJECTED = "rejected"
@@ -79,6 +80,10 @@ _SENTENCES: dict[Refusal | Missing, str] = {
         " read-gated at {portal}/settings/tokens/"
     ),
     Refusal.NO_APPLICATION: "You do not have access to {repo} yet. Apply at {portal}/apply/{tier}/",
+    Refusal.TIER_RETIRED: (
+        "You do not have access to {repo}, and its tier is retired: it gives no new access."
+        " See {portal}/tiers/{tier}/"
+    ),
     Refusal.IN_REVIEW: (
         "Your application for {repo} is being reviewed. Follow it at {portal}/applications/"
     ),

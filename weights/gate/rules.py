@@ -164,6 +164,8 @@ _BY_GRANT_STATE = {
     "revoked": Refusal.REVOKED,
     "surrendered": Refusal.NO_APPLICATION,
 }
+#: Refusals whose next step is an application.
+_APPLY = {Refusal.NO_APPLICATION, Refusal.GRANT_EXPIRED}
 _BY_APPLICATION_STATUS = {
     "submitted": Refusal.IN_REVIEW,
     "in_review": Refusal.IN_REVIEW,
@@ -175,8 +177,14 @@ _BY_APPLICATION_STATUS = {
 def without_grant(history: History) -> Refusal:
     """Refuse by the newer of the last grant and the last application.
 
-    Neither opens the gate: an application is history, and the grant is not live.
+    Neither opens the gate: an application is history, and the grant is not live. In a retired
+    tier, nobody is asked to apply.
     """
+    refusal = _by_newest(history)
+    return Refusal.TIER_RETIRED if history.tier_retired and refusal in _APPLY else refusal
+
+
+def _by_newest(history: History) -> Refusal:
     starts, submitted = history.grant_starts, history.application_submitted
     if starts is not None and (submitted is None or starts >= submitted):
         return _BY_GRANT_STATE[history.grant_state]

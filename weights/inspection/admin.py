@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from accounts.admin_pages.readonly import ReadOnlyAdmin, ReadOnlyInline
+from accounts.admin_pages.record_actions import RecordAction, act
 from accounts.roles.tier_scoped_admin import permitted_tiers
 from accounts.users.models import User
 from accounts.web.current_user import signed_in
@@ -14,7 +15,7 @@ from weights.catalogue.models import Checkpoint
 from weights.inspection import overrides
 from weights.inspection.models import Inspection, InspectionOverride
 from weights.integrity import reasons
-from weights.integrity.admin_actions import RecordAction, act, reason_field
+from weights.integrity.admin_actions import reason_field
 from weights.storage.models import Blob
 
 

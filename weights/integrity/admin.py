@@ -5,13 +5,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from accounts.admin_pages.readonly import ReadOnlyAdmin, ReadOnlyInline
+from accounts.admin_pages.record_actions import act
 from accounts.audit.models import AuditEvent
 from accounts.roles.tier_scoped_admin import AllTiersAdmin
 from accounts.web.current_user import signed_in
 from weights.event_tags import WeightsEvent
 from weights.inspection.admin import InspectionInline, OwnTierBlobsAdmin
 from weights.integrity import verification
-from weights.integrity.admin_actions import LiftForm, QuarantineForm, act
+from weights.integrity.admin_actions import LiftForm, QuarantineForm
 from weights.integrity.models import StoreFinding, StoreSurvey, VerificationRun
 from weights.storage.models import Blob
 

@@ -75,7 +75,7 @@ def choices(user: "User | None") -> tuple[list[Family], list[Checkpoint]]:
     families = Family.objects.filter(
         Q(pk__in=visible.values("family")) | Q(checkpoints__in=checkpoints)
     )
-    return list(families.order_by("name").distinct()), list(checkpoints)
+    return list(families.distinct()), list(checkpoints)
 
 
 def latest_about(checkpoint: Checkpoint, count: int) -> list[LogbookEntry]:

@@ -93,7 +93,8 @@ def publish(
     verified; publishing the same content again returns the same revision. A folder with lint
     errors is refused before it is copied, unless `accept_findings`; so is one whose README.md
     states another licence than its tier. `licence` names that of a card without one. `progress` is
-    called with the number of bytes of each step. Raises the errors of `weights.errors`.
+    called with the number of bytes of each step. Raises the errors of `weights.errors`, and
+    TierRetired for a new checkpoint in a retired tier; an existing one takes new revisions.
     """
     org, name = names.split_repo_id(repo_id, also_reserved=[settings.ADMIN_PATH.partition("/")[0]])
     names.check_ref(branch)
@@ -115,7 +116,8 @@ def publish(
         licence=licence,
         card_licence=_card_licence(sources),
     )
-    _check_names(request)
+    if _check_names(request) is None:
+        request.tier.require_active()
     licences.check(request.tier, request.card_licence, licence)
     _check_sizes(sources)
     findings = lint_findings.lint_sources(sources)
@@ -131,7 +133,7 @@ def publish(
 def _tier_of(slug: str) -> Tier:
     tier = Tier.objects.filter(slug=slug).first()
     if tier is None:
-        slugs = ", ".join(Tier.objects.order_by("slug").values_list("slug", flat=True))
+        slugs = ", ".join(Tier.objects.values_list("slug", flat=True))
         raise UnknownTier(f"there is no tier {slug!r}; the tiers are: {slugs or 'none yet'}")
     return tier
 

@@ -44,7 +44,7 @@ def application_list(request: HttpRequest) -> HttpResponse:
     own = Application.objects.filter(applicant=signed_in(request)).select_related("tier")
     context = {
         "applications": own.order_by("-created_at"),
-        "tiers": Tier.objects.exclude(mode=AccessMode.OPEN),
+        "tiers": Tier.objects.filter(retired_at=None).exclude(mode=AccessMode.OPEN),
     }
     return render(request, "accounts/applications/application_list.html", context)
 

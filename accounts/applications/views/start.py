@@ -12,7 +12,7 @@ from accounts.applications import services
 from accounts.applications.forms import CountryForm
 from accounts.applications.views.common import resume_url, sentence, step_url
 from accounts.applications.workflow.eligibility import refuse_to_apply
-from accounts.errors import AccountsError, AlreadyHeld, LicenceChanged
+from accounts.errors import AccountsCode, AccountsError, AlreadyHeld, LicenceChanged
 from accounts.tiers import precheck
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import LicenceVersion, Tier
@@ -31,9 +31,13 @@ def application_create(request: HttpRequest, slug: str) -> HttpResponse:
     if not tier.is_gated or licence is None:
         return _refused(request, tier, {"why": "no_licence" if tier.is_gated else "open"})
     if not request.user.is_authenticated:
+        if tier.retired_at:
+            return _refused(request, tier, {"why": AccountsCode.TIER_RETIRED})
         return _start_page(request, tier, None)
     user = signed_in(request)
     access = services.access_status(user, tier)
+    if tier.retired_at and access.grant is None:
+        return _refused(request, tier, {"why": AccountsCode.TIER_RETIRED})
     if access.outdated or tier.access_mode is AccessMode.CLICK_THROUGH:
         return _accept(request, user, tier, licence)
     application = services.draft_of(user, tier)

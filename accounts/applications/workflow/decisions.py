@@ -64,10 +64,11 @@ def approve(
 
     Claims the application first if necessary. On a tier that needs two approvals, the first one
     returns None; a second reviewer must then approve and may change the term. There neither of
-    them approves with a password that somebody else has set: NotAllowed.
+    them approves with a password that somebody else has set: NotAllowed. Raises TierRetired.
     """
     recent_authentication.require(within=RECENT_FOR_APPROVAL)
     _claim_or_require(application, by, "approve")
+    application.tier.require_active()
     if application.tier.approvals_needed > 1:
         own_password.require(by)
     first = application.first_approval
@@ -168,11 +169,13 @@ def reopen(applicant: User, tier: Tier, *, by: User, reason: str = "") -> Applic
 
     The new application has the last snapshot of its predecessor, or none if access was granted
     without an application. Raises NotAllowed unless `by` is a lead reviewer of the tier,
-    AlreadyHeld while an application is open, TransitionRefused if there is nothing to reopen.
+    AlreadyHeld while an application is open, TransitionRefused if there is nothing to reopen,
+    TierRetired.
     """
     recent_authentication.require()
     if tier.access_mode is not AccessMode.REVIEWED:
         raise TransitionRefused(f"{tier} does not take applications; revoke the grant instead")
+    tier.require_active()
     if by.pk == applicant.pk:
         raise NotAllowed("you cannot decide your own application")
     if not RoleAssignment.objects.covers(by, GRANT_MANAGERS, tier):

@@ -18,7 +18,7 @@ from accounts.users.models import User
 def refuse_to_apply(applicant: User, tier: Tier) -> None:
     """Raise an error if the applicant may not apply for this tier now.
 
-    Raises NotAllowed, AlreadyHeld or LimitReached; the message states the next step.
+    Raises NotAllowed, AlreadyHeld, TierRetired or LimitReached; the message states the next step.
     """
     if applicant.suspended_at is not None or not applicant.is_active:
         raise NotAllowed("your account is suspended; contact the portal's staff")
@@ -31,6 +31,7 @@ def refuse_to_apply(applicant: User, tier: Tier) -> None:
         raise NotAllowed(f"your access to {tier} is on hold; see My access")
     if open_one := Application.objects.open().filter(applicant=applicant, tier=tier).first():
         raise AlreadyHeld(f"your application {open_one.reference} for {tier} is already open")
+    tier.require_active()
     until = may_apply_from(applicant, tier)
     now = timezone.now()
     if until is not None and until > now:

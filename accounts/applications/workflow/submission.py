@@ -114,10 +114,12 @@ def submit(application: Application, *, by: User, licence_sha256: str) -> Applic
     """Submit a draft or resubmit a returned application. Returns a snapshot of the answers.
 
     Raises LicenceChanged if `licence_sha256` is no longer in force, LimitReached above the daily
-    limit, and AlreadyHeld if another application for the tier was submitted concurrently.
+    limit, AlreadyHeld if another application for the tier was submitted concurrently, and
+    TierRetired.
     """
     name = "resubmit" if application.status == Status.RETURNED else "submit"
     application.require(name, by)
+    application.tier.require_active()
     lock_user(by)
     if name == "submit":
         refuse_to_apply(by, application.tier)

@@ -91,7 +91,7 @@ class TierFilter(MenuFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         readable = Application.objects.readable_by(signed_in(request))
-        tiers = Tier.objects.filter(pk__in=readable.order_by().values("tier")).order_by("name")
+        tiers = Tier.objects.filter(pk__in=readable.order_by().values("tier"))
         return list(tiers.values_list("slug", "name"))
 
 

@@ -7,7 +7,7 @@ from django.db import models
 from django_countries import countries
 from django_countries.fields import CountryField
 
-from accounts.errors import InvalidValue
+from accounts.errors import InvalidValue, TierRetired
 from accounts.tiers import use_terms as duo
 from accounts.tiers.access_modes import AccessMode
 from accounts.web.single_line_fields import OneLineFields
@@ -22,7 +22,12 @@ class Tier(OneLineFields):
     slug = models.SlugField(unique=True)
     name = models.CharField(max_length=120)
     description = models.TextField(blank=True)
-    mode = models.CharField(max_length=20, choices=AccessMode.choices, default=AccessMode.REVIEWED)
+    mode = models.CharField(
+        max_length=20,
+        choices=AccessMode.choices,
+        default=AccessMode.REVIEWED,
+        help_text="A new open tier opens nothing by itself: a move to it takes two people",
+    )
     licence = models.ForeignKey(
         "accounts.Licence",
         models.PROTECT,
@@ -60,7 +65,15 @@ class Tier(OneLineFields):
         help_text="Codes of the Data Use Ontology: one permission, and modifiers that restrict it",
     )
 
+    position = models.PositiveSmallIntegerField(
+        "Place in lists",
+        default=0,
+        help_text="The lowest number comes first; equal ones are sorted by name",
+    )
+    retired_at = models.DateTimeField(null=True, blank=True, editable=False)
+
     class Meta:
+        ordering = ["position", "name"]
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(mode=AccessMode.OPEN) | models.Q(licence__isnull=False),
@@ -93,6 +106,14 @@ class Tier(OneLineFields):
     @property
     def is_gated(self) -> bool:
         return self.access_mode.is_gated
+
+    def require_active(self) -> None:
+        """Raise TierRetired if the tier is retired by now."""
+        if Tier.objects.filter(pk=self.pk, retired_at__isnull=False).exists():
+            raise TierRetired(
+                f"the tier {self} is retired: it takes no new checkpoints, applications or grants;"
+                " choose another tier, or ask an administrator to put it back into use"
+            )
 
     @property
     def accepted_licence(self) -> "Licence":

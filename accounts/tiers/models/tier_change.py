@@ -18,6 +18,8 @@ class TierChange(models.Model):
         QUESTIONS = "questions", "Questions changed"
         CHECKPOINT_IN = "checkpoint_in", "Checkpoint added"
         CHECKPOINT_OUT = "checkpoint_out", "Checkpoint removed"
+        RETIRED = "retired", "Retired"
+        UNRETIRED = "unretired", "Back in use"
         #: The first row of a tier that is older than its history.
         NOTED = "noted", "State recorded"
 

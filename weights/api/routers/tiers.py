@@ -19,8 +19,8 @@ router = Router(tags=["Tiers"], auth=OptionalToken())
     READ_METHODS, "/tiers", response=responses(list[TierOut]), summary="List the tiers"
 )
 def tier_list(request: ApiRequest) -> list[TierOut]:
-    """By slug; every checkpoint belongs to one."""
-    return [TierOut.from_orm(tier) for tier in Tier.objects.order_by("slug")]
+    """In the order of the catalogue; every checkpoint belongs to one."""
+    return [TierOut.from_orm(tier) for tier in Tier.objects.all()]
 
 
 @router.api_operation(

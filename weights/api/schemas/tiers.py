@@ -31,6 +31,9 @@ class TierOut(Schema):
     name: str
     mode: str
     duo_codes: list[str] = Field(examples=[["DUO:0000042", "DUO:0000046"]])
+    retired_at: datetime | None = Field(
+        description="Since then it takes no checkpoints, applications or grants"
+    )
 
 
 class LicenceOut(Schema):

@@ -102,7 +102,8 @@ def _reviewed_tier(licence: Licence) -> Tier:
 
 
 def _checkpoint(entry: entries.Entry, family: Family, tier: Tier, licence: Licence) -> None:
-    if Checkpoint.objects.filter(org__iexact=entry.org, name__iexact=entry.name).exists():
+    named = Checkpoint.objects.filter(org__iexact=entry.org, name__iexact=entry.name)
+    if tier.retired_at or named.exists():
         return
     checkpoint = Checkpoint.objects.create(
         org=entry.org,

@@ -1,0 +1,60 @@
+"""Retire a tier and put it back into use.
+
+A retired tier takes no new checkpoints, applications or grants (`Tier.require_active`). Nothing
+that it holds becomes more open: its mode, licence and grants stay as they are.
+"""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.audit.event_tags import AccountsEvent
+from accounts.audit.models import AuditEvent
+from accounts.errors import InvalidValue, TransitionRefused
+from accounts.tiers import services
+from accounts.tiers.models import Tier, TierChange
+from accounts.users import recent_authentication
+from accounts.users.models import User
+
+#: Length of a reason in characters.
+MIN_REASON_LENGTH, MAX_REASON_LENGTH = 5, 500
+
+
+def retire(tier: Tier, *, by: User, reason: str) -> None:
+    """Retire a tier, with a reason that its public history shows.
+
+    Raises NotAllowed unless `by` administers the tier, InvalidValue for a reason outside 5 to 500
+    characters, TransitionRefused for a retired tier, RecentAuthenticationRequired after an old
+    sign-in.
+    """
+    _change(tier, timezone.now(), by, reason, TierChange.Kind.RETIRED, AccountsEvent.TIER_RETIRED)
+
+
+def unretire(tier: Tier, *, by: User, reason: str) -> None:
+    """Put a retired tier back into use. Raises as `retire` does."""
+    _change(tier, None, by, reason, TierChange.Kind.UNRETIRED, AccountsEvent.TIER_UNRETIRED)
+
+
+@transaction.atomic
+def _change(
+    tier: Tier,
+    retired_at: datetime | None,
+    by: User,
+    reason: str,
+    kind: TierChange.Kind,
+    event: AccountsEvent,
+) -> None:
+    recent_authentication.require()
+    services.require_administrator(by, tier)
+    reason = reason.strip()
+    if not MIN_REASON_LENGTH <= len(reason) <= MAX_REASON_LENGTH:
+        limits = f"{MIN_REASON_LENGTH} to {MAX_REASON_LENGTH} characters"
+        raise InvalidValue(f"give a reason of {limits}; the public history shows it")
+    others = Tier.objects.filter(pk=tier.pk, retired_at__isnull=retired_at is not None)
+    if not others.update(retired_at=retired_at):
+        raise TransitionRefused(f"the tier {tier} is {'retired' if retired_at else 'in use'}")
+    tier.retired_at = retired_at
+    AuditEvent.record(event, actor=by, target=tier, details={"reason": reason})
+    fields = [{"field": "reason", "label": "Reason", "before": "", "after": reason}]
+    services.record_change(tier, kind, by, fields=fields)

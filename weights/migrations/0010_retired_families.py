@@ -1,0 +1,30 @@
+"""Place and retirement of families."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("weights", "0009_licences_of_open_tiers"),
+    ]
+
+    operations = [
+        migrations.AlterModelOptions(
+            name="family",
+            options={"ordering": ["position", "name"], "verbose_name_plural": "families"},
+        ),
+        migrations.AddField(
+            model_name="family",
+            name="position",
+            field=models.PositiveSmallIntegerField(
+                default=0,
+                help_text="The lowest number comes first; equal ones are sorted by name",
+                verbose_name="Place in lists",
+            ),
+        ),
+        migrations.AddField(
+            model_name="family",
+            name="retired_at",
+            field=models.DateTimeField(blank=True, editable=False, null=True),
+        ),
+    ]
