@@ -2,6 +2,7 @@
 
 import weights.catalogue.admin
 import weights.delivery.admin
+import weights.families.admin
 import weights.inspection.admin
 import weights.integrity.admin
 import weights.known_issues.admin

@@ -11,6 +11,9 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
 
+from accounts.users.models import User
+from accounts.web.current_user import signed_in
+
 
 class ConfirmationForm(forms.Form):
     """The form of one action; subclasses define how the action runs on one record."""
@@ -20,8 +23,8 @@ class ConfirmationForm(forms.Form):
     warning: ClassVar[str]
     button: ClassVar[str]
 
-    def reach(self, record: Any) -> list[str | SafeString]:
-        """Sentences about what the action would reach, shown below the record."""
+    def reach(self, record: Any, reader: User) -> list[str | SafeString]:
+        """Sentences about what the action would reach, for the reader, below the record."""
         return []
 
 
@@ -57,7 +60,7 @@ def render(
         "title": form.title,
         "form": form,
         "media": model_admin.media + form.media,
-        "records": [(record, form.reach(record)) for record in records],
+        "records": [(record, form.reach(record, signed_in(request))) for record in records],
         "checkbox": ACTION_CHECKBOX_NAME,
     }
     return TemplateResponse(request, template, context)

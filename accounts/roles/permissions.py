@@ -57,7 +57,10 @@ _EDIT_LOGBOOK = [
     for verb in ("add", "change", "delete")
 ]
 _EDIT_FAMILIES = ["weights.add_family", "weights.change_family"]
-_TRIAGE = ["weights.view_report", "weights.triage_report", "weights.view_knownissue"]
+_TRIAGE = [
+    *("weights.view_report", "weights.triage_report"),
+    *("weights.view_knownissue", "weights.add_knownissue"),
+]
 
 #: role -> the permissions of its group, as `app.codename`.
 PERMISSIONS: dict[str, list[str]] = {

@@ -1,6 +1,7 @@
 """Admin actions on tiers: retire, and put back into use. Each needs confirmation."""
 
 from django.utils import timezone
+from django.utils.safestring import SafeString
 
 from accounts.admin_pages import confirmation
 from accounts.admin_pages.record_actions import RecordAction
@@ -9,6 +10,7 @@ from accounts.grants.models import Grant
 from accounts.release_interface import releases
 from accounts.tiers import retirement
 from accounts.tiers.models import Tier
+from accounts.users.models import User
 
 _READERS = "Shown in the public history of the tier"
 
@@ -25,7 +27,7 @@ class RetireForm(RecordAction):
         _READERS, minimum=retirement.MIN_REASON_LENGTH, maximum=retirement.MAX_REASON_LENGTH
     )
 
-    def reach(self, record: Tier) -> list[str]:
+    def reach(self, record: Tier, reader: User) -> list[str | SafeString]:
         waiting = Application.objects.open().filter(tier=record).count()
         holders = Grant.objects.live(timezone.now()).filter(tier=record).count()
         return [

@@ -42,7 +42,7 @@ ERROR_CODES: dict[str, Explanation] = {
     Refusal.QUOTA: Explanation(429, "Today's limit is reached", "Try again tomorrow."),
     Refusal.EMBARGOED: Explanation(403, "Not released yet", "Wait for the release."),
     Refusal.FILE_UNVERIFIED: Explanation(403, "Not verified yet", "Try again in a minute."),
-    Refusal.FILE_QUARANTINED: Explanation(403, "The file failed a check", "Don't use the file."),
+    Refusal.FILE_QUARANTINED: Explanation(403, "The file is quarantined", "Don't use the file."),
     Refusal.LINK_EXPIRED: Explanation(410, "The link has expired", "Ask for a new one."),
     Refusal.LINK_REVOKED: Explanation(410, "The link was revoked", "Ask for a new one."),
     Refusal.NOT_PUBLISHED: Explanation(404, "Not published here", "See the checkpoint's page."),

@@ -8,78 +8,26 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Q, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 
 from accounts.admin_pages.opened_gate import OpeningAdmin, ReasonToOpen, announce_waiting
 from accounts.admin_pages.raised_gate import ConfirmRaisedGate
 from accounts.admin_pages.readonly import NeverDeleted, ReadOnlyAdmin, ReadOnlyInline
-from accounts.admin_pages.record_actions import RecordAction, act
+from accounts.admin_pages.record_actions import act
 from accounts.errors import TierRetired
 from accounts.roles.tier_scoped_admin import TierScopedAdmin, has_permission_for, permitted_tiers
 from accounts.tiers import strictness
 from accounts.tiers.models import Tier
 from accounts.web.current_user import signed_in
-from weights.catalogue import checkpoint_tiers, families
+from weights.catalogue import checkpoint_tiers
 from weights.catalogue.models import Checkpoint, Family
 from weights.errors import PublishRefused
 from weights.inspection import results
-from weights.integrity.admin_actions import WithdrawForm
+from weights.integrity.admin_actions import QuarantineFileForm, WithdrawForm
 from weights.manifests.models import ManifestKey, ManifestSignature
 from weights.publishing.models import File, Ref, Revision
-
-
-class RetireFamilyForm(RecordAction):
-    run = staticmethod(families.retire)
-    name, title, button, done = "retire", "Retire families", "Retire", "retired"
-    warning = "A retired family takes no new checkpoints. Those in it stay."
-
-
-class UnretireFamilyForm(RecordAction):
-    run = staticmethod(families.unretire)
-    name, title, button, done = "unretire", "Put families back into use", "Put back", "back in use"
-    warning = "The family takes checkpoints again."
-
-
-@admin.register(Family)
-class FamilyAdmin(OpeningAdmin, NeverDeleted):
-    """Families with a checkpoint in the user's tiers, and those without any."""
-
-    list_display = ["name", "slug", "position", "developer", "retired_at"]
-    fields = ["name", "slug", "long_name", "developer", "position", "retired_at"]
-    actions = ["retire", "unretire"]
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Family | None = None) -> list[str]:
-        return ["slug", "retired_at"] if obj else ["retired_at"]
-
-    def get_prepopulated_fields(
-        self, request: HttpRequest, obj: Family | None = None
-    ) -> dict[str, list[str]]:
-        return {} if obj else {"slug": ["name"]}
-
-    def has_change_permission(self, request: HttpRequest, obj: Family | None = None) -> bool:
-        allowed: bool = super().has_change_permission(request, obj)
-        return allowed and families.may_edit(obj, signed_in(request))
-
-    def has_retire_permission(self, request: HttpRequest) -> bool:
-        return families.may_edit(None, signed_in(request), families.RETIRERS)
-
-    @admin.action(description="Retire", permissions=["retire"])
-    def retire(self, request: HttpRequest, queryset: QuerySet[Family]) -> HttpResponse | None:
-        return act(self, request, queryset, RetireFamilyForm)
-
-    @admin.action(description="Put back into use", permissions=["retire"])
-    def unretire(self, request: HttpRequest, queryset: QuerySet[Family]) -> HttpResponse | None:
-        return act(self, request, queryset, UnretireFamilyForm)
-
-    def save_model(self, request: HttpRequest, obj: Family, form: ModelForm, change: bool) -> None:
-        families.save_family(obj, by=signed_in(request))
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Family]:
-        visible: QuerySet[Family] = super().get_queryset(request)
-        tiers = permitted_tiers(signed_in(request), "weights.view_family")
-        if tiers is None:
-            return visible
-        used = Checkpoint.objects.filter(tier__in=tiers).values("family")
-        return visible.filter(Q(pk__in=used) | Q(checkpoints=None))
 
 
 class CheckpointForm(ReasonToOpen, ConfirmRaisedGate, forms.ModelForm):
@@ -232,10 +180,40 @@ class RevisionAdmin(ReadOnlyAdmin, TierScopedAdmin):
 class FileAdmin(ReadOnlyAdmin, TierScopedAdmin):
     tier_field = "revision__checkpoint__tier"
     list_display = ["path", "revision", "size", "state"]
+    list_filter = ["blob__state", "blob__quarantine_cause"]
     search_fields = ["path", "blob__sha256"]
     list_select_related = ["revision__checkpoint", "blob"]
+    readonly_fields = ["state", "quarantine_link"]
     show_full_result_count = False
+    actions = ["quarantine"]
+
+    def get_urls(self) -> list[URLPattern]:
+        page = self.admin_site.admin_view(self.quarantine_page)
+        own = path("<int:file_id>/quarantine/", page, name="weights_file_quarantine")
+        return [own, *super().get_urls()]
 
     @admin.display(description="State", ordering="blob__state")
     def state(self, file: File) -> str:
-        return file.blob.get_state_display()
+        return file.blob.state_label
+
+    @admin.display(description="Quarantine")
+    def quarantine_link(self, file: File) -> str:
+        page = reverse("admin:weights_file_quarantine", args=[file.pk])
+        return format_html('<a href="{}">Show its reach, then quarantine it</a>', page)
+
+    def has_verify_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("weights.verify_blob")
+
+    @admin.action(description="Quarantine manually, with a reason", permissions=["verify"])
+    def quarantine(self, request: HttpRequest, queryset: QuerySet[File]) -> HttpResponse | None:
+        return act(self, request, queryset.select_related("blob"), QuarantineFileForm)
+
+    def quarantine_page(self, request: HttpRequest, file_id: int) -> HttpResponse:
+        """The confirmation page of one file, which links on other pages open."""
+        file = self.get_object(request, str(file_id))
+        if not self.has_verify_permission(request):
+            raise PermissionDenied("only release owners quarantine files")
+        files = self.get_queryset(request).filter(pk=file.pk)
+        return self.quarantine(request, files) or redirect(
+            reverse("admin:weights_file_change", args=[file.pk])
+        )

@@ -17,9 +17,10 @@ from accounts.tiers import services, strictness
 from accounts.tiers.models import Tier
 from accounts.users import recent_authentication
 from accounts.users.models import User
-from weights.catalogue import families, licences
+from weights.catalogue import licences
 from weights.catalogue.models import Checkpoint
 from weights.event_tags import WeightsEvent
+from weights.families import services as families
 from weights.integrity import verification
 from weights.publishing.models import Revision
 

@@ -13,6 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from accounts.roles.models import RoleAssignment
 from accounts.web.current_user import user_or_none
 from weights import gate
 from weights.catalogue.download_commands import check_recipe
@@ -22,7 +23,7 @@ from weights.delivery.previews import PREVIEW_BYTES, preview
 from weights.gate.access_checklist import next_step
 from weights.gate.caller import session_caller
 from weights.inspection import results
-from weights.integrity import verification
+from weights.integrity import manual_quarantine, verification
 from weights.manifests import signatures
 from weights.publishing.models import File, Ref, Revision
 from weights.templatetags.weights_format import state_kind
@@ -113,9 +114,17 @@ def file_detail(request: HttpRequest, org: str, name: str, rest: str) -> HttpRes
         "check": f"echo {shell(f'{file.sha256}  {file_name}')} | sha256sum --check",
         "preview": preview(caller, decision),
         "recall": file.blob.recalls.first() if file.blob.quarantine_reason else None,
+        "may_quarantine": _may_quarantine(request, checkpoint),
         "shared": File.objects.filter(blob=file.blob, revision=revision).exclude(pk=file.pk)[:5],
     }
     return render(request, "weights/catalogue/file_detail.html", context)
+
+
+def _may_quarantine(request: HttpRequest, checkpoint: Checkpoint) -> bool:
+    """True for a release owner of the tier."""
+    user = user_or_none(request)
+    owners = manual_quarantine.OWNERS
+    return user is not None and RoleAssignment.objects.covers(user, owners, checkpoint.tier)
 
 
 def _signature_check(checkpoint: Checkpoint, revision: Revision) -> dict[str, object]:

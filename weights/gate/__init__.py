@@ -143,6 +143,7 @@ def _refused(
         revision=revision,
         sha=row.revision_sha,
         path=path,
+        cause=row.blob_cause,
     )
     if isinstance(outcome, Missing):
         return Decision(checkpoint, found, missing=outcome, message=message, caller=caller)

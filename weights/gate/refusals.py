@@ -4,6 +4,7 @@ from django.conf import settings
 
 from accounts.errors import AccountsCode, ErrorCode
 from weights.errors import WeightsCode
+from weights.storage.transition_table import QuarantineCause
 
 #: The Hub's client recognises an invalid token by this exact text (docs/requirements.md, GT-8).
 INVALID_CREDENTIALS = "Invalid credentials in Authorization header"
@@ -108,8 +109,19 @@ _SENTENCES: dict[Refusal | Missing, str] = {
     Refusal.FILE_UNVERIFIED: (
         "This file of {repo} is still being verified. Try again later; see {portal}/{repo}"
     ),
-    Refusal.FILE_QUARANTINED: (
-        "This file of {repo} failed a check and is not served. See {portal}/{repo}"
+    Refusal.FILE_QUARANTINED: "This file of {repo} is quarantined. See {portal}/{repo}",
+}
+_QUARANTINED: dict[str, str] = {
+    QuarantineCause.DAMAGED: (
+        "This file of {repo} is damaged on this portal and is not served: its bytes do not match"
+        " their SHA-256, or are lost. See {portal}/{repo}"
+    ),
+    QuarantineCause.REFUSED: (
+        "This file of {repo} was refused by inspection and is not served: loading it could run"
+        " code. See {portal}/{repo}"
+    ),
+    QuarantineCause.MANUAL: (
+        "This file of {repo} was quarantined by its owner and is not served. See {portal}/{repo}"
     ),
 }
 _FIRST_VERIFICATION = (
@@ -127,12 +139,19 @@ def error_code(refusal: ErrorCode) -> ErrorCode:
     return WeightsCode(f"{refusal}_not_found") if isinstance(refusal, Missing) else refusal
 
 
-def sentence(refusal: Refusal | Missing, *, published: bool = True, **names: str) -> str:
+def sentence(
+    refusal: Refusal | Missing, *, published: bool = True, cause: str = "", **names: str
+) -> str:
     """The reason and the URL of the next step, for a person or a log.
 
-    `names` are those that the sentence mentions: `repo`, `tier` (its slug), `revision` as
-    requested, `sha`, `path`, `when` and `reason`. Raises KeyError for a missing one.
+    `cause` is that of a quarantined file. `names` are those that the sentence mentions: `repo`,
+    `tier` (its slug), `revision` as requested, `sha`, `path`, `when` and
+    `reason`. Raises KeyError for a missing one.
     """
-    unverified = refusal is Refusal.FILE_UNVERIFIED and not published
-    text = _FIRST_VERIFICATION if unverified else _SENTENCES[refusal]
+    if refusal is Refusal.FILE_QUARANTINED:
+        text = _QUARANTINED.get(cause, _SENTENCES[refusal])
+    elif refusal is Refusal.FILE_UNVERIFIED and not published:
+        text = _FIRST_VERIFICATION
+    else:
+        text = _SENTENCES[refusal]
     return text.format(portal=settings.PUBLIC_URL, **names)

@@ -66,6 +66,7 @@ class Row(NamedTuple):
     blob_version: str
     blob_mark: str
     blob_version_in: str
+    blob_cause: str
 
 
 def ask(caller: Caller | TokenClaim, repo_id: str, revision: str, path: str, now: datetime) -> Row:
@@ -181,7 +182,7 @@ _OTHER_COLUMNS = (
     " k.id, k.slug, k.mode, k.file_link_minutes,"
     " r.id, r.sha, r.state, r.visible_at, r.created_at,"
     " f.id, f.lfs, f.git_oid, b.id, b.sha256, b.size, b.state, b.version, b.mark,"
-    " b.version_in"
+    " b.version_in, b.quarantine_cause"
 )
 _CHECKPOINT = (
     " LEFT JOIN weights_checkpoint c ON c.org = %s AND c.name = %s"

@@ -1,8 +1,11 @@
 """Blobs, their checks, and surveys of the store in the admin."""
 
+from typing import Any
+
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
 
 from accounts.admin_pages.readonly import ReadOnlyAdmin, ReadOnlyInline
 from accounts.admin_pages.record_actions import act
@@ -11,7 +14,7 @@ from accounts.roles.tier_scoped_admin import AllTiersAdmin
 from accounts.web.current_user import signed_in
 from weights.event_tags import WeightsEvent
 from weights.inspection.admin import InspectionInline, OwnTierBlobsAdmin
-from weights.integrity import verification
+from weights.integrity import blob_uses, verification
 from weights.integrity.admin_actions import LiftForm, QuarantineForm
 from weights.integrity.models import StoreFinding, StoreSurvey, VerificationRun
 from weights.storage.models import Blob
@@ -29,12 +32,27 @@ class RunInline(ReadOnlyInline):
 @admin.register(Blob)
 class BlobAdmin(OwnTierBlobsAdmin):
     to_blob = "pk"
-    list_display = ["sha256", "size", "state", "quarantine_reason", "last_verified_at"]
-    list_filter = ["state"]
+    list_display = ["sha256", "size", "state_label", "quarantine_reason", "last_verified_at"]
+    list_filter = ["state", "quarantine_cause"]
+    readonly_fields = ["used_in"]
     search_fields = ["sha256"]
     inlines = [InspectionInline, RunInline]
     actions = ["verify_again", "quarantine", "lift"]
     show_full_result_count = False
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
+        blob = super().get_object(request, object_id, from_field)
+        blob.file_links = blob_uses.file_links(blob, signed_in(request))
+        return blob
+
+    @admin.display(description="Used in")
+    def used_in(self, blob: Any) -> SafeString:
+        links: SafeString = blob.file_links
+        return links
+
+    @admin.display(description="State", ordering="state")
+    def state_label(self, blob: Blob) -> str:
+        return blob.state_label
 
     def has_verify_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("weights.verify_blob")

@@ -1,11 +1,17 @@
 """Admin actions on blobs and revisions: withdraw, quarantine, lift. Each needs confirmation."""
 
+from typing import Any
+
 from django import forms
+from django.utils.safestring import SafeString
 
 from accounts.admin_pages import confirmation
 from accounts.admin_pages.record_actions import RecordAction
-from weights.integrity import manual_quarantine, reasons
+from accounts.users.models import User
+from weights.integrity import blob_uses, manual_quarantine, reasons
 from weights.publishing import withdrawal
+from weights.publishing.models import File
+from weights.storage.models import Blob
 
 
 def reason_field(readers: str, label: str | None = None) -> forms.CharField:
@@ -45,6 +51,22 @@ class QuarantineForm(RecordAction):
 
     reason = reason_field(reasons.PUBLIC)
     recall = recall_field()
+
+    def reach(self, record: Blob, reader: User) -> list[str | SafeString]:
+        return blob_uses.reach(record, reader)
+
+
+class QuarantineFileForm(QuarantineForm):
+    """Quarantines the bytes of a file, wherever they are used."""
+
+    title = "Quarantine files"
+
+    @staticmethod
+    def run(file: File, **values: Any) -> None:
+        manual_quarantine.hold(file.blob, **values)
+
+    def reach(self, record: File, reader: User) -> list[str | SafeString]:
+        return blob_uses.reach(record.blob, reader)
 
 
 class LiftForm(RecordAction):

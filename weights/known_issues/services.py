@@ -4,13 +4,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.audit.models import AuditEvent
-from accounts.errors import NotAllowed
+from accounts.errors import InvalidValue, NotAllowed
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.users.models import User
 from weights.catalogue.models import Checkpoint
 from weights.event_tags import WeightsEvent
 from weights.known_issues.models import KnownIssue
+from weights.publishing.models import File
 from weights.reports.models import Report
 
 #: Roles that publish and withdraw known issues in their tiers.
@@ -19,17 +20,29 @@ PUBLISHERS = frozenset({Role.RELEASE_OWNER, Role.LEAD_REVIEWER})
 
 @transaction.atomic
 def publish(
-    checkpoint: Checkpoint, kind: str, *, title: str, text: str, by: User, report: Report
+    checkpoint: Checkpoint,
+    kind: str,
+    *,
+    title: str,
+    text: str,
+    by: User,
+    report: Report | None = None,
+    path: str = "",
 ) -> KnownIssue:
-    """Publish an issue or a finding, and name the file of the report that led to it.
+    """Publish an issue or a finding about a checkpoint, or about its file at `path`.
 
-    Raises NotAllowed.
+    It names the file of the report that led to it, if any. Raises NotAllowed, and InvalidValue
+    for a path that no revision of the checkpoint has.
     """
     _require_publisher(checkpoint, by)
+    path = report.path if report else path.strip()
+    files = File.objects.filter(revision__checkpoint=checkpoint, path=path)
+    if path and report is None and not files.exists():
+        raise InvalidValue(f"{checkpoint} has no file {path}; leave it empty for the whole of it")
     issue = KnownIssue.objects.create(
         kind=kind,
         checkpoint=checkpoint,
-        path=report.path,
+        path=path,
         title=title.strip(),
         text=text.strip(),
         report=report,

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from accounts.audit.models import AuditEvent
 from accounts.errors import TransitionRefused
-from weights.storage.transition_table import TRANSITIONS, UNVERIFIED
+from weights.storage.transition_table import CAUSES, TRANSITIONS, UNVERIFIED, QuarantineCause
 from weights.storage.transition_table import State as BlobState
 
 if TYPE_CHECKING:
@@ -63,6 +63,10 @@ class Blob(models.Model):
     size = models.BigIntegerField(help_text="Bytes")
     state = models.CharField(max_length=12, choices=State.choices, default=State.UPLOADED)
     quarantine_reason = models.CharField(max_length=500, blank=True)
+    #: Empty outside quarantine.
+    quarantine_cause = models.CharField(
+        max_length=8, blank=True, choices=QuarantineCause.choices, editable=False
+    )
     #: Quarantined by a release owner; only `manual_quarantine.lift` clears it, no check does.
     held = models.BooleanField(default=False)
     #: Checks in a row that found its bytes wrong since they were last found good.
@@ -117,6 +121,9 @@ class Blob(models.Model):
         """
         row = TRANSITIONS[name]
         changes["state"] = row.target
+        cause = CAUSES.get(name, "")
+        is_held = cause and changes.get("held", self.held)
+        changes["quarantine_cause"] = QuarantineCause.MANUAL if is_held else cause
         leaving = Blob.objects.filter(pk=self.pk, state__in=row.sources)
         if not leaving.update(**changes):
             raise TransitionRefused(f"{self} cannot {name} from its state")
@@ -127,6 +134,11 @@ class Blob(models.Model):
             AuditEvent.record(
                 row.event, actor=actor, target=self, result=row.result, details=details
             )
+
+    @property
+    def state_label(self) -> str:
+        """The state for people; in quarantine, the cause."""
+        return self.get_quarantine_cause_display() or self.get_state_display()
 
     @property
     def was_good(self) -> bool:

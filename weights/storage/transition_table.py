@@ -18,6 +18,14 @@ class State(models.TextChoices):
     QUARANTINED = "quarantined", "Quarantined"
 
 
+class QuarantineCause(models.TextChoices):
+    """Why bytes are in quarantine. A revision that was withdrawn says so itself."""
+
+    DAMAGED = "damaged", "Damaged bytes"
+    REFUSED = "refused", "Refused by inspection"
+    MANUAL = "manual", "Quarantined by its owner"
+
+
 #: Blobs without a result that lets them be served or quarantined.
 UNVERIFIED = (State.UPLOADED, State.HASHING, State.SCANNING)
 
@@ -69,4 +77,10 @@ TRANSITIONS: dict[str, Transition] = {
     "hold": _row({_U, _H, _S, _V, _Q}, _Q, WeightsEvent.BLOB_QUARANTINED),
     # A publication wrote good bytes over lost or bad ones.
     "replace": _row({_U, _H, _S, _V, _Q}, _U, WeightsEvent.BLOB_REPLACED),
+}
+#: Transition into quarantine -> its cause.
+CAUSES = {
+    "quarantine": QuarantineCause.DAMAGED,
+    "refuse": QuarantineCause.REFUSED,
+    "hold": QuarantineCause.MANUAL,
 }

@@ -106,6 +106,7 @@ CHANGES: dict[str, set[Role]] = {
     "accounts.tier": {OWNER, S},
     "accounts.user": {S},
     "weights.checkpoint": {OWNER},
+    "weights.family": {OWNER, S},
     "weights.logbookentry": {OWNER, S},
     "weights.logbookseries": {OWNER, S},
 }

@@ -1,6 +1,8 @@
 """The health page shows what waits too long or has stopped, in a fixed number of queries."""
 
+import re
 from datetime import timedelta
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -289,3 +291,31 @@ def test_a_child_of_the_install_that_keeps_ending_is_an_alarm(
     assert line.text.startswith(
         "beat has ended 12 times within 5 minutes, most recently with exit code 1"
     )
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("is_limited", [False, True])
+@pytest.mark.parametrize("role", list(Role), ids=str)
+def test_no_link_of_the_health_page_is_refused_to_a_role_that_sees_it(
+    client: Client, gated_tier: Tier, role: Role, is_limited: bool
+) -> None:
+    client.force_login(factories.staff("walker", role, gated_tier if is_limited else None))
+    for page in ("/admin/", "/admin/health/"):
+        table = (
+            client.get(page).text.partition('<table class="health">')[2].partition("</table>")[0]
+        )
+        links = [unescape(link) for link in re.findall(r'href="([^"]+)"', table)]
+        assert "/transparency/audit/" in links, page
+        for link in links:
+            assert client.get(link).status_code == 200, link
+
+
+@pytest.mark.usefixtures("store")
+def test_the_health_page_links_to_what_an_administrator_may_open(
+    client: Client, administrator: User
+) -> None:
+    client.force_login(administrator)
+    text = client.get("/admin/health/").text
+    assert 'href="/admin/accounts/outgoingmail/?state__exact=failed"' in text
+    assert 'href="/admin/accounts/application/"' not in text
+    assert "Waiting applications" in text

@@ -10,8 +10,9 @@ from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.support import factories
-from weights.catalogue import checkpoint_tiers, families
+from weights.catalogue import checkpoint_tiers
 from weights.catalogue.models import Checkpoint, Family
+from weights.families import services as families
 
 pytestmark = pytest.mark.django_db
 

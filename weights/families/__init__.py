@@ -1,0 +1,1 @@
+"""Families of checkpoints in the admin: create, change, order, retire."""

@@ -1,0 +1,69 @@
+"""Admin pages of families."""
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest, HttpResponse
+
+from accounts.admin_pages.opened_gate import OpeningAdmin
+from accounts.admin_pages.readonly import NeverDeleted
+from accounts.admin_pages.record_actions import RecordAction, act
+from accounts.roles.tier_scoped_admin import permitted_tiers
+from accounts.web.current_user import signed_in
+from weights.catalogue.models import Checkpoint, Family
+from weights.families import services
+
+
+class RetireFamilyForm(RecordAction):
+    run = staticmethod(services.retire)
+    name, title, button, done = "retire", "Retire families", "Retire", "retired"
+    warning = "A retired family takes no new checkpoints. Those in it stay."
+
+
+class UnretireFamilyForm(RecordAction):
+    run = staticmethod(services.unretire)
+    name, title, button, done = "unretire", "Put families back into use", "Put back", "back in use"
+    warning = "The family takes checkpoints again."
+
+
+@admin.register(Family)
+class FamilyAdmin(OpeningAdmin, NeverDeleted):
+    """Families with a checkpoint in the user's tiers, and those without any."""
+
+    list_display = ["name", "slug", "position", "developer", "retired_at"]
+    fields = ["name", "slug", "long_name", "developer", "position", "retired_at"]
+    actions = ["retire", "unretire"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Family | None = None) -> list[str]:
+        return ["slug", "retired_at"] if obj else ["retired_at"]
+
+    def get_prepopulated_fields(
+        self, request: HttpRequest, obj: Family | None = None
+    ) -> dict[str, list[str]]:
+        return {} if obj else {"slug": ["name"]}
+
+    def has_change_permission(self, request: HttpRequest, obj: Family | None = None) -> bool:
+        allowed: bool = super().has_change_permission(request, obj)
+        return allowed and services.may_edit(obj, signed_in(request))
+
+    def has_retire_permission(self, request: HttpRequest) -> bool:
+        return services.may_edit(None, signed_in(request), services.RETIRERS)
+
+    @admin.action(description="Retire", permissions=["retire"])
+    def retire(self, request: HttpRequest, queryset: QuerySet[Family]) -> HttpResponse | None:
+        return act(self, request, queryset, RetireFamilyForm)
+
+    @admin.action(description="Put back into use", permissions=["retire"])
+    def unretire(self, request: HttpRequest, queryset: QuerySet[Family]) -> HttpResponse | None:
+        return act(self, request, queryset, UnretireFamilyForm)
+
+    def save_model(self, request: HttpRequest, obj: Family, form: ModelForm, change: bool) -> None:
+        services.save_family(obj, by=signed_in(request))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Family]:
+        visible: QuerySet[Family] = super().get_queryset(request)
+        tiers = permitted_tiers(signed_in(request), "weights.view_family")
+        if tiers is None:
+            return visible
+        used = Checkpoint.objects.filter(tier__in=tiers).values("family")
+        return visible.filter(Q(pk__in=used) | Q(checkpoints=None))
