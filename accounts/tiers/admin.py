@@ -1,5 +1,6 @@
 """Tiers and licences in the admin."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -74,7 +75,7 @@ class TierAdmin(OpeningAdmin, NeverDeleted, CustomQuestionsAdmin):
 
     def get_prepopulated_fields(
         self, request: HttpRequest, obj: Tier | None = None
-    ) -> dict[str, list[str]]:
+    ) -> dict[str, Sequence[str]]:
         return {} if obj else {"slug": ["name"]}
 
     def get_readonly_fields(self, request: HttpRequest, obj: Tier | None = None) -> list[str]:

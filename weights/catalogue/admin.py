@@ -189,7 +189,7 @@ class FileAdmin(ReadOnlyAdmin, TierScopedAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         page = self.admin_site.admin_view(self.quarantine_page)
-        own = path("<int:file_id>/quarantine/", page, name="weights_file_quarantine")
+        own = path("<path:object_id>/quarantine/", page, name="weights_file_quarantine")
         return [own, *super().get_urls()]
 
     @admin.display(description="State", ordering="blob__state")
@@ -208,9 +208,9 @@ class FileAdmin(ReadOnlyAdmin, TierScopedAdmin):
     def quarantine(self, request: HttpRequest, queryset: QuerySet[File]) -> HttpResponse | None:
         return act(self, request, queryset.select_related("blob"), QuarantineFileForm)
 
-    def quarantine_page(self, request: HttpRequest, file_id: int) -> HttpResponse:
+    def quarantine_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The confirmation page of one file, which links on other pages open."""
-        file = self.get_object(request, str(file_id))
+        file = self.get_object(request, object_id)
         if not self.has_verify_permission(request):
             raise PermissionDenied("only release owners quarantine files")
         files = self.get_queryset(request).filter(pk=file.pk)

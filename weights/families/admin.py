@@ -1,5 +1,7 @@
 """Admin pages of families."""
 
+from collections.abc import Sequence
+
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.forms import ModelForm
@@ -39,7 +41,7 @@ class FamilyAdmin(OpeningAdmin, NeverDeleted):
 
     def get_prepopulated_fields(
         self, request: HttpRequest, obj: Family | None = None
-    ) -> dict[str, list[str]]:
+    ) -> dict[str, Sequence[str]]:
         return {} if obj else {"slug": ["name"]}
 
     def has_change_permission(self, request: HttpRequest, obj: Family | None = None) -> bool:

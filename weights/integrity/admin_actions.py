@@ -41,25 +41,26 @@ class WithdrawForm(RecordAction):
     recall = recall_field()
 
 
-class QuarantineForm(RecordAction):
-    run = staticmethod(manual_quarantine.hold)
+class _Quarantine(RecordAction):
     name, title, button, done = "quarantine", "Quarantine manually", "Quarantine", "quarantined"
     warning = (
         "From the next request on, these bytes are no longer served, wherever they are used. "
-        "They stay in quarantine, whatever checks find, until somebody lifts it on this page."
+        "They stay in quarantine, whatever checks find, until an owner lifts it (Admin, Blobs)."
     )
 
     reason = reason_field(reasons.PUBLIC)
     recall = recall_field()
 
+
+class QuarantineForm(_Quarantine):
+    run = staticmethod(manual_quarantine.hold)
+
     def reach(self, record: Blob, reader: User) -> list[str | SafeString]:
         return blob_uses.reach(record, reader)
 
 
-class QuarantineFileForm(QuarantineForm):
+class QuarantineFileForm(_Quarantine):
     """Quarantines the bytes of a file, wherever they are used."""
-
-    title = "Quarantine files"
 
     @staticmethod
     def run(file: File, **values: Any) -> None:

@@ -67,8 +67,8 @@ class KnownIssueAdmin(OpeningAdmin, TierScopedAdmin, ReadOnlyAdmin):
         form: type[forms.ModelForm] = super().get_form(request, obj, change, **kw)
         return type(form.__name__, (form,), {"by": signed_in(request)})
 
-    def get_fields(self, request: HttpRequest, obj: KnownIssue | None = None) -> list[str]:
-        return list(super().get_fields(request, obj)) if obj else list(KnownIssueForm.Meta.fields)
+    def get_fields(self, request: HttpRequest, obj: KnownIssue | None = None) -> Any:
+        return super().get_fields(request, obj) if obj else KnownIssueForm.Meta.fields
 
     def save_model(
         self, request: HttpRequest, obj: KnownIssue, form: forms.ModelForm, change: bool
