@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("weights", "0009_licences_of_open_tiers"),
+        ("weights", "0010_measured_facts"),
     ]
 
     operations = [

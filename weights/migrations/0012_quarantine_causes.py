@@ -20,7 +20,7 @@ def name_causes(apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("weights", "0010_retired_families")]
+    dependencies = [("weights", "0011_retired_families")]
 
     operations = [
         migrations.AddField(
