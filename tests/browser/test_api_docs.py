@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, ConsoleMessage, Request
+from playwright.sync_api import BrowserContext, ConsoleMessage, Request, expect
 
 from tests.support.servers.live import Portal
 from weights.api.api import api
@@ -40,3 +40,17 @@ def test_the_page_draws_every_operation_and_tries_one_out(
     page.wait_for_selector(".live-responses-table >> text=licence_outdated")
     assert complaints == []
     assert {one for one in asked if not one.startswith((f"{url}/", "data:"))} == set()
+
+
+def test_the_page_follows_the_theme_of_the_site(
+    store: Path, start_portal: Callable[..., Portal], open_browser: Callable[..., BrowserContext]
+) -> None:
+    page = open_browser().new_page()
+    page.emulate_media(color_scheme="dark")
+    page.goto(f"{start_portal().url}/api/v1/docs")
+    path = page.locator(".opblock-summary-path").first
+    expect(page.locator("html.dark-mode")).to_have_count(1)
+    dark = path.evaluate("one => getComputedStyle(one).color")
+    page.click("[data-theme-switch]")
+    expect(page.locator("html.dark-mode")).to_have_count(0)
+    assert path.evaluate("one => getComputedStyle(one).color") != dark
