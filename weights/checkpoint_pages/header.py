@@ -60,7 +60,7 @@ def header(
 
 def _figures(checkpoint: Checkpoint, revision: Revision | None) -> list[tuple[str, str, str]]:
     """(label, text, longer text) of what is known: parameters, type, size, downloads."""
-    facts = file_facts.stored_facts([revision.pk])[revision.pk] if revision else None
+    facts = file_facts.stored_facts([revision])[revision.pk] if revision else None
     parameters = checkpoint.parameters or (facts.total if facts else 0)
     figures = []
     if parameters:
