@@ -43,7 +43,7 @@ PREVIEWS = {"weights:file-detail", "weights:compare"}
 API = {
     *("api-root", "openapi-json", "openapi-view", "code_list", "code_detail"),
     *("checkpoint_list", "checkpoint_detail", "revision_list", "file_list"),
-    *("accelerator_list", "hardware_fit"),
+    *("accelerator_list", "hardware_fit", "footprint", "openness"),
     *("plan", "dry_run", "known_file", "file_link"),
     *("link_list", "link_request", "link_detail", "link_revoke"),
     *(
@@ -130,6 +130,8 @@ WORDS = {
     "weights:report-detail",
     "weights:finding-list",
     *("weights:logbook-list", "weights:logbook-feed", "weights:logbook-entry"),
+    *("weights:footprint-list", "weights:openness-list", "weights:openness-detail"),
+    "weights:citation-file",
     "weights:recall-list",
     "weights:recall-feed",
     "weights:recall-detail",

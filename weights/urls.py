@@ -6,6 +6,7 @@ from django.urls.converters import StringConverter
 from weights.catalogue import checkpoint_views, file_views, views
 from weights.checkpoint_pages import issue_views as issues
 from weights.checkpoint_pages import version_views as versions
+from weights.family_facts import views as family_facts
 from weights.hardware_fit import views as hardware_fit
 from weights.known_issues import views as known_issues
 from weights.logbook import feed as logbook_feed
@@ -47,6 +48,12 @@ urlpatterns = [
     path("logbook/", logbook.logbook_list, name="logbook-list"),
     path("logbook/feed.atom", logbook_feed.logbook_feed, name="logbook-feed"),
     path("logbook/<uuid:public_id>/", logbook.logbook_entry, name="logbook-entry"),
+    path("footprint/", family_facts.footprint_list, name="footprint-list"),
+    path("openness/", family_facts.openness_list, name="openness-list"),
+    path("openness/<slug:slug>/", family_facts.openness_detail, name="openness-detail"),
+    path(
+        "openness/<slug:slug>/citation.<str:form>", family_facts.citation_file, name="citation-file"
+    ),
     path("recalls/", recalls.recall_list, name="recall-list"),
     path("recalls/feed.atom", feed.recall_feed, name="recall-feed"),
     path("recalls/<uuid:public_id>/", recalls.recall_detail, name="recall-detail"),

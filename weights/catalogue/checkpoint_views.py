@@ -11,6 +11,7 @@ from weights.catalogue import cards, facts, licences
 from weights.catalogue.download_commands import Recipe, Target, recipes
 from weights.catalogue.models import Checkpoint
 from weights.checkpoint_pages.header import Tab, header
+from weights.family_facts import parts
 from weights.gate.access_checklist import access_checklist
 from weights.hardware_fit import presentation as hardware_fit
 from weights.known_issues.models import KnownIssue
@@ -60,6 +61,7 @@ def checkpoint_detail(request: HttpRequest, org: str, name: str) -> HttpResponse
         "recalls": recalls,
         "fit": hardware_fit.default_fit(checkpoint, revision),
         "logbook": logbook.latest_about(checkpoint, LOGBOOK_SHOWN),
+        "family_parts": parts.read(checkpoint.family.facts) if checkpoint.family else None,
     }
     return render(request, "weights/catalogue/checkpoint_detail.html", context)
 

@@ -17,6 +17,7 @@ from accounts.roles.permissions import PRIVATE_READERS
 from accounts.web.sanitize import is_storable
 from accounts.web.single_line_fields import OneLineFields
 from weights.catalogue import facts
+from weights.family_facts import parts
 
 if TYPE_CHECKING:
     from accounts.users.models import User
@@ -43,6 +44,13 @@ class Family(OneLineFields):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Raises ValidationError for a footprint, openness or citation that is not valid."""
+        try:
+            parts.validate(self.facts)
+        except ValueError as error:
+            raise ValidationError({"facts": str(error)}) from error
 
 
 class CheckpointQuerySet(models.QuerySet["Checkpoint"]):

@@ -17,7 +17,7 @@ RESERVED_ORGS = {
     *("_components", "accounts", "access", "admin", "api", "applications", "apply", "d", "f"),
     *("favicon.ico", "healthz", "keys", "licences", "logbook", "metrics", "models", "oauth"),
     *("readyz", "robots.txt", "settings", "static", "transparency", "privacy", "datasets"),
-    *("spaces", "findings", "report", "recalls", "tiers", "will-it-run"),
+    *("spaces", "findings", "report", "recalls", "tiers", "will-it-run", "footprint", "openness"),
 }
 MAX_REF_LENGTH = 200
 MAX_PATH_BYTES = 1024

@@ -41,6 +41,12 @@ def grouped(number: int) -> str:
 
 
 @register.filter
+def plain_number(number: float) -> str:
+    """A number with grouped digits and without superfluous ones: `809,472`, `0.4327`, `1.1`."""
+    return f"{number:,.6f}".rstrip("0").rstrip(".")
+
+
+@register.filter
 def state_kind(state: str) -> str:
     """The kind of badge for a blob's state."""
     if state == Blob.State.VERIFIED:

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.tiers.models import Licence, Tier
 from weights.catalogue.models import Checkpoint, CheckpointQuerySet
+from weights.family_facts.queries import visible_families
 from weights.logbook.models import LogbookEntry, LogbookQuerySet
 
 #: Personal pages and forms; what lies below them is private too. The admin's path is secret.
@@ -49,14 +50,18 @@ class Pages(_PublicSitemap):
     def items(self) -> list[str]:
         names = (
             *("weights:home", "weights:checkpoint-list", "weights:logbook-list"),
-            "accounts:transparency",
+            *("weights:footprint-list", "weights:openness-list", "accounts:transparency"),
         )
         tiers = (reverse("accounts:tier-detail", args=[tier.slug]) for tier in Tier.objects.all())
         licences = (
             reverse("accounts:licence-detail", args=[slug])
             for slug in Licence.objects.exclude(versions=None).values_list("slug", flat=True)
         )
-        return [*(reverse(name) for name in names), *tiers, *licences]
+        families = (
+            reverse("weights:openness-detail", args=[family.slug])
+            for family in visible_families(None)
+        )
+        return [*(reverse(name) for name in names), *tiers, *licences, *families]
 
     def location(self, path: str) -> str:
         return path

@@ -49,6 +49,7 @@ def parameters(world: World, caller: Person) -> dict[str, list[str]]:
         "app_label": ["weights"],
         "url": ["weights/"],
         "key": ["abc"],
+        "form": ["bib"],
         "uidb36": ["1"],
         "pk": record,
     }

@@ -74,7 +74,7 @@ def test_references_lead_somewhere(document: dict[str, Any]) -> None:
 def test_only_own_things_demand_a_token(document: dict[str, Any]) -> None:
     public = {"checkpoint_list", "checkpoint_detail", "revision_list", "file_list", "plan"} | {
         "dry_run",
-        *("accelerator_list", "hardware_fit"),
+        *("accelerator_list", "hardware_fit", "footprint", "openness"),
         "known_file",
         "transparency_numbers",
         *("tier_list", "tier_detail", "tier_changes", "issue_list", "recall_list"),

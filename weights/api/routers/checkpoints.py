@@ -20,6 +20,7 @@ from weights.api.schemas.checkpoints import (
     ManifestPage,
     RevisionOut,
 )
+from weights.api.schemas.family_facts import FootprintOut, OpennessOut
 from weights.api.schemas.hardware_fit import AcceleratorOut, HardwareFitOut
 from weights.api.schemas.tiers import LicenceOut, UseTermOut
 from weights.catalogue import licences
@@ -155,6 +156,30 @@ def file_list(
 def accelerator_list(request: ApiRequest) -> list[AcceleratorOut]:
     """The accelerators that `hardware-fit` accepts, in order of memory."""
     return [AcceleratorOut.of(accelerator) for accelerator in ACCELERATORS.values()]
+
+
+@router.api_operation(
+    READ_METHODS,
+    "/checkpoints/{org}/{name}/footprint",
+    response=responses(FootprintOut, 404),
+    summary="Read the footprint of a checkpoint's family",
+)
+def footprint(request: ApiRequest, org: str, name: str) -> FootprintOut:
+    """Energy and carbon of training as ranges, their inputs, and those of other models."""
+    checkpoint = get_visible_checkpoint(request.auth, f"{org}/{name}")
+    return FootprintOut.of(checkpoint.repo_id, checkpoint.family)
+
+
+@router.api_operation(
+    READ_METHODS,
+    "/checkpoints/{org}/{name}/openness",
+    response=responses(OpennessOut, 404),
+    summary="Read what a checkpoint's family released",
+)
+def openness(request: ApiRequest, org: str, name: str) -> OpennessOut:
+    """Components of the Model Openness Framework, and published results on bias."""
+    checkpoint = get_visible_checkpoint(request.auth, f"{org}/{name}")
+    return OpennessOut.of(checkpoint.repo_id, checkpoint.family)
 
 
 @router.api_operation(

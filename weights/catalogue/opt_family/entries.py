@@ -8,6 +8,7 @@ from string import Template
 from typing import Any
 
 from weights.catalogue import facts
+from weights.family_facts import citations
 
 _FOLDER = Path(__file__).parent
 LICENCE = {
@@ -74,11 +75,8 @@ def series() -> list[dict[str, Any]]:
 
 def bibtex() -> str:
     """The paper's citation."""
-    fields = dict(_data()["family"]["facts"]["paper"]["bibtex_fields"])
-    kind, key = fields.pop("type"), fields.pop("key")
-    fields.pop("source")
-    lines = "".join(f"  {name} = {{{value}}},\n" for name, value in fields.items())
-    return f"@{kind}{{{key},\n{lines}}}"
+    fields = _data()["family"]["facts"]["paper"]["bibtex_fields"]
+    return citations.bibtex(citations.Citation.model_validate(fields)).rstrip("\n")
 
 
 @cache

@@ -12,9 +12,10 @@ from weights.catalogue import checkpoint_tiers
 from weights.catalogue.models import Checkpoint, Family
 from weights.catalogue.opt_family import entries
 from weights.event_tags import WeightsEvent
+from weights.family_facts import parts
 
 #: Increase when entries are added or changed; an install loads each version once.
-SEED_VERSION = 2
+SEED_VERSION = 3
 _OPEN_TO_ALL = "Anyone may download, without an account. Each checkpoint states its own licence."
 
 
@@ -27,10 +28,12 @@ def load() -> bool:
     loaded = AuditEvent.objects.filter(action=WeightsEvent.CATALOGUE_LOADED)
     if loaded.filter(details__seed__gte=SEED_VERSION).exists():
         return False
-    if loaded.exists():
-        _move_licence_to_checkpoints()
-    else:
+    if not loaded.exists():
         _load_all()
+    else:
+        if not loaded.filter(details__seed__gte=2).exists():
+            _move_licence_to_checkpoints()
+        _add_sourced_parts()
     AuditEvent.record(WeightsEvent.CATALOGUE_LOADED, details={"seed": SEED_VERSION})
     return True
 
@@ -55,6 +58,19 @@ def _move_licence_to_checkpoints() -> None:
     sizes.update(licence=tier.licence)
     tier.licence, tier.duo_codes, tier.description = None, [], _OPEN_TO_ALL
     services.save_tier(tier, by=None)
+
+
+def _add_sourced_parts() -> None:
+    """Adds what seed 3 states about the family, and sources to the limitations of older seeds."""
+    family = Family.objects.filter(slug="opt").first()
+    if family is None:
+        return
+    shipped = entries.family()["facts"]
+    for key in ("footprint", "openness"):
+        family.facts.setdefault(key, shipped[key])
+    if not parts.read(family.facts).limitations:
+        family.facts["limitations"] = shipped["limitations"]
+    family.save(update_fields=["facts"])
 
 
 def _licence() -> Licence:

@@ -1,0 +1,76 @@
+"""The sourced parts of `Family.facts`: their validation, and reading them for pages."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import Field
+
+from weights.family_facts.citations import Citation
+from weights.family_facts.footprint import Footprint
+from weights.family_facts.openness import Openness
+from weights.family_facts.records import Record, RequiredText, Text, Url, parse
+
+
+class Limitation(Record):
+    """What the weights do badly: `citation` names the document at `url`."""
+
+    text: RequiredText
+    citation: RequiredText
+    url: Url
+    source: Text = ""
+
+
+class Limitations(Record):
+    """`Family.facts["limitations"]`."""
+
+    limitations: list[Limitation] = Field(max_length=100)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of one family; None or empty for those that it does not state."""
+
+    footprint: Footprint | None
+    openness: Openness | None
+    citation: Citation | None
+    limitations: list[Limitation]
+
+
+def validate(facts: Any) -> None:
+    """Raises ValueError for facts that are no object, or a part that is not valid."""
+    if not isinstance(facts, dict):
+        raise ValueError('facts must be an object, such as {"footprint": …, "openness": …}')
+    for kind, name, data in _parts(facts):
+        parse(kind, name, data)
+
+
+def read(facts: Mapping[str, Any]) -> Parts:
+    """The valid parts. One that was stored without validation and is not valid is left out."""
+    found: dict[type[Record], Any] = {}
+    for kind, name, data in _parts(facts):
+        try:
+            found[kind] = parse(kind, name, data)
+        except ValueError:
+            continue
+    listed = found.get(Limitations)
+    return Parts(
+        footprint=found.get(Footprint),
+        openness=found.get(Openness),
+        citation=found.get(Citation),
+        limitations=listed.limitations if listed else [],
+    )
+
+
+def _parts(facts: Mapping[str, Any]) -> list[tuple[type[Record], str, Any]]:
+    """(type, name, data) of the parts that are stated."""
+    paper = facts.get("paper")
+    stated = [
+        (Footprint, "the footprint", facts.get("footprint")),
+        (Openness, "the openness", facts.get("openness")),
+        (Citation, "the citation", paper.get("bibtex_fields") if isinstance(paper, dict) else None),
+    ]
+    if facts.get("limitations") is not None:
+        data = {"limitations": facts["limitations"]}
+        stated.append((Limitations, "the list of limitations", data))
+    return [(kind, name, data) for kind, name, data in stated if data is not None]
