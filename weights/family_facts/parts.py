@@ -65,7 +65,7 @@ def read(facts: Mapping[str, Any]) -> Parts:
 def _parts(facts: Mapping[str, Any]) -> list[tuple[type[Record], str, Any]]:
     """(type, name, data) of the parts that are stated."""
     paper = facts.get("paper")
-    stated = [
+    stated: list[tuple[type[Record], str, Any]] = [
         (Footprint, "the footprint", facts.get("footprint")),
         (Openness, "the openness", facts.get("openness")),
         (Citation, "the citation", paper.get("bibtex_fields") if isinstance(paper, dict) else None),

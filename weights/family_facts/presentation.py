@@ -42,7 +42,7 @@ def displayed(slug: str, footprint: Footprint) -> DisplayedFootprint:
         energy=_span(*(value / 1000 for value in footprint.energy)),
         carbon=_span(*footprint.carbon),
         inputs=[
-            Input("GPU hours", "hours", footprint.inputs.gpu_hours),
+            Input("GPU hours", "", footprint.inputs.gpu_hours),
             Input("Power of one GPU", "watts", footprint.inputs.watts),
             Input("Power usage effectiveness (PUE)", "", footprint.inputs.pue),
             Input("Carbon intensity of the grid", "kg CO2eq/kWh", footprint.inputs.kg_per_kwh),
