@@ -33,6 +33,7 @@ COPY static static
 # The settings require values; these exist only for this command.
 RUN SECRET_KEY="$(python -c 'import secrets; print(secrets.token_urlsafe(50))')" \
     LINK_KEYS="build:$(python -c 'import secrets; print(secrets.token_hex(32))')" \
+    ENCRYPTION_KEYS="build:$(python -c 'import secrets; print(secrets.token_hex(32))')" \
     ALLOWED_HOSTS=127.0.0.1 DATABASE_URL=postgres://unused/unused BROKER_URL=redis://localhost/0 \
     CACHE_URL=redis://localhost/1 WEIGHTS_STORAGE=file:///srv/weights \
     python manage.py collectstatic --noinput --verbosity 0 \

@@ -112,6 +112,10 @@ class InvalidValue(AccountsError):
     code = AccountsCode.INVALID_VALUE
 
 
+class Unreadable(AccountsError):
+    """A stored secret was encrypted with a key that this process does not have."""
+
+
 class NotFound(AccountsError):
     """The person or request does not exist, or is already in the requested state."""
 

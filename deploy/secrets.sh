@@ -15,6 +15,7 @@ make() {
 
 make secret_key "$(openssl rand -base64 60 | tr -d '\n')"
 make link_keys "k1:$(openssl rand -hex 32)"
+make encryption_keys "k1:$(openssl rand -hex 32)"
 make postgres_password "$(openssl rand -hex 24)"
 make s3_secret_key "$(openssl rand -hex 24)"
 make broker_password "$(openssl rand -hex 24)"
@@ -36,7 +37,7 @@ user cache reset on #$(hash cache_password) ~cache:* ~rate:* ~tally:* +ping +hel
 "
 
 if [ "$(id -u)" -eq 0 ]; then
-  chown 10001:10001 secret_key link_keys postgres_password s3_secret_key
+  chown 10001:10001 secret_key link_keys encryption_keys postgres_password s3_secret_key
   chown 10001:10001 broker_password cache_password
   chown 999 redis_acl # the user of the image redis
 else

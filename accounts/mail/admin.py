@@ -40,7 +40,7 @@ class OutgoingMailAdmin(AllTiersAdmin, ReadOnlyAdmin):
 
     @admin.display(description="Text")
     def full_text(self, mail: OutgoingMail) -> str:
-        return mail.text
+        return mail.full_text
 
     @admin.display(description="Text")
     def text_without_secret(self, mail: OutgoingMail) -> str:

@@ -6,6 +6,8 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from accounts.encryption.fields import EncryptedTextField
+
 
 class OutgoingMailQuerySet(models.QuerySet["OutgoingMail"]):
     def due(self) -> "OutgoingMailQuerySet":
@@ -24,7 +26,7 @@ class OutgoingMail(models.Model):
         SENT = "sent", "Sent"
         FAILED = "failed", "Failed"
 
-    #: Replace the secret of a sent message, a secret in the admin, and erased text.
+    #: Replace the secret in the stored text, a secret in the admin, and erased text.
     REDACTED = "[removed after sending]"
     HIDDEN = "[for its recipient only]"
     REMOVED = "[removed]"
@@ -39,8 +41,9 @@ class OutgoingMail(models.Model):
     subject = models.CharField(max_length=300)
     text = models.TextField()
     html = models.TextField(blank=True)
-    #: Credential in the text, such as a live link; redacted after the message was sent.
-    secret = models.CharField(max_length=500, blank=True)
+    #: Credential in the message, such as a live link, deleted once it was sent. The text holds
+    #: REDACTED in its place, so that a copy of the database contains no live link in clear.
+    secret = EncryptedTextField(blank=True)
     object_kind = models.CharField(max_length=60, blank=True)
     object_id = models.CharField(max_length=64, blank=True)
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
@@ -62,8 +65,20 @@ class OutgoingMail(models.Model):
         return f"{self.subject} to {self.to}"
 
     @property
+    def full_text(self) -> str:
+        """The text with the credential, as its recipient reads it."""
+        return self.text.replace(self.REDACTED, self.secret) if self.secret else self.text
+
+    @property
     def text_without_secret(self) -> str:
-        return self.text.replace(self.secret, self.HIDDEN) if self.secret else self.text
+        if not self.secret:
+            return self.text
+        return self.text.replace(self.secret, self.HIDDEN).replace(self.REDACTED, self.HIDDEN)
+
+    @property
+    def is_readable(self) -> bool:
+        """False if the credential was encrypted with a key that this process does not have."""
+        return self.secret != EncryptedTextField.UNREADABLE
 
     @property
     def has_original_text(self) -> bool:

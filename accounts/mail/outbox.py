@@ -91,19 +91,20 @@ def enqueue(
 ) -> OutgoingMail | None:
     """Store a message for delivery after commit. Returns None if kind and `key` were used before.
 
-    `about` is the object that the message concerns. `secret` is redacted in the stored text once
-    the message was sent. A message without an address is not stored: an erased account has none,
-    nor has one that has not confirmed any.
+    `about` is the object that the message concerns. `secret` is stored encrypted, apart from the
+    text, and deleted once the message was sent. A message without an address is not stored: an
+    erased account has none, nor has one that has not confirmed any.
     """
     if not message.to:
         return None
+    text = sanitize.multiline(message.text)
     mail, created = OutgoingMail.objects.get_or_create(
         unique_key=f"{message.kind}:{key}",
         defaults={
             "kind": message.kind,
             "to": message.to,
             "subject": _subject(message.subject),
-            "text": sanitize.multiline(message.text),
+            "text": text.replace(secret, OutgoingMail.REDACTED) if secret else text,
             "recipient": message.recipient,
             "object_kind": (about._meta.model_name or "") if about is not None else "",
             "object_id": str(getattr(about, "public_id", about.pk)) if about is not None else "",
@@ -198,6 +199,8 @@ def deliver(mail_id: int) -> None:
         return
     if not _may_receive(mail):
         _give_up(mail, "the account has not confirmed this address; nothing is sent to it")
+    elif not mail.is_readable:
+        _give_up(mail, "its link was encrypted with a lost key; let the recipient request another")
     elif not settings.MAIL_LEAVES:
         mail.state = OutgoingMail.State.KEPT
     elif mail.attempts > MAX_ATTEMPTS:  # workers were killed before they stored a result
@@ -236,7 +239,7 @@ def _save_result(mail: OutgoingMail) -> None:
     if mail.kind in LAST_MESSAGES and mail.state != OutgoingMail.State.QUEUED:
         mail.to = mail.last_error = ""
         changed.append("to")
-    if mail.REDACTED in mail.text:
+    if mail.state == OutgoingMail.State.SENT and mail.REDACTED in mail.text:
         changed += ["text", "secret"]
     deadline = time.monotonic() + CLAIM.total_seconds() * 0.75
     while True:
@@ -258,7 +261,7 @@ def _save_result(mail: OutgoingMail) -> None:
 
 def _send(mail: OutgoingMail) -> None:
     """Send by SMTP; raises OSError, and ValueError for an invalid address or subject."""
-    message = EmailMultiAlternatives(mail.subject, mail.text, to=[mail.to])
+    message = EmailMultiAlternatives(mail.subject, mail.full_text, to=[mail.to])
     message.extra_headers["Message-ID"] = f"<{mail.public_id}@weighbridge>"
     if mail.html:
         message.attach_alternative(mail.html, "text/html")
@@ -278,6 +281,6 @@ def _give_up(mail: OutgoingMail, error: str) -> None:
 
 def _mark_sent(mail: OutgoingMail) -> None:
     mail.state, mail.sent_at, mail.last_error = OutgoingMail.State.SENT, timezone.now(), ""
-    if mail.secret:
+    if mail.secret:  # the text of an earlier release contains it
         mail.text = mail.text.replace(mail.secret, mail.REDACTED)
         mail.secret = ""

@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from allauth.core import context
+from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter, get_adapter
 from allauth.mfa.models import Authenticator
 from allauth.mfa.webauthn.forms import (
@@ -19,11 +20,22 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest
 
+from accounts.encryption import texts
+from accounts.errors import Unreadable
 from accounts.users import throttling
+from accounts.web.error_pages import error_page
 from accounts.web.loopback import is_loopback_url
 
 #: The exceptions of the WebAuthn library for a malformed credential.
 _MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+
+
+_LOST = "Your second factor cannot be checked"
+_LOST_SEED = (
+    "This portal has lost the key of your authenticator app and recovery codes, so it cannot check "
+    "their codes. Sign in with a passkey if you have one. Otherwise ask the people who run the "
+    "portal to remove both from your account, then sign in and set them up again."
+)
 
 
 class MfaAdapter(DefaultMFAAdapter):
@@ -33,6 +45,17 @@ class MfaAdapter(DefaultMFAAdapter):
         if not is_loopback_url(settings.PUBLIC_URL):
             host = urlsplit(settings.PUBLIC_URL).netloc
         return {"id": host.partition(":")[0], "name": settings.SITE_NAME}
+
+    def encrypt(self, text: str) -> str:
+        return texts.encrypt(text)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        """Return the seed of a second factor; raises a page that says how to replace a lost one."""
+        try:
+            return texts.decrypt(encrypted_text)
+        except Unreadable as error:
+            page = error_page(context.request, 403, title=_LOST, message=_LOST_SEED)
+            raise ImmediateHttpResponse(page) from error
 
     def generate_authenticator_name(self, user: AbstractBaseUser, type: str) -> str:
         number = Authenticator.objects.filter(user_id=user.pk, type=type).count() + 1

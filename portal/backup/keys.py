@@ -1,7 +1,7 @@
 """Backs up the keys of an install as files, and restores them.
 
-The database holds hashes of tokens and links, and signatures; SECRET_KEY, LINK_KEYS and the
-signing keys exist only outside it.
+The database holds hashes of tokens and links, signatures, and encrypted second factors; SECRET_KEY,
+the key rings and the signing keys exist only outside it.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,7 +20,8 @@ FILES = ("MANIFEST_KEY_FILE", "AUDIT_KEY_FILE", "CDN_KEY_FILE")
 #: In no backup: it signs them, and whoever can change one must not find the key in it.
 SIGNS_BACKUPS = "AUDIT_KEY_FILE"
 ENVIRONMENT = "keys.env"
-_RINGS = ("SECRET_KEY", "LINK_KEYS")
+_RINGS = ("LINK_KEYS", "ENCRYPTION_KEYS")
+_NAMES = ("SECRET_KEY", *_RINGS)
 
 
 def write(folder: Path) -> list[Path]:
@@ -60,12 +61,17 @@ def _file_name(setting: str) -> str:
 
 def _environment() -> str:
     """The keys in force in the form of `DATA_DIR/keys.env`, with its other lines."""
-    ring = ",".join(f"{key_id}:{key.hex()}" for key_id, key in settings.LINK_KEYS.items())
-    effective = [f"SECRET_KEY={settings.SECRET_KEY}", f"LINK_KEYS={ring}"]
+    rings = [f"{name}={','.join(_ring(name))}" for name in _RINGS]
+    effective = [f"SECRET_KEY={settings.SECRET_KEY}", *rings]
     file = _environment_file()
     lines = file.read_text().splitlines() if file is not None and file.exists() else []
-    others = [line for line in lines if not line.startswith(("SECRET_KEY=", "LINK_KEYS="))]
+    others = [line for line in lines if line.partition("=")[0] not in _NAMES]
     return "".join(f"{line}\n" for line in [*effective, *others])
+
+
+def _ring(name: str) -> list[str]:
+    """The keys of a ring as the environment spells them, the newest first."""
+    return [f"{key_id}:{key.hex()}" for key_id, key in getattr(settings, name).items()]
 
 
 def _environment_file() -> Path | None:
@@ -134,17 +140,17 @@ def _restore_environment(source: Path) -> RestoredKey:
     values, target = _read_environment(source), _environment_file()
     if target is not None and not target.exists():
         _write(source, target)
-        others = ", ".join(name for name in values if name not in _RINGS)
+        others = ", ".join(name for name in values if name not in _NAMES)
         remedy = f"{target} also sets {others}: update any outdated values" if others else ""
         return RestoredKey(ENVIRONMENT, "restored", remedy)
-    differing = " and ".join(name for name in _RINGS if not _is_ours(name, values.get(name, "")))
+    differing = " and ".join(name for name in _NAMES if not _is_ours(name, values.get(name, "")))
     if not differing:
         return RestoredKey(ENVIRONMENT, "already present")
     return RestoredKey(
         ENVIRONMENT,
         f"has another {differing} than this install, which was not changed",
-        f"sessions (SECRET_KEY) and links (LINK_KEYS) of the backup are valid only with its keys:"
-        f" take {differing} from {source}",
+        "sessions (SECRET_KEY), links (LINK_KEYS), second factors and queued mails"
+        f" (ENCRYPTION_KEYS) of the backup need its keys: take {differing} from {source}",
     )
 
 
@@ -187,11 +193,13 @@ def _put(
 
 
 def _is_ours(name: str, value: str) -> bool:
-    """True if this process accepts the backup's key; it may have newer link keys as well."""
+    """True if this process accepts the backup's key; its rings may have newer keys as well.
+
+    A backup of an earlier release has no ENCRYPTION_KEYS, and nothing that is encrypted.
+    """
     if name == "SECRET_KEY":
         return value == settings.SECRET_KEY
-    ours = {f"{key_id}:{key.hex()}" for key_id, key in settings.LINK_KEYS.items()}
-    return set(value.split(",")) <= ours
+    return not value or set(value.split(",")) <= set(_ring(name))
 
 
 def _read_environment(path: Path) -> dict[str, str]:

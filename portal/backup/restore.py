@@ -12,6 +12,7 @@ from pathlib import Path
 from django.db import connection, transaction
 
 from accounts.audit.models import AuditEvent
+from accounts.encryption import stored_secrets
 from accounts.mail.models import OutgoingMail
 from portal.audit.event_tags import PortalEvent
 from portal.backup import copied_heads, keys, layout, signature
@@ -273,6 +274,20 @@ def take_marks(proof: StoreReport, store: BlobStorage) -> None:
         )
 
 
+def _lost_factors() -> list[str]:
+    """What becomes of second factors that were encrypted with lost ENCRYPTION_KEYS."""
+    people = {factor.user_id for factor in stored_secrets.unreadable_factors()}
+    if not people:
+        return []
+    return [
+        f"- Authenticator apps and recovery codes of {len(people)} people cannot be checked without"
+        " their ENCRYPTION_KEYS, so these people sign in with a passkey or not at all. If the keys"
+        " are lost for good, run manage.py remove_second_factors --unreadable: then a password is"
+        " enough until each sets up a new one, and roles of staff rest until then. Queued mails"
+        " with links are not sent: people request new ones."
+    ]
+
+
 # -- instructions for the operator -----------------------------------------------------------
 
 
@@ -286,7 +301,8 @@ def next_steps(restored: Restored) -> list[str]:
         lines += [
             "- Keys were not restored. With another SECRET_KEY sessions and mailed confirmations of"
             " before have ended; with other LINK_KEYS file links and checkpoint links have: their"
-            " holders make new ones on My access. Passwords, second factors and API tokens work.",
+            " holders make new ones on My access. Passwords, passkeys and API tokens work.",
+            *_lost_factors(),
             "- New manifest and audit keys stand on /keys/ beside the old ones, whose signatures"
             " stay valid. A lost key of a CDN needs a new one there (docs/operating.md).",
         ]

@@ -55,7 +55,9 @@ def effective() -> dict[str, Any]:
     values |= {name: _address(getattr(settings, name) or "") for name in ADDRESSES}
     values |= {name: fingerprint(getattr(settings, name)) for name in HIDDEN}
     values |= {name: _file(getattr(settings, name)) for name in KEY_FILES}
-    values["LINK_KEYS"] = {name: fingerprint(key.hex()) for name, key in settings.LINK_KEYS.items()}
+    for name in ("LINK_KEYS", "ENCRYPTION_KEYS"):
+        ring: dict[str, bytes] = getattr(settings, name)
+        values[name] = {key_id: fingerprint(key.hex()) for key_id, key in ring.items()}
     values["AWS_ACCESS_KEY_ID"] = fingerprint(environment.text("AWS_ACCESS_KEY_ID", ""))
     values["RATE_LIMITS"] = (
         "portal.middleware.rate_limits.RateLimitMiddleware" in settings.MIDDLEWARE

@@ -15,11 +15,14 @@ from portal.settings.social import SOCIAL_APPS
 BASE_DIR = Path(__file__).resolve().parents[2]
 
 environment.read_secrets(
-    *("SECRET_KEY_FILE", "LINK_KEYS_FILE", "DATABASE_PASSWORD_FILE", "AWS_SECRET_ACCESS_KEY_FILE"),
+    *("SECRET_KEY_FILE", "LINK_KEYS_FILE", "ENCRYPTION_KEYS_FILE", "DATABASE_PASSWORD_FILE"),
+    "AWS_SECRET_ACCESS_KEY_FILE",
     *("BROKER_PASSWORD_FILE", "CACHE_PASSWORD_FILE", "EMAIL_PASSWORD_FILE"),
 )
 SECRET_KEY = environment.text("SECRET_KEY")
 LINK_KEYS = environment.key_ring("LINK_KEYS")
+# Encrypt second factors, links in queued mails and sessions in the database.
+ENCRYPTION_KEYS = environment.key_ring("ENCRYPTION_KEYS")
 DEBUG = environment.flag("DEBUG", default=False)
 PUBLIC_URL = environment.origin("PUBLIC_URL", "http://127.0.0.1:8000")
 # True: acts that open a gate further need no second person (docs/security.md).
@@ -206,6 +209,7 @@ X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SESSION_SERIALIZER = "accounts.encryption.session_serializer.SessionSerializer"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"

@@ -1,5 +1,6 @@
 """The files of the embedded install below DATA_DIR, and the keys of its first start."""
 
+import fcntl
 import hashlib
 import os
 import secrets
@@ -9,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from django.core.exceptions import ImproperlyConfigured
 
 from portal.settings import environment
 from portal.settings.private_files import make_private, refuse_readable, write_new
@@ -33,6 +35,7 @@ def prepare(data_dir: Path) -> None:
             write_once(keys, _new_keys())
         refuse_readable("keys.env", keys)
         environment.read_file(keys)
+        _add_encryption_key(keys)
     if (address := address_file(data_dir)).exists():
         environment.read_file(address)
 
@@ -45,7 +48,7 @@ def _make_private(data_dir: Path) -> None:
 
 
 def keys_file(data_dir: Path) -> Path:
-    """The file with `SECRET_KEY`, `LINK_KEYS` and an operator's variables, one in each line."""
+    """The file with SECRET_KEY, the key rings and an operator's variables, one in each line."""
     return data_dir / "keys.env"
 
 
@@ -118,7 +121,38 @@ def hosts(public_url: str) -> list[str]:
 
 
 def _new_keys() -> str:
-    return f"SECRET_KEY={secrets.token_urlsafe(50)}\nLINK_KEYS=k1:{secrets.token_hex(32)}\n"
+    rings = f"LINK_KEYS=k1:{secrets.token_hex(32)}\n{_new_encryption_key()}"
+    return f"SECRET_KEY={secrets.token_urlsafe(50)}\n{rings}"
+
+
+def _new_encryption_key() -> str:
+    return f"ENCRYPTION_KEYS=k1:{secrets.token_hex(32)}\n"
+
+
+def _add_encryption_key(keys: Path) -> None:
+    """Add the key to the file of an earlier release, once, however many processes start.
+
+    A restore takes the key of its backup, so it uses a new one only for itself.
+    """
+    if environment.text("ENCRYPTION_KEYS", "") or environment.text("ENCRYPTION_KEYS_FILE", ""):
+        return
+    if environment.is_restoring():
+        environment.read_lines(_new_encryption_key())
+        return
+    try:
+        with keys.open("r+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            text = file.read()
+            if "\nENCRYPTION_KEYS=" not in f"\n{text}":
+                file.write(("" if text.endswith("\n") else "\n") + _new_encryption_key())
+                file.flush()
+                os.fsync(file.fileno())
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"ENCRYPTION_KEYS: is not set, and {keys} cannot be changed ({error.strerror}); add a"
+            " line ENCRYPTION_KEYS=k1:KEY with KEY from: openssl rand -hex 32"
+        ) from error
+    environment.read_file(keys)
 
 
 def write_once(path: Path, text: str) -> None:

@@ -379,7 +379,7 @@ _KEY = re.compile(r"([a-z0-9]{1,16}):([0-9a-f]{64})")
 
 
 def key_ring(name: str) -> dict[str, bytes]:
-    """Signing keys, comma-separated, newest first, each `id:64 hex digits`: id -> 32 bytes."""
+    """Keys, comma-separated, newest first, each `id:64 hex digits`: id -> 32 bytes."""
     ring: dict[str, bytes] = {}
     for word in words(name):
         found = _KEY.fullmatch(word)
@@ -389,5 +389,9 @@ def key_ring(name: str) -> dict[str, bytes]:
             raise _refuse(name, f"the id {found[1]} occurs twice; use a different id for each key")
         ring[found[1]] = bytes.fromhex(found[2])
     if not ring:
-        raise _refuse(name, "is not set; create a key with: openssl rand -hex 32")
+        raise _refuse(
+            name,
+            f'is not set; create a key with: echo "k1:$(openssl rand -hex 32)", and set {name}'
+            f" to it, or {name}_FILE to a file with it",
+        )
     return ring

@@ -51,16 +51,19 @@ def _secret_key(settings: Settings) -> Iterator[str]:
         )
 
 
-def _link_keys(settings: Settings) -> Iterator[str]:
-    ring: dict[str, bytes] = settings["LINK_KEYS"]
+def _key_rings(settings: Settings) -> Iterator[str]:
     make = "create one with: openssl rand -hex 32"
-    for key_id, key in ring.items():
-        if len(set(key)) < KEY_VARIETY:
-            yield f"LINK_KEYS: key {key_id} is not random; {make}"
-        if key.hex() in str(settings["SECRET_KEY"]).lower():
-            yield f"LINK_KEYS: key {key_id} is the SECRET_KEY; {make}"
-    if len(set(ring.values())) < len(ring):
-        yield f"LINK_KEYS: two ids have the same key, so the key was not rotated; {make}"
+    for name in ("LINK_KEYS", "ENCRYPTION_KEYS"):
+        ring: dict[str, bytes] = settings[name]
+        for key_id, key in ring.items():
+            if len(set(key)) < KEY_VARIETY:
+                yield f"{name}: key {key_id} is not random; {make}"
+            if key.hex() in str(settings["SECRET_KEY"]).lower():
+                yield f"{name}: key {key_id} is the SECRET_KEY; {make}"
+        if len(set(ring.values())) < len(ring):
+            yield f"{name}: two ids have the same key, so the key was not rotated; {make}"
+    if set(settings["LINK_KEYS"].values()) & set(settings["ENCRYPTION_KEYS"].values()):
+        yield f"ENCRYPTION_KEYS: holds a key of LINK_KEYS; {make}"
 
 
 # -- hosts, encryption, proxies -------------------------------------------------------------
@@ -183,7 +186,7 @@ def _host(address: str) -> str:
 
 
 _ALWAYS: tuple[Rule, ...] = (
-    *(_secret_key, _link_keys, _hosts, _one_file_one_machine),
+    *(_secret_key, _key_rings, _hosts, _one_file_one_machine),
     _queue_and_cache_apart,
 )
 EMBEDDED: tuple[Rule, ...] = (*_ALWAYS, _debug_on_loopback)

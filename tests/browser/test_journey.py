@@ -191,6 +191,6 @@ def _refusal(people: People, address: str) -> str | None:
 def _mailed_address() -> str:
     mails = OutgoingMail.objects.filter(kind="checkpoint_link", to="grace@uni.example")
     wait_until(lambda: mails.exists(), "the mail with the link")
-    found = re.search(r"(http://\S+/d/[^/\s']+/)", mails.get().text)
+    found = re.search(r"(http://\S+/d/[^/\s']+/)", mails.get().full_text)
     assert found is not None
     return found[1]

@@ -47,7 +47,7 @@ def _mail(kind: str, to: str) -> str:
     """Wait for a mail in the outbox; returns its text."""
     mails = OutgoingMail.objects.filter(kind=kind, to=to)
     wait_until(lambda: mails.exists(), f"the mail {kind}")
-    return mails.latest("pk").text
+    return mails.latest("pk").full_text
 
 
 def _publish(portal: Portal, folder: Path) -> str:

@@ -74,7 +74,7 @@ def changes_password(world: World) -> None:
 
 def resets_password(world: World) -> None:
     world.client.post("/accounts/password/reset/", {"email": world.applicant.email})
-    text = OutgoingMail.objects.get(to=world.applicant.email).text
+    text = OutgoingMail.objects.get(to=world.applicant.email).full_text
     path = re.search(r"/accounts/password/reset/key/\S+", text)
     assert path is not None
     page = world.client.get(path[0], follow=True)
@@ -106,7 +106,7 @@ def signs_up(world: World) -> None:
 
 def confirms_address(world: World) -> None:
     signs_up(world)
-    text = OutgoingMail.objects.get(to="grace@uni.example").text
+    text = OutgoingMail.objects.get(to="grace@uni.example").full_text
     found = re.search(r"/accounts/confirm-email/\S+", text)
     assert found is not None
     world.client.post(found[0])

@@ -33,8 +33,8 @@ SERVICE_KEYS = {
 }
 TOP_KEYS = {"name", "services", "volumes", "networks", "secrets"}
 SECRETS = (
-    *("SECRET_KEY", "LINK_KEYS", "DATABASE_PASSWORD", "AWS_SECRET_ACCESS_KEY", "EMAIL_PASSWORD"),
-    *("BROKER_PASSWORD", "CACHE_PASSWORD"),
+    *("SECRET_KEY", "LINK_KEYS", "ENCRYPTION_KEYS", "DATABASE_PASSWORD", "AWS_SECRET_ACCESS_KEY"),
+    *("EMAIL_PASSWORD", "BROKER_PASSWORD", "CACHE_PASSWORD"),
     *(f"{provider}_CLIENT_SECRET" for provider in ("ORCID", "GITHUB", "GOOGLE")),
 )
 #: Containers that may open connections to the internet, with the one network for it.
@@ -117,9 +117,11 @@ def test_the_script_that_the_example_names_makes_every_secret_once(
     assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
     subprocess.run(["sh", str(script)], capture_output=True, check=True)
     assert made == {path.name: path.read_text() for path in folder.iterdir()}
-    key_id, _, key = made["link_keys"].partition(":")
-    strong = {"SECRET_KEY": made["secret_key"], "LINK_KEYS": {key_id: bytes.fromhex(key)}}
-    rules = (validation._secret_key, validation._link_keys)
+    strong: dict[str, Any] = {"SECRET_KEY": made["secret_key"]}
+    for name in ("link_keys", "encryption_keys"):
+        key_id, _, key = made[name].partition(":")
+        strong[name.upper()] = {key_id: bytes.fromhex(key)}
+    rules = (validation._secret_key, validation._key_rings)
     assert [line for rule in rules for line in rule(strong)] == []
 
 

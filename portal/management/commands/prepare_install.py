@@ -5,12 +5,16 @@ from typing import Any
 from django.core.management import BaseCommand, call_command
 from django.db import connections
 
+from accounts.encryption import stored_secrets
 from weights.catalogue import opt_family
 from weights.logbook import loading as logbook
 
 
 class Command(BaseCommand):
-    help = "Migrate the database and load the catalogue, before web, worker and beat start."
+    help = (
+        "Migrate the database, load the catalogue and encrypt stored secrets with the newest of "
+        "ENCRYPTION_KEYS, before web, worker and beat start."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Change nothing if the install is already prepared."""
@@ -19,4 +23,12 @@ class Command(BaseCommand):
             self.stdout.write("catalogue: loaded")
         if logbook.load():
             self.stdout.write("logbook: loaded")
+        if count := stored_secrets.encrypt_all():
+            self.stdout.write(f"secrets: encrypted {count}")
+        if unreadable := stored_secrets.unreadable_factors():
+            self.stderr.write(
+                f"secrets: {len(unreadable)} second factors were encrypted with keys that"
+                " ENCRYPTION_KEYS does not contain: add the keys, or run manage.py"
+                " remove_second_factors --unreadable"
+            )
         connections.close_all()

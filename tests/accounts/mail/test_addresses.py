@@ -41,7 +41,7 @@ def post(client: Client, action: str, address: str = NEW) -> Any:
 
 def confirm(client: Client) -> None:
     mail = OutgoingMail.objects.get(to=NEW, kind="email_confirmation")
-    found = re.search(r"/accounts/confirm-email/\S+", mail.text)
+    found = re.search(r"/accounts/confirm-email/\S+", mail.full_text)
     assert found is not None
     client.post(found[0])
 

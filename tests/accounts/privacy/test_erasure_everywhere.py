@@ -24,6 +24,7 @@ from accounts.applications.models.form import Question
 from accounts.applications.workflow import claims, conversation, submission
 from accounts.audit.models import AuditEvent
 from accounts.background.models import FailedItem
+from accounts.encryption import texts
 from accounts.grants import lifecycle
 from accounts.grants.models import Grant
 from accounts.mail import outbox
@@ -78,7 +79,10 @@ def found() -> set[str]:
 
 
 def _stored() -> Iterator[tuple[str, str]]:
-    yield from dump.database()
+    for place, text in dump.database():
+        yield place, text
+        if texts.is_encrypted(text):
+            yield from ((place, inner) for inner in dump.readable(texts.decrypt(text)))
     yield from dump.folder(Path(django_settings.WEIGHTS_STORAGE.removeprefix("file://")))
 
 
@@ -118,7 +122,7 @@ def person(window: Client, gated_tier: Tier, reviewer: User, store: Path) -> Use
 def _signs_up(window: Client) -> User:
     password = {"password1": factories.PASSWORD, "password2": factories.PASSWORD}
     window.post("/accounts/signup/", {"username": USERNAME, "email": ADDRESS, **password})
-    text = OutgoingMail.objects.get(to__iexact=ADDRESS).text
+    text = OutgoingMail.objects.get(to__iexact=ADDRESS).full_text
     confirm = re.search(r"/accounts/confirm-email/\S+", text)
     assert confirm is not None
     window.post(confirm[0])

@@ -113,7 +113,7 @@ def test_a_new_password_ends_all_other_sessions_and_tells_its_owner(applicant: U
     assert not is_signed_in(other)
     mail = OutgoingMail.objects.get(kind="password_changed")
     assert (mail.to, mail.recipient) == (applicant.email, applicant)
-    assert "/accounts/password/reset/" in mail.text
+    assert "/accounts/password/reset/" in mail.full_text
     assert "IP address" not in mail.text
 
 
@@ -145,7 +145,7 @@ def test_a_reset_password_ends_tokens_and_sessions_at_the_next_request(
     token, elsewhere = factories.token(applicant), signed_in("applicant")
     assert token_works(token)
     client.post("/accounts/password/reset/", {"email": applicant.email})
-    found = re.search(r"/accounts/password/reset/key/\S+", OutgoingMail.objects.get().text)
+    found = re.search(r"/accounts/password/reset/key/\S+", OutgoingMail.objects.get().full_text)
     assert found is not None
     form = client.get(found[0])["Location"]
     assert client.post(form, {"password1": NEW, "password2": NEW}).status_code == 302

@@ -22,7 +22,7 @@ FORM = {
 
 
 def confirmation_url(to: str = FORM["email"]) -> str:
-    text = OutgoingMail.objects.filter(to=to).latest("pk").text
+    text = OutgoingMail.objects.filter(to=to).latest("pk").full_text
     found = re.search(r"https?://\S+/confirm-email/\S+", text)
     assert found is not None, text
     return found[0].removeprefix(settings.PUBLIC_URL)

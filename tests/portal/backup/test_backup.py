@@ -138,13 +138,14 @@ def test_keys_come_along_as_the_environment_spells_them(
     assert (backup / "keys" / "keys.env").read_text().splitlines() == [
         f"SECRET_KEY={services.SECRET_KEY}",
         f"LINK_KEYS={services.LINK_KEYS}",
+        f"ENCRYPTION_KEYS={services.ENCRYPTION_KEYS}",
     ]
     (tmp_path / "keys.env").write_text("SECRET_KEY=overruled\nMAIL_FROM=lab@example.org\n")
     settings.DATA_DIR = tmp_path
     later = taken(manage, folder.with_name("embedded"))
     kept = (later / "keys" / "keys.env").read_text().splitlines()
     assert kept[0] == f"SECRET_KEY={services.SECRET_KEY}"
-    assert kept[2:] == ["MAIL_FROM=lab@example.org"]
+    assert kept[3:] == ["MAIL_FROM=lab@example.org"]
     later = taken(manage, folder.with_name("others"), "--no-keys")
     assert not (later / "keys").exists()
 

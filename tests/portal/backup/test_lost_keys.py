@@ -12,6 +12,13 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_database]
 NOWHERE = {"BROKER_URL": "redis://127.0.0.1:1/0"}
 
 
+#: An authenticator app, made as the page makes it.
+ADD_APP = (
+    "from accounts.users.models import User; from allauth.mfa.totp.internal.auth import TOTP;"
+    "TOTP.activate(User.objects.get(), 'JBSWY3DPEHPK3PXP')"
+)
+
+
 @pytest.fixture
 def backup(tmp_path: Path) -> Path:
     """Of an embedded install with a checkpoint, a person and a token."""
@@ -21,6 +28,7 @@ def backup(tmp_path: Path) -> Path:
     for command in (
         ("prepare_install",),
         ("create_account", "ada", "ada@example.org"),
+        ("shell", "--no-imports", "-c", ADD_APP),
         ("publish", str(model), "acme/model", "--tier", "open"),
         ("backup", str(tmp_path / "backups")),
     ):
@@ -51,6 +59,7 @@ def test_a_lost_key_file_costs_no_record(backup: Path, tmp_path: Path, harm: str
     for name in ("keys.env", "MANIFEST_KEY_FILE", "AUDIT_KEY_FILE"):
         assert f"keys: {name} made anew" in done.stdout
     assert "sessions and mailed confirmations" in done.stdout
+    assert "recovery codes of 1 people cannot be checked" in done.stdout
     made = {path.name: path.read_text() for path in new.glob("*key*")}
     assert set(made) == {"keys.env", "manifest-key.pem", "audit-key.pem"}
 
@@ -58,6 +67,10 @@ def test_a_lost_key_file_costs_no_record(backup: Path, tmp_path: Path, harm: str
     done = manage(new, "shell", "--no-imports", "-c", code, **NOWHERE)
     assert done.stdout == "ada\n"
     assert made == {path.name: path.read_text() for path in new.glob("*key*")}
+    prepared = manage(new, "prepare_install", **NOWHERE)
+    assert "1 second factors were encrypted with keys that" in prepared.stderr
+    removed = manage(new, "remove_second_factors", "--unreadable", **NOWHERE)
+    assert removed.stdout == "ada: totp removed\n"
     assert "verdict" in manage(new, "verify_audit", **NOWHERE).stdout
 
 

@@ -373,6 +373,7 @@ def install(tmp_path: Path, settings: Settings) -> Path:
     folder.mkdir()
     settings.DATA_DIR = folder
     lines = f"SECRET_KEY={settings.SECRET_KEY}\nLINK_KEYS={os.environ['LINK_KEYS']}\n"
+    lines += f"ENCRYPTION_KEYS={os.environ['ENCRYPTION_KEYS']}\n"
     data_dir.write_once(data_dir.keys_file(folder), f"{lines}MAIL_FROM=lab@example.org\n")
     settings.MANIFEST_KEY_FILE = str(data_dir.manifest_key_file(folder))
     return folder

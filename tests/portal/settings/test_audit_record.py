@@ -72,6 +72,11 @@ def test_keys_and_people_are_identified_by_fingerprint_only(
     again = audit_record.note("worker")
     assert again is not None
     assert set(again.details["changed"]) == {"LINK_KEYS"}
+    settings.ENCRYPTION_KEYS = {"k9": bytes(range(2, 34))}
+    rotated = audit_record.note("worker")
+    assert rotated is not None
+    assert set(rotated.details["changed"]) == {"ENCRYPTION_KEYS"}
+    assert bytes(range(2, 34)).hex() not in json.dumps(rotated.details)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,9 +1,11 @@
 """What the portal writes and the secrets it reads are for its own user alone."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -19,6 +21,7 @@ from tests.support.servers.live import ROOT
 SECRETS = {
     "SECRET_KEY": services.SECRET_KEY,
     "LINK_KEYS": services.LINK_KEYS,
+    "ENCRYPTION_KEYS": services.ENCRYPTION_KEYS,
     "EMAIL_PASSWORD": "of-the-mail-server",
     "ORCID_CLIENT_SECRET": "of-orcid",
 }
@@ -87,6 +90,22 @@ def test_files_that_an_earlier_release_left_readable_are_closed_at_the_next_comm
     assert open_to_others(data_dir) == []
 
 
+@pytest.mark.requirement("AC-15")
+@pytest.mark.one_database
+def test_an_install_of_an_earlier_release_gets_its_key_once(data_dir: Path) -> None:
+    """However many processes start at once; a key that changed would make secrets unreadable."""
+    assert manage(data_dir, "check").returncode == 0
+    keys = data_dir / "keys.env"
+    before = keys.read_text().partition("ENCRYPTION_KEYS=")[0] + "MAIL_FROM=lab@example.org"
+    keys.write_text(before)
+    with ThreadPoolExecutor() as pool:
+        done = list(pool.map(lambda _: manage(data_dir, "check"), range(4)))
+    assert [one.returncode for one in done] == [0] * 4, [one.stderr for one in done]
+    after = keys.read_text()
+    assert re.fullmatch(re.escape(before) + r"\nENCRYPTION_KEYS=k1:[0-9a-f]{64}\n", after)
+    assert open_to_others(data_dir) == []
+
+
 # -- what is read -------------------------------------------------------------------------
 
 
@@ -107,7 +126,8 @@ def test_a_readable_file_of_keys_is_refused_by_name_with_the_remedy(data_dir: Pa
 @pytest.mark.parametrize(
     "name",
     [
-        *("SECRET_KEY", "LINK_KEYS", "DATABASE_PASSWORD", "AWS_SECRET_ACCESS_KEY"),
+        *("SECRET_KEY", "LINK_KEYS", "ENCRYPTION_KEYS", "DATABASE_PASSWORD"),
+        "AWS_SECRET_ACCESS_KEY",
         *("EMAIL_PASSWORD", "ORCID_CLIENT_SECRET", "GITHUB_CLIENT_SECRET", "GOOGLE_CLIENT_SECRET"),
     ],
 )

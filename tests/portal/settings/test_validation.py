@@ -29,6 +29,7 @@ def cache(location: str) -> dict[str, Any]:
 SOUND: dict[str, Any] = {
     "SECRET_KEY": SECRET,
     "LINK_KEYS": {"k1": KEY},
+    "ENCRYPTION_KEYS": {"k1": secrets.token_bytes(32)},
     "DEBUG": False,
     "PUBLIC_URL": "https://weights.example.org",
     "ALLOWED_HOSTS": ["weights.example.org"],
@@ -57,6 +58,8 @@ WEAK_ANYWHERE: list[tuple[dict[str, Any], str, str]] = [
     ({"LINK_KEYS": {"k1": b"ab" * 16}}, "LINK_KEYS: key k1 is not random", "openssl rand"),
     ({"LINK_KEYS": {"k2": KEY, "k1": KEY}}, "LINK_KEYS: two ids", "openssl rand"),
     ({"SECRET_KEY": KEY.hex()}, "LINK_KEYS: key k1 is the SECRET_KEY", "openssl rand"),
+    ({"ENCRYPTION_KEYS": {"k1": bytes(32)}}, "ENCRYPTION_KEYS: key k1 is not", "openssl rand"),
+    ({"ENCRYPTION_KEYS": {"k1": KEY}}, "ENCRYPTION_KEYS: holds a key of LINK_KEYS", "openssl rand"),
     ({"ALLOWED_HOSTS": []}, "ALLOWED_HOSTS: ", "weights.example.org"),
     ({"ALLOWED_HOSTS": ["*"]}, "ALLOWED_HOSTS: ", "weights.example.org"),
     ({"ALLOWED_HOSTS": ["weights.example.org", "*"]}, "ALLOWED_HOSTS: ", "weights.example.org"),
@@ -186,6 +189,7 @@ def production(public_url: str, folder: Path, **changed: str) -> dict[str, str]:
         "DJANGO_SETTINGS_MODULE": "portal.settings.production",
         "SECRET_KEY": SECRET,
         "LINK_KEYS": f"k1:{KEY.hex()}",
+        "ENCRYPTION_KEYS": f"k1:{secrets.token_hex(32)}",
         "PUBLIC_URL": public_url,
         "ALLOWED_HOSTS": host,
         "TRUSTED_PROXIES": "1",
@@ -237,6 +241,15 @@ def test_every_start_is_refused_with_a_line_for_each_weakness(
     names = {line.partition(":")[0] for line in lines}
     assert len(lines) == len(names)
     assert names == {"SECRET_KEY", "ALLOWED_HOSTS", "DEBUG", "TRUSTED_PROXIES"}
+
+
+def test_a_missing_key_is_one_line_that_says_how_to_make_it(tmp_path: Path) -> None:
+    unset = production("https://weights.example.org", tmp_path, ENCRYPTION_KEYS="")
+    done = ran(unset, "manage.py", "check")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("ENCRYPTION_KEYS: is not set; create a key with: ")
+    assert "ENCRYPTION_KEYS_FILE to a file" in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_the_embedded_install_refuses_weak_settings_too(tmp_path: Path) -> None:

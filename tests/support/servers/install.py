@@ -17,7 +17,10 @@ from tests.support.servers import services
 from tests.support.servers.live import ROOT
 
 # Variables of the suite that an embedded install sets itself.
-FOREIGN = ("SECRET_KEY", "LINK_KEYS", "DATABASE_URL", "BROKER_URL", "CACHE_URL", "PUBLIC_URL")
+FOREIGN = (
+    *("SECRET_KEY", "LINK_KEYS", "ENCRYPTION_KEYS", "DATABASE_URL", "BROKER_URL", "CACHE_URL"),
+    "PUBLIC_URL",
+)
 
 
 @dataclass

@@ -36,6 +36,7 @@ from tests.support.database import databases
 # Not secret, but strong enough for the checks of server processes.
 SECRET_KEY = "suite-" + sha256(b"sessions of the suite").hexdigest()
 LINK_KEYS = "t1:" + sha256(b"links of the suite").hexdigest()
+ENCRYPTION_KEYS = "t1:" + sha256(b"secrets of the suite").hexdigest()
 
 #: A file system in memory, where fsync costs nothing: a tenth of the suite's time on a disk.
 _MEMORY = Path("/dev/shm")
@@ -149,6 +150,7 @@ def _prepare_session() -> None:
     os.environ |= {
         "SECRET_KEY": SECRET_KEY,
         "LINK_KEYS": LINK_KEYS,
+        "ENCRYPTION_KEYS": ENCRYPTION_KEYS,
         "DATA_DIR": str(folder / "data"),
         "TEST_FOLDER": str(folder),
     }

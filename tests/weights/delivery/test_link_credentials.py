@@ -275,7 +275,7 @@ def reset_by_mail(holder: User, administrator: User) -> None:
     client = Client()
     client.post("/accounts/password/reset/", {"email": holder.email})
     mail = OutgoingMail.objects.get(kind="password_reset_key")
-    found = re.search(r"/accounts/password/reset/key/\S+", mail.text)
+    found = re.search(r"/accounts/password/reset/key/\S+", mail.full_text)
     assert found is not None
     form = client.get(found[0])["Location"]
     assert client.post(form, {"password1": NEW, "password2": NEW}).status_code == 302

@@ -268,10 +268,10 @@ def test_the_issuing_task_mails_the_folder_with_both_stand_ins_once(
     links.issue(link.pk)
     mail = OutgoingMail.objects.get(kind="checkpoint_link")
     address = mail.secret
-    assert f"'{address}stubbed.pt'" in mail.text
-    assert f"'{address}*'" in mail.text
-    assert f"\n  curl -fO '{address}download.sh' && sh download.sh -j 4\n" in mail.text
-    assert format_size(revision.total_bytes) in mail.text
+    assert f"'{address}stubbed.pt'" in mail.full_text
+    assert f"'{address}*'" in mail.full_text
+    assert f"\n  curl -fO '{address}download.sh' && sh download.sh -j 4\n" in mail.full_text
+    assert format_size(revision.total_bytes) in mail.full_text
     assert _body(client, urlsplit(address).path + FIRST) == SHARDS[FIRST]
     link.refresh_from_db()
     assert [entry["path"] for entry in link.plan] == sorted(SHARDS)

@@ -1,0 +1,1 @@
+"""Encryption of secrets at rest: second factors, links in queued mails, contents of sessions."""

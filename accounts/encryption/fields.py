@@ -1,0 +1,28 @@
+"""A model field that is encrypted in the database."""
+
+from typing import Any
+
+from django.db import models
+
+from accounts.encryption import texts
+from accounts.errors import Unreadable
+
+
+class EncryptedTextField(models.TextField):
+    """Text that is encrypted when it is written and decrypted when it is read.
+
+    Reads as UNREADABLE if the keys of this process do not decrypt it, so that lists still open.
+    An empty text stays empty. Conditions other than emptiness match nothing.
+    """
+
+    UNREADABLE = "[encrypted with a key that ENCRYPTION_KEYS does not contain]"
+
+    def from_db_value(self, value: str | None, *args: Any) -> str | None:
+        try:
+            return texts.decrypt(value) if value else value
+        except Unreadable:
+            return self.UNREADABLE
+
+    def get_prep_value(self, value: Any) -> Any:
+        value = super().get_prep_value(value)
+        return texts.encrypt(value) if value else value

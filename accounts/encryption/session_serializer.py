@@ -1,0 +1,17 @@
+"""Sessions are stored encrypted: they hold seeds of authenticator apps being set up, and forms."""
+
+from typing import Any
+
+from django.core.signing import JSONSerializer
+
+from accounts.encryption import texts
+
+
+class SessionSerializer(JSONSerializer):
+    """JSON, encrypted. Sessions from before encryption are read in clear."""
+
+    def dumps(self, obj: Any) -> bytes:
+        return texts.encrypt(super().dumps(obj).decode("latin-1")).encode()
+
+    def loads(self, data: bytes) -> Any:
+        return super().loads(texts.decrypt(data.decode("latin-1")).encode("latin-1"))
