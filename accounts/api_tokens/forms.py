@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from accounts.api_tokens.models import MAX_DAYS, STAFF_SCOPES, Scope
+from accounts.api_tokens.models import MAX_DAYS, Scope
 from accounts.users.models import User
 from accounts.web.form_fields import TextField
 
@@ -44,11 +44,10 @@ class TokenForm(forms.Form):
             offered.append(Scope.ADMIN)
         field = self.fields["scopes"]
         assert isinstance(field, forms.MultipleChoiceField)
-        if STAFF_SCOPES & set(offered):
-            field.help_text = (
-                "For write and admin you enter your password, passkey or code again, unless you "
-                "did so within the last 15 minutes."
-            )
+        field.help_text = (
+            "For more than read you enter your password, passkey or code again, unless you did so "
+            "within the last 15 minutes."
+        )
         field.choices = [(str(scope), f"{scope.label} ({scope})") for scope in offered]
 
     def clean_repositories(self) -> list[str]:

@@ -29,7 +29,7 @@ class Scope(models.TextChoices):
     ADMIN = "admin", "Decide access requests"
 
 
-#: Scopes that a token has only if it was made with a recent authentication.
+#: Scopes that have no effect on a token that was made without a recent authentication.
 STAFF_SCOPES = frozenset({Scope.WRITE, Scope.ADMIN})
 
 
@@ -51,7 +51,7 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         """Create a token. Returns it with its plain text, which is not stored.
 
         Raises InvalidValue for an unknown scope or a lifetime outside 1 to 365 days,
-        RecentAuthenticationRequired for a scope of STAFF_SCOPES after an old sign-in.
+        RecentAuthenticationRequired for another scope than READ after an old sign-in.
         """
         unknown = sorted(set(scopes) - set(Scope.values))
         if unknown:
@@ -59,7 +59,7 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
             raise InvalidValue(f"unknown scope {unknown[0]!r}; the scopes are {scopes_text}")
         if not 1 <= days <= MAX_DAYS:
             raise InvalidValue(f"a token lasts 1 to {MAX_DAYS} days, not {days}")
-        if STAFF_SCOPES & set(scopes):
+        if set(scopes) - {Scope.READ}:
             recent_authentication.require()
         plain = token_format.new()
         token = self.create(

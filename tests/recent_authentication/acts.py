@@ -282,6 +282,7 @@ def _add_licence_version(world: World) -> Any:
 
 #: Acts of a browser's session.
 BY_SESSION: dict[str, Act] = {
+    "make a token of scope read-gated": Act(applicant, _mint("read-gated"), _has_token),
     "make a token of scope write": Act(owner, _mint("write"), _has_token),
     "make a token of scope admin": Act(lead, _mint("admin"), _has_token),
     "add an address": Act(applicant, _address("add"), _has_address()),
@@ -478,8 +479,8 @@ def _no_active_token(world: World) -> bool:
 
 
 NEVER: dict[str, Act] = {
-    "make a token that only reads": Act(
-        applicant, _mint("read-gated"), lambda w: ApiToken.objects.active().exists()
+    "make a token that reads open checkpoints": Act(
+        applicant, _mint("read"), lambda w: ApiToken.objects.active().exists()
     ),
     "revoke one's own token": Act(applicant, _revoke_own, _no_active_token, _own_token),
     "report a leaked token": Act(applicant, _report_leak, _no_active_token, _own_token),
