@@ -17,6 +17,7 @@ class ReadOnlyInline(NeverDeleted, admin.TabularInline):
     """Rows on the page of another record; they cannot be changed."""
 
     extra = 0
+    template = "admin/read_only_inline.html"
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -70,9 +70,6 @@ class TierAdmin(OpeningAdmin, NeverDeleted, CustomQuestionsAdmin):
     list_select_related = ["licence"]
     actions = ["retire", "unretire"]
 
-    class Media:
-        css = {"all": ["css/admin.css"]}
-
     def get_prepopulated_fields(
         self, request: HttpRequest, obj: Tier | None = None
     ) -> dict[str, Sequence[str]]:

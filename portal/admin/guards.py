@@ -9,6 +9,7 @@ from django.contrib.admin.widgets import AutocompleteSelect
 from django.db import DataError
 from django.db.models import ForeignKey, QuerySet
 from django.http import Http404, HttpRequest
+from django.utils.text import capfirst
 
 from accounts.web.row_ids import is_row_id
 
@@ -67,6 +68,11 @@ class GuardedAdmin(admin.ModelAdmin):
             return super().get_changelist_instance(request)
         except _INVALID_VALUE as error:
             raise IncorrectLookupParameters(str(error)) from error
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Title the list by its records; Django's "Select grant to view" is an instruction."""
+        title = capfirst(self.opts.verbose_name_plural)
+        return super().changelist_view(request, {"title": title, **(extra_context or {})})
 
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any], *args: Any) -> Any:
         """Refuse malformed primary keys before they are queried."""

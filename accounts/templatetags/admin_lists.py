@@ -1,0 +1,30 @@
+"""Rows of the admin's lists, whose cells name their columns where a row is shown as a card."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+register = template.Library()
+
+_EMPTY = (">-</td>", "></td>", ">&nbsp;</td>")
+
+
+@register.filter
+def labelled(row: Iterable[SafeString], headers: list[dict[str, Any]]) -> Iterator[SafeString]:
+    """The cells of a row, each with its column's name as `data-label`; empty ones marked.
+
+    The first cell that links to the record is a `th` and needs no name.
+    """
+    for cell, header in zip(row, headers, strict=False):
+        markup = str(cell)
+        name, is_link = header["text"], markup.startswith("<th")
+        if is_link or 'class="action-checkbox"' in markup:
+            yield cell
+        elif markup.endswith(_EMPTY):
+            yield mark_safe(markup.replace('class="', 'class="is-empty ', 1))  # noqa: S308
+        else:
+            label = format_html('<td data-label="{}"', str(name).capitalize())
+            yield mark_safe(markup.replace("<td", label, 1))  # noqa: S308
