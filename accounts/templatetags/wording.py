@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from accounts.audit.event_tags import EventTag
 from accounts.web import user_agents
 from accounts.web.byte_sizes import format_size
 from accounts.web.sanitize import multiline
@@ -56,6 +57,13 @@ def sentence(text: str) -> str:
         return ""
     stop = "" if text.endswith((".", "!", "?", "…", ".”", ".)")) else "."
     return text[0].upper() + text[1:] + stop
+
+
+@register.filter
+def event_label(action: str) -> str:
+    """The action of an audit event as words: `Token: first used`."""
+    tag = EventTag.named(action)
+    return tag.label if tag else action
 
 
 @register.filter

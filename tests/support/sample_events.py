@@ -4,6 +4,6 @@ from accounts.audit.event_tags import EventTag
 
 
 class SampleEvent(EventTag):
-    TEST = "test.event"
-    DONE = "thing.done"
-    PRAISED = "account.praised"
+    TEST = "test.event", "{by} tested {it}"
+    DONE = "thing.done", "{by} did {it}"
+    PRAISED = "account.praised", "{by} praised {it}"

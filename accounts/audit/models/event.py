@@ -105,7 +105,8 @@ class AuditEvent(models.Model):
         indexes = [models.Index(fields=["object_kind", "object_id"], name="audit_by_object")]
 
     def __str__(self) -> str:
-        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.action} {self.object_id}"
+        tag = EventTag.named(self.action)
+        return f"{tag.label if tag else self.action}, {self.at.day} {self.at:%b %Y, %H:%M} UTC"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self._state.adding:

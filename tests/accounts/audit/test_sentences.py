@@ -1,0 +1,118 @@
+"""Audit events as sentences, with the raw record behind them."""
+
+import re
+from itertools import chain
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from accounts.applications.workflow import claims, decisions
+from accounts.audit.event_tags import AccountsEvent, EventTag
+from accounts.audit.models import AuditEvent
+from accounts.audit.sentences import detail_lines, sentence
+from accounts.roles.permissions import Role
+from accounts.tiers.models import Tier
+from accounts.users.models import User
+from portal.audit.event_tags import PortalEvent
+from tests.support import factories
+from weights.event_tags import WeightsEvent
+
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
+
+TAGS = list[EventTag](chain(AccountsEvent, WeightsEvent, PortalEvent))
+LIST = "admin:accounts_auditevent_changelist"
+
+
+@pytest.mark.parametrize("tag", TAGS, ids=str)
+def test_every_event_has_a_sentence(tag: EventTag) -> None:
+    event = AuditEvent(action=tag, object_kind="blob", object_id="7", result="ok")
+    event.actor_name = "ada"
+    text = sentence(event, {("blob", "7"): "the blob 12ab"})
+    assert re.fullmatch(r"(ada|the blob|The gate|The portal|Somebody)\b[\w ,-]+", text), text
+    assert ("the blob 12ab" in text) == ("{it}" in tag.sentence)
+    assert "_" not in text
+    assert EventTag.named(tag.value) is tag
+
+
+def test_an_approval_reads_as_a_sentence_with_its_record_behind_it(
+    gated_tier: Tier, applicant: User, reviewer: User, client: Client
+) -> None:
+    application = factories.submitted(applicant, gated_tier)
+    claims.claim(application, by=reviewer)
+    decisions.approve(application, by=reviewer)
+    client.force_login(factories.staff("auditor", Role.AUDITOR))
+    expected = (
+        f"{reviewer.username} approved the application {application.reference} of "
+        f"{applicant.username} for {gated_tier}"
+    )
+    assert expected in client.get(reverse(LIST)).text
+    event = AuditEvent.objects.get(action="application.approve")
+    page = client.get(reverse("admin:accounts_auditevent_change", args=[event.pk])).text
+    assert expected in page
+    shown, raw = page.split("Raw record", 1)
+    assert "application.approve" not in shown
+    assert "application.approve" in raw
+    assert str(application.public_id) in raw
+
+
+def test_a_list_of_events_takes_a_query_for_each_kind_of_object(
+    gated_tier: Tier, client: Client
+) -> None:
+    client.force_login(factories.staff("auditor", Role.AUDITOR))
+
+    def count() -> int:
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            assert client.get(reverse(LIST)).status_code == 200
+        return len(queries)
+
+    factories.submitted(factories.person("first"), gated_tier)
+    count()
+    before = count()
+    for number in range(4):
+        factories.submitted(factories.person(f"person{number}"), gated_tier)
+    assert count() == before
+
+
+def test_an_object_that_is_gone_or_hidden_is_named_by_its_kind() -> None:
+    event = AuditEvent(action="grant.revoked", object_kind="grant", object_id=str(uuid4()))
+    event.result, event.actor_name = "not_allowed", "<b>ada</b>"
+    assert sentence(event, {}) == f"<b>ada</b> revoked grant {event.object_id[:8]} (not allowed)"
+    event.action = "unknown.deed"
+    assert sentence(event, {}).startswith("<b>ada</b> did unknown.deed to grant ")
+
+
+def test_details_are_words_and_units() -> None:
+    details = {
+        "stored_bytes": 2_000_000,
+        "since": "2026-11-30T05:52:28.708200+00:00",
+        "reasons": ["incomplete", "not_research"],
+        "fields": {"term_days": [30, None]},
+        "superuser": False,
+    }
+    assert list(detail_lines(details)) == [
+        "Stored bytes: 2.0 MB (1.9 MiB)",
+        "Since: 30 Nov 2026, 05:52 UTC",
+        "Reasons: incomplete, not research",
+        "Fields: term days 30, none",
+        "Superuser: no",
+    ]
+
+
+def test_hostile_details_are_shown_as_text(applicant: User, client: Client) -> None:
+    AuditEvent.record(
+        AccountsEvent.ACCOUNT_CHANGED,
+        actor=applicant,
+        target=applicant,
+        details={"is": "<script>alert(1)</script>" + "long" * 200},
+    )
+    client.force_login(factories.staff("auditor", Role.AUDITOR))
+    event = AuditEvent.objects.get(action=AccountsEvent.ACCOUNT_CHANGED)
+    page = client.get(reverse("admin:accounts_auditevent_change", args=[event.pk])).text
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert" in page
