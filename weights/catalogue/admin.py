@@ -9,6 +9,7 @@ from django.db.models import Q, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
@@ -21,7 +22,8 @@ from accounts.roles.tier_scoped_admin import TierScopedAdmin, has_permission_for
 from accounts.tiers import strictness
 from accounts.tiers.models import Tier
 from accounts.web.current_user import signed_in
-from weights.catalogue import checkpoint_tiers
+from weights.catalogue import checkpoint_tiers, facts
+from weights.catalogue.descriptions import fact_rows, previews
 from weights.catalogue.models import Checkpoint, Family
 from weights.errors import PublishRefused
 from weights.inspection import results
@@ -43,6 +45,15 @@ class CheckpointForm(ReasonToOpen, ConfirmRaisedGate, forms.ModelForm):
         if isinstance(family, forms.ModelChoiceField):
             own = Q(retired_at=None) | Q(checkpoints=self.instance.pk)
             family.queryset = Family.objects.filter(own).distinct()
+        self.rows = fact_rows.rows_of(self.instance, self.data if self.is_bound else None)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        if self.rows.is_bound and self.rows.is_valid():
+            self.instance.facts = fact_rows.facts_of(self.rows, self.instance.facts)
+        elif self.rows.is_bound:
+            self.add_error(None, "Correct the facts below. Nothing was saved.")
+        return cleaned
 
     def clean_tier(self) -> Tier:
         tier: Tier = self.cleaned_data["tier"]
@@ -84,12 +95,40 @@ class CheckpointAdmin(OpeningAdmin, NeverDeleted, TierScopedAdmin):
     """Descriptions and tiers; files are published by `manage.py publish` only."""
 
     form = CheckpointForm
+    change_form_template = "admin/weights/checkpoint/change_form.html"
+    exclude = ["facts"]
 
     list_display = ["__str__", "tier", "private", "synthetic", "published_at"]
     list_filter = ["tier", "private", "synthetic"]
     search_fields = ["org", "name", "title"]
     list_select_related = ["tier"]
     readonly_fields = ["org", "name", "synthetic", "published_at", "updated_at", "formats"]
+
+    def get_urls(self) -> list[URLPattern]:
+        page = self.admin_site.admin_view(self.preview)
+        own = path("<path:object_id>/preview/", page, name="weights_checkpoint_preview")
+        return [own, *super().get_urls()]
+
+    def preview(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The title and card of the posted form, as pages would show them; saves nothing."""
+        checkpoint = self.get_object(request, object_id)
+        if request.method != "POST" or not self.has_change_permission(request, checkpoint):
+            raise PermissionDenied("press the button on the checkpoint's page")
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": f"Preview of {checkpoint}",
+            **previews.preview(
+                checkpoint, request.POST.get("title", ""), request.POST.get("card", "")
+            ),
+        }
+        return TemplateResponse(request, "admin/weights/checkpoint/preview.html", context)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        shown = facts.displayed(context["original"].facts)
+        return super().render_change_form(request, context | {"facts": shown}, *args, **kwargs)
 
     @admin.display(description="Formats of what is published")
     def formats(self, checkpoint: Checkpoint) -> str:

@@ -1,5 +1,8 @@
 """A checkpoint's page: card, facts, access, and the commands that download it."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -7,7 +10,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.web.current_user import user_or_none
 from weights import gate
-from weights.catalogue import cards, facts, licences
+from weights.catalogue import cards, facts, licences, measured
 from weights.catalogue.download_commands import Recipe, Target, recipes
 from weights.catalogue.models import Checkpoint
 from weights.checkpoint_pages.header import Tab, header
@@ -53,7 +56,7 @@ def checkpoint_detail(request: HttpRequest, org: str, name: str) -> HttpResponse
         ),
         "card": card,
         "licence": licence,
-        "facts": facts.displayed(checkpoint.facts),
+        "facts": facts.displayed(_shown_facts(checkpoint, revision)),
         "sources": _sources(checkpoint),
         "checklist": access_checklist(user_or_none(request), checkpoint, licence),
         "recipes": _recipes(checkpoint, files),
@@ -64,6 +67,11 @@ def checkpoint_detail(request: HttpRequest, org: str, name: str) -> HttpResponse
         "family_parts": parts.read(checkpoint.family.facts) if checkpoint.family else None,
     }
     return render(request, "weights/catalogue/checkpoint_detail.html", context)
+
+
+def _shown_facts(checkpoint: Checkpoint, revision: Revision | None) -> Mapping[str, Any]:
+    """Declared facts, and those counted from the revision's files, which win."""
+    return measured.merged_facts(checkpoint, getattr(revision, "measured", None))
 
 
 def _why_unavailable(checkpoint: Checkpoint) -> str:

@@ -1,7 +1,7 @@
 """A checkpoint's facts: their JSON format, validation and display.
 
-`Checkpoint.facts` maps a key to `{"label", "value", "source"}` and optionally `"note"` and
-`"status"` (computed, inferred, estimated). The order of display is that of LABELS, since
+`Checkpoint.facts` maps a key to `{"label", "value", "source"}` and optionally `"unit"`, `"note"`
+and `"status"` (computed, inferred, estimated). The order of display is that of LABELS, since
 PostgreSQL does not keep the order of JSON objects.
 """
 
@@ -37,10 +37,21 @@ LABELS = {
     "carbon": "Carbon footprint of training",
 }
 _POSITIONS = {key: position for position, key in enumerate(LABELS)}
-_UNITS = {"context_length": "tokens", "training_tokens": "tokens", "batch_tokens": "tokens"}
-_BYTES = {"bytes_fp16", "bytes_fp32"}
-_DATES = {"release_date"}
-_TEXTS = ("label", "source", "note", "status")
+
+#: Units that staff choose from: an empty one takes text, TOKENS to PERCENT a number.
+TOKENS, BYTES, DAY = "tokens", "bytes", "day"
+NUMBER_UNITS = (TOKENS, BYTES, "GPU hours", "t CO2e", "kWh", "%")
+UNITS = ("", *NUMBER_UNITS, DAY)
+#: The units of keys whose facts have none.
+_UNITS = {
+    "context_length": TOKENS,
+    "training_tokens": TOKENS,
+    "batch_tokens": TOKENS,
+    "bytes_fp16": BYTES,
+    "bytes_fp32": BYTES,
+    "release_date": DAY,
+}
+_TEXTS = ("label", "source", "note", "status", "unit")
 
 
 @dataclass(frozen=True)
@@ -57,19 +68,29 @@ class Fact:
 
 def displayed(facts: Mapping[str, Mapping[str, Any]]) -> list[Fact]:
     """Facts with a value, in the order of display; keys that an owner added come last."""
+    return [_fact(key, fact) for key, fact in in_order(facts) if fact.get("value") is not None]
+
+
+def in_order(facts: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Keys and facts in the order of display."""
     keys = sorted(facts, key=lambda key: (_POSITIONS.get(key, len(_POSITIONS)), key))
-    return [_fact(key, facts[key]) for key in keys if facts[key].get("value") is not None]
+    return [(key, facts[key]) for key in keys]
 
 
 def _fact(key: str, fact: Mapping[str, Any]) -> Fact:
     return Fact(
         key=key,
         label=str(fact.get("label") or LABELS.get(key, key)),
-        text=as_text(key, fact["value"]),
+        text=as_text(key, fact["value"], unit_of(key, fact)),
         source=str(fact.get("source", "")),
         note=str(fact.get("note", "")),
         status=str(fact.get("status", "")),
     )
+
+
+def unit_of(key: str, fact: Mapping[str, Any]) -> str:
+    """The unit of a fact: its own, else that of its key; empty for text and plain numbers."""
+    return str(fact.get("unit") or _UNITS.get(key, ""))
 
 
 def validate(facts: Any) -> None:
@@ -88,15 +109,20 @@ def validate(facts: Any) -> None:
             if not _is_text(fact.get(name, "")):
                 raise ValueError(f"the {name} of {key!r} must be text in quotes")
         if fact.get("value") is not None:
-            _validate_value(key, fact["value"])
+            validate_value(key, fact["value"], unit_of(key, fact))
 
 
-def _validate_value(key: str, value: Any) -> None:
+def validate_value(key: str, value: Any, unit: str) -> None:
+    """Raises ValueError for a value that is not of its unit."""
     if not (_is_text(value) or _is_number(value)):
         raise ValueError(f"the value of {key!r} must be a number below 2^63 or text")
-    if key in _BYTES and not isinstance(value, int):
+    if unit not in UNITS:
+        raise ValueError(f"the unit of {key!r} must be one of {', '.join(UNITS[1:])}")
+    if unit == BYTES and not isinstance(value, int):
         raise ValueError(f"the value of {key!r} must be a whole number of bytes")
-    if key in _DATES and not _is_date(value):
+    if unit in NUMBER_UNITS and not _is_number(value):
+        raise ValueError(f"the value of {key!r} must be a number of {unit}")
+    if unit == DAY and not _is_date(value):
         raise ValueError(f"the value of {key!r} must be a day, such as 2022-05-03")
 
 
@@ -116,15 +142,16 @@ def _is_date(value: Any) -> bool:
     return True
 
 
-def as_text(key: str, value: Any) -> str:
+def as_text(key: str, value: Any, unit: str = "") -> str:
     """A value as displayed: digits in groups, units, bytes in decimal and binary units."""
-    if key in _BYTES:
+    unit = unit or _UNITS.get(key, "")
+    if unit == BYTES:
         return f"{value:,} bytes ({_scaled(value)})"
-    if key in _DATES:
+    if unit == DAY:
         day = date.fromisoformat(value)
         return f"{day.day} {day:%B %Y}"
     text = f"{value:,}" if isinstance(value, int) else _scientific(value)
-    return f"{text} {_UNITS[key]}" if key in _UNITS else text
+    return f"{text} {unit}" if unit else text
 
 
 def _scaled(size: int) -> str:

@@ -173,7 +173,7 @@ class Checkpoint(OneLineFields):
         try:
             facts.validate(self.facts)
         except ValueError as error:
-            raise ValidationError({"facts": str(error)}) from error
+            raise ValidationError(f"Facts: {error}.") from error
 
     def get_absolute_url(self) -> str:
         return reverse("weights:checkpoint-detail", args=[self.org, self.name])

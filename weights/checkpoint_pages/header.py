@@ -9,6 +9,7 @@ from django.urls import reverse
 from accounts.web.byte_sizes import format_size
 from weights import gate
 from weights.catalogue import download_counts, file_facts, licences
+from weights.catalogue.measured import parameters_of
 from weights.catalogue.models import Checkpoint
 from weights.known_issues.models import KnownIssue
 from weights.publishing.models import Revision
@@ -61,7 +62,7 @@ def header(
 def _figures(checkpoint: Checkpoint, revision: Revision | None) -> list[tuple[str, str, str]]:
     """(label, text, longer text) of what is known: parameters, type, size, downloads."""
     facts = file_facts.stored_facts([revision])[revision.pk] if revision else None
-    parameters = checkpoint.parameters or (facts.total if facts else 0)
+    parameters = parameters_of(checkpoint, facts.measured if facts else None)
     figures = []
     if parameters:
         figures.append(("Parameters", count_in_words(parameters), f"{parameters:,}"))

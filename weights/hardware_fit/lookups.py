@@ -2,7 +2,6 @@
 
 from django.conf import settings
 
-from weights.catalogue import measured
 from weights.catalogue.models import Checkpoint
 from weights.hardware_fit.commands import Source
 from weights.hardware_fit.model_shape import Shape, shape_of
@@ -13,7 +12,7 @@ def shape_at(checkpoint: Checkpoint, revision: Revision | None) -> Shape:
     """The shape of a checkpoint; one query for the counts if `revision` is published."""
     if revision is None:
         return shape_of(checkpoint)
-    return shape_of(checkpoint, measured.of_revisions([revision.pk]).get(revision.pk))
+    return shape_of(checkpoint, getattr(revision, "measured", None))
 
 
 def source_of(checkpoint: Checkpoint, revision: Revision | None) -> Source:

@@ -12,6 +12,7 @@ from django.db.models.functions import Concat
 from accounts.tiers.access_modes import AccessMode
 from weights.catalogue import download_counts, file_facts
 from weights.catalogue.file_facts import RevisionFacts
+from weights.catalogue.measured import parameters_of
 from weights.catalogue.models import Checkpoint, CheckpointQuerySet, FileFacts
 from weights.publishing.models import File, Ref, Revision
 from weights.storage.models import Blob
@@ -136,7 +137,7 @@ def _within_bounds(pks: list[int], search: Search) -> set[int]:
     """Ids of checkpoints whose number of parameters is known and within the bounds."""
     least, most = search.least_parameters or 0, search.most_parameters
     sizes = {
-        result.checkpoint.pk: result.checkpoint.parameters or result.facts.total
+        result.checkpoint.pk: parameters_of(result.checkpoint, result.facts.measured)
         for result in _results(pks, {})
     }
     return {pk for pk, n in sizes.items() if n and n >= least and (most is None or n <= most)}

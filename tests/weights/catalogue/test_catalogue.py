@@ -4,14 +4,10 @@ import json
 import re
 
 import pytest
-from django.test import Client
-from django.urls import reverse
 
 from accounts.audit.models import AuditEvent
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import Licence, LicenceVersion, Tier, TierChange
-from accounts.users.models import User
-from tests.support import factories
 from weights.catalogue import facts, licences, opt_family
 from weights.catalogue.models import Checkpoint, Family
 from weights.catalogue.opt_family import entries as opt
@@ -207,16 +203,3 @@ def test_facts_that_no_page_could_show_are_refused(written: str, told: str) -> N
 @pytest.mark.parametrize("entry", opt.checkpoints(), ids=lambda entry: entry.name)
 def test_the_shipped_facts_are_taken(entry: opt.Entry) -> None:
     facts.validate(entry.facts)
-
-
-@pytest.mark.django_db
-@pytest.mark.one_database
-def test_the_admin_says_what_is_wrong_with_the_facts(
-    client: Client, store: object, release_owner: User
-) -> None:
-    checkpoint = factories.published().checkpoint
-    client.force_login(release_owner)
-    page = reverse("admin:weights_checkpoint_change", args=[checkpoint.pk])
-    answer = client.post(page, {"tier": checkpoint.tier_id, "facts": '{"x": 1}'})
-    assert "is not a fact: write it as" in answer.text
-    assert Checkpoint.objects.get(pk=checkpoint.pk).facts == checkpoint.facts

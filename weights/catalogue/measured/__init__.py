@@ -14,6 +14,7 @@ __all__ = [
     "merged_facts",
     "of_revision",
     "of_revisions",
+    "parameters_of",
     "store_counts",
     "sweep",
 ]
@@ -58,6 +59,11 @@ def merged_facts(
             source = f" ({other['source']})" if other.get("source") else ""
             fact["note"] = f"declared: {other['value']}{source}"
     return {**declared, **counted}
+
+
+def parameters_of(checkpoint: Checkpoint, measured: MeasuredFacts | None) -> int | None:
+    """The number of parameters by the same rule: counted, else declared; None if unknown."""
+    return (measured.parameters if measured else None) or checkpoint.parameters
 
 
 def _fact(value: int, source: str) -> dict[str, Any]:
