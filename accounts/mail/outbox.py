@@ -20,6 +20,7 @@ from accounts.background.outages import DATABASE_ERRORS, outage_message
 from accounts.background.queueing import queue_after_commit
 from accounts.background.task_names import AccountsTask
 from accounts.errors import TransitionRefused
+from accounts.mail import html_part
 from accounts.mail.models import OutgoingMail
 from accounts.web import sanitize
 
@@ -263,8 +264,8 @@ def _send(mail: OutgoingMail) -> None:
     """Send by SMTP; raises OSError, and ValueError for an invalid address or subject."""
     message = EmailMultiAlternatives(mail.subject, mail.full_text, to=[mail.to])
     message.extra_headers["Message-ID"] = f"<{mail.public_id}@weighbridge>"
-    if mail.html:
-        message.attach_alternative(mail.html, "text/html")
+    html = html_part.render(mail.subject, mail.text)
+    message.attach_alternative(html, "text/html")
     message.send()
 
 

@@ -92,7 +92,12 @@ class AccountAdapter(DefaultAccountAdapter):
         message = self.render_mail(
             template_prefix,
             email,
-            {"current_site": site, "PUBLIC_URL": settings.PUBLIC_URL, **context},
+            {
+                "current_site": site,
+                "PUBLIC_URL": settings.PUBLIC_URL,
+                "email": email,
+                **context,
+            },
         )
         user = context.get("user")
         mail = outbox.Message(
