@@ -34,6 +34,7 @@ class AccountsCode(ErrorCode):
     LICENCE_CHANGED = "licence_changed"
     LIMIT_REACHED = "limit_reached"
     INVALID_VALUE = "invalid_value"
+    CONFIRMATION_REQUIRED = "confirmation_required"
     RECENT_AUTHENTICATION_REQUIRED = "recent_authentication_required"
     SECOND_PERSON_REQUIRED = "second_person_required"
     TIER_RETIRED = "tier_retired"
@@ -114,6 +115,16 @@ class InvalidValue(AccountsError):
 
 class Unreadable(AccountsError):
     """A stored secret was encrypted with a key that this process does not have."""
+
+
+class ConfirmationRequired(AccountsError):
+    """The approval leaves `points` open, such as a question without an answer; confirm it."""
+
+    code = AccountsCode.CONFIRMATION_REQUIRED
+
+    def __init__(self, points: list[str]) -> None:
+        super().__init__(f"confirm that you approve with open points: {'; '.join(points)}")
+        self.points = points
 
 
 class NotFound(AccountsError):

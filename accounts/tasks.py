@@ -5,6 +5,7 @@ from functools import partial
 from celery import shared_task
 from django.utils import timezone
 
+from accounts.applications.workflow import undo_window
 from accounts.audit.merkle_log import copies, daily_check, heads
 from accounts.background import review_sweep
 from accounts.background.periodic import queue_each, run_steps
@@ -22,7 +23,8 @@ def deliver_mail(mail_id: int) -> None:
 
 @shared_task(name=AccountsTask.SWEEP)
 def sweep() -> None:
-    """Queue due messages; expire grants and send their reminders."""
+    """Let decisions take effect, queue due messages, expire grants and send their reminders."""
+    run_steps("decisions", {"decisions finished": partial(undo_window.finish_due, timezone.now())})
     run_steps("mail", {"mails queued": _queue_mails})
     periodic_sweep.run()
 

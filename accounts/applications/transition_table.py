@@ -42,6 +42,8 @@ class Actor(StrEnum):
     REVIEWER = "reviewer"
     #: The reviewer who has claimed it.
     CLAIMER = "claimer"
+    #: The reviewer whose decision has not taken effect yet.
+    DECIDER = "decider"
     #: A reviewer other than the first approver, while a second approval is awaited.
     SECOND = "second approver"
     LEAD = "lead reviewer"
@@ -77,6 +79,9 @@ TRANSITIONS: dict[str, Transition] = {
     "withdraw": _transition(
         {Status.SUBMITTED, Status.IN_REVIEW}, Status.WITHDRAWN, Actor.APPLICANT
     ),
+    # The verdict takes effect later; until then its reviewer can undo it.
+    "decide": _transition({Status.IN_REVIEW}, Status.IN_REVIEW, Actor.CLAIMER, Actor.SECOND),
+    "undo": _transition({Status.IN_REVIEW}, Status.IN_REVIEW, Actor.DECIDER),
     "return": _transition({Status.IN_REVIEW}, Status.RETURNED, Actor.CLAIMER),
     "resubmit": _transition({Status.RETURNED}, Status.SUBMITTED, Actor.APPLICANT),
     "lapse": _transition({Status.DRAFT, Status.RETURNED}, Status.LAPSED, Actor.SYSTEM),

@@ -92,6 +92,8 @@ class AccountsEvent(EventTag):
     APPLICATION_ANSWER = "application.answer", "{by} answered a question about {it}"
     APPLICATION_SETTLE = "application.settle", "{by} settled a remark on {it}"
     APPLICATION_MAIL_AGAIN = "application.mail_again", "{by} sent a mail about {it} again"
+    APPLICATION_DECIDE = "application.decide", "{by} decided {it}; the verdict takes effect later"
+    APPLICATION_UNDO = "application.undo", "{by} undid the decision on {it}"
     APPLICATION_RETURN = "application.return", "{by} returned {it} for changes"
     APPLICATION_APPROVE_FIRST = "application.approve_first", "{by} gave the first approval of {it}"
     APPLICATION_APPROVE = "application.approve", "{by} approved {it}"

@@ -55,13 +55,7 @@ def create(
     if origin in _RECENT_BY_ORIGIN:
         recent_authentication.require(within=_RECENT_BY_ORIGIN[Grant.Origin(origin)])
     now = timezone.now()
-    tier.require_active()
-    if until <= now:
-        raise InvalidValue(f"a grant must end in the future, not at {until:%Y-%m-%d %H:%M} UTC")
-    others = Grant.objects.filter(user=user, tier=tier)
-    expire_due(others, now)
-    if others.unended().exists():
-        raise AlreadyHeld(f"{user} already holds a grant for {tier.slug}; revoke it first")
+    refuse_to_create(user, tier, until)
     grant = Grant.objects.create(
         user=user,
         tier=tier,
@@ -81,6 +75,22 @@ def create(
     }
     _record(AccountsEvent.GRANT_GIVEN, grant, by, details)
     return grant
+
+
+def refuse_to_create(user: User, tier: Tier, until: datetime) -> None:
+    """Raise an error for a person who can get no grant of the tier until then.
+
+    Raises TierRetired, AlreadyHeld if another grant has not ended, InvalidValue if `until` has
+    passed.
+    """
+    now = timezone.now()
+    tier.require_active()
+    if until <= now:
+        raise InvalidValue(f"a grant must end in the future, not at {until:%Y-%m-%d %H:%M} UTC")
+    others = Grant.objects.filter(user=user, tier=tier)
+    expire_due(others, now)
+    if others.unended().exists():
+        raise AlreadyHeld(f"{user} already holds a grant for {tier.slug}; revoke it first")
 
 
 @transaction.atomic

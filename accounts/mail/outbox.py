@@ -264,7 +264,7 @@ def _send(mail: OutgoingMail) -> None:
     """Send by SMTP; raises OSError, and ValueError for an invalid address or subject."""
     message = EmailMultiAlternatives(mail.subject, mail.full_text, to=[mail.to])
     message.extra_headers["Message-ID"] = f"<{mail.public_id}@weighbridge>"
-    html = html_part.render(mail.subject, mail.text)
+    html = html_part.render(mail.subject, mail.full_text)
     message.attach_alternative(html, "text/html")
     message.send()
 

@@ -234,15 +234,20 @@ def _owner(tier: Tier, request_id: str) -> User | None:
 
 
 @transaction.atomic
-def accept(request: AccessRequest, tier: Tier, *, by: User) -> Grant | None:
+def accept(
+    request: AccessRequest, tier: Tier, *, by: User, confirmed: bool = False
+) -> Grant | None:
     """Claim and approve. A refused request is reopened first, which takes a lead reviewer.
 
-    Returns None for the first of two approvals.
+    Returns None while the grant has not started, see `decisions.approve`. The Hub's requests carry
+    no checklist, so this raises ConfirmationRequired unless `confirmed`.
     """
     _lock_unchanged(request, RequestStatus.ACCEPTED, tier)
     if request.status is RequestStatus.REJECTED:
-        return decisions.approve(decisions.reopen(request.user, tier, by=by), by=by)
-    return decisions.approve(_open_application(request, tier), by=by)
+        application = decisions.reopen(request.user, tier, by=by)
+    else:
+        application = _open_application(request, tier)
+    return decisions.approve(application, by=by, confirmed=confirmed)
 
 
 @transaction.atomic

@@ -33,6 +33,8 @@ class ActionForm(forms.Form):
     def __init__(self, *args: Any, application: Application, by: "User", **kwargs: Any) -> None:
         self.application = application
         self.by = by
+        #: What an approval leaves open, after the service asked for a confirmation.
+        self.open_points: list[str] = []
         super().__init__(*args, **kwargs)
 
     def values(self) -> dict[str, Any]:
@@ -82,6 +84,7 @@ class VerdictForm(ActionForm):
 
 class ApproveForm(VerdictForm):
     days = forms.IntegerField(label="Days of access", min_value=1, max_value=MAX_DAYS)
+    confirmed = forms.BooleanField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -96,7 +99,8 @@ class ApproveForm(VerdictForm):
 
     def values(self) -> dict[str, Any]:
         days = self.cleaned_data.get("days") or self.default_days()
-        return {**super().values(), "until": end_of_day(days)}
+        confirmed = bool(self.cleaned_data.get("confirmed"))
+        return {**super().values(), "until": end_of_day(days), "confirmed": confirmed}
 
 
 class _ReasonedForm(VerdictForm):

@@ -53,7 +53,7 @@ def desk_condition(desk: str, user: "User") -> Q:
         Desk.UNCLAIMED: lambda: Q(status=Status.SUBMITTED) & ~Q(applicant=user),
         Desk.OVERDUE: lambda: Q(status__in=WAITING_STATES, due_on__lt=today),
         Desk.SECOND: lambda: (
-            Q(status=Status.IN_REVIEW, first_approval__isnull=False)
+            Q(status=Status.IN_REVIEW, first_approval__isnull=False, pending_until=None)
             & ~Q(first_approval__reviewer=user)
             & ~Q(applicant=user)
             & Q(~Exists(conflicts))
@@ -73,9 +73,17 @@ def desk_counts(applications: "ApplicationQuerySet", user: "User") -> dict[str, 
 def awaiting_claimer(
     applications: "models.QuerySet[Application]", user: "User"
 ) -> "models.QuerySet[Application]":
-    """Claims of `user`, without those that wait for the approval of a second reviewer."""
-    claimed = applications.filter(desk_condition(Desk.MINE, user))
+    """Claims of `user`, without decided ones and those that wait for a second reviewer."""
+    claimed = applications.filter(desk_condition(Desk.MINE, user), pending_until=None)
     return claimed.exclude(first_approval__reviewer=user)
+
+
+def undoable_by(user: "User") -> "models.QuerySet[Application]":
+    """Applications whose decision `user` made and can still undo, the oldest decision first."""
+    waiting = Application.objects.filter(
+        status=Status.IN_REVIEW, pending_by=user, pending_until__gt=timezone.now()
+    )
+    return waiting.select_related("tier").order_by("pending_until")
 
 
 def age_in_days(application: Application) -> int | None:

@@ -39,6 +39,7 @@ from weights.storage.models import UNVERIFIED, Blob
 
 #: Heartbeat -> (name of the line, age of its last run that is an alarm).
 SWEEPS = {
+    "decisions": ("Decision sweep", timedelta(minutes=2)),
     "mail": ("Mail sweep", timedelta(minutes=2)),
     "grants": ("Grant expiry sweep", timedelta(minutes=2)),
     "weights": ("Verification sweep", timedelta(minutes=2)),

@@ -7,6 +7,8 @@ WORK_CALENDAR = environment.work_calendar("WORK_CALENDAR")
 #: Working days from submission to a first decision, and to the alarm on the health page.
 ANSWER_DAYS = environment.whole("ANSWER_DAYS", 5, at_least=1, at_most=60)
 ANSWER_ALARM_DAYS = environment.whole("ANSWER_ALARM_DAYS", 10, at_least=1, at_most=120)
+#: Seconds from a decision to its effect, during which its reviewer can undo it; 0 is at once.
+DECISION_UNDO_SECONDS = environment.whole("DECISION_UNDO_SECONDS", 60, at_most=3600)
 #: Working days without activity after which a claim is released.
 IDLE_CLAIM_DAYS = environment.whole("IDLE_CLAIM_DAYS", 2, at_least=1, at_most=30)
 #: The hour (UTC) from which reviewers get their daily digest.

@@ -162,6 +162,7 @@ def _answer_and_submit_again(people: People) -> None:
 def _approve(page: Page, review: str) -> None:
     page.goto(review)
     page.keyboard.press("a")
+    page.keyboard.press("y")
     page.wait_for_selector(".mail-text:visible")
     page.locator("button.decide-approve:visible").click()
     page.locator(".messagelist").get_by_text("approved").wait_for()

@@ -14,7 +14,7 @@ from tests.support.http.visitor import Visitor
 _ANSWERS = {key: value for key, value in factories.ANSWERS.items() if key != "licence_accept"}
 _MINE = {"draft", "returned"}
 _FIELDS: dict[str, dict[str, str]] = {
-    "approve": {"days": "30"},
+    "approve": {"days": "30", "confirmed": "on"},
     "return": {"return_reasons": "purpose_unclear", "remark_abstract": "Name the method."},
     "reject": {"reject_reasons": "commercial_use", "note": "This is a product and no research."},
 }

@@ -132,7 +132,7 @@ def uses_token_at_the_gate(world: World) -> None:
 
 
 def approves(world: World) -> None:
-    decisions.approve(world.submitted(), by=world.reviewer)
+    decisions.approve(world.submitted(), by=world.reviewer, confirmed=True)
 
 
 def rejects(world: World) -> None:

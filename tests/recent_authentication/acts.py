@@ -141,7 +141,9 @@ def _decide(action: str, **data: str) -> Callable[[World], Any]:
 
 
 def _approve(world: World) -> None:
-    decisions.approve(world.application, by=factories.staff("another", Role.REVIEWER))
+    decisions.approve(
+        world.application, by=factories.staff("another", Role.REVIEWER), confirmed=True
+    )
 
 
 def _report(world: World) -> None:

@@ -137,7 +137,7 @@ def returned(applicant: User, tier: Tier, reviewer: User) -> Application:
 
 def approved(application: Application, reviewer: User, **options: Any) -> Grant:
     """Approve an application that needs one approval; returns the grant."""
-    grant = decisions.approve(application, by=reviewer, **options)
+    grant = decisions.approve(application, by=reviewer, confirmed=True, **options)
     assert grant is not None
     return grant
 

@@ -99,6 +99,9 @@ ERROR_CODES: dict[str, Explanation] = {
         422, "Some answers are missing or wrong", "Correct the fields."
     ),
     AccountsCode.INVALID_VALUE: Explanation(422, "A value is out of range", "Correct the value."),
+    AccountsCode.CONFIRMATION_REQUIRED: Explanation(
+        409, "The approval leaves points open", "Read them, then confirm."
+    ),
     WeightsCode.BAD_LIFETIME: Explanation(
         422, "The lifetime is out of range", "Request a shorter one."
     ),

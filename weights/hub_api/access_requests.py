@@ -15,7 +15,14 @@ from django.utils import timezone
 
 from accounts.api_tokens.models import Scope
 from accounts.change_requests.models import ChangeRequest
-from accounts.errors import AccountsCode, AccountsError, InvalidValue, NotAllowed, NotFound
+from accounts.errors import (
+    AccountsCode,
+    AccountsError,
+    ConfirmationRequired,
+    InvalidValue,
+    NotAllowed,
+    NotFound,
+)
 from accounts.review import access_requests
 from accounts.review.access_requests import AccessRequest, RequestStatus
 from accounts.tiers.models import Tier
@@ -36,6 +43,8 @@ from weights.hub_api.responses import json_response, next_link, number_param
 from weights.web import strict_json
 
 PAGE_SIZE = 1000
+#: Header with the value `true` that confirms an approval; HfApi(headers=…) sends it.
+CONFIRMED = "X-Confirmed"
 #: Every other domain error is 400.
 _STATUS: dict[type[AccountsError], int] = {NotAllowed: 403, NotFound: 404}
 
@@ -69,6 +78,9 @@ def admin_view(*methods: str) -> Callable[[View], View]:
                     message = "This token is limited to other checkpoints; create one that is not."
                     return _refusal(request, caller, Refusal.TOKEN_SCOPE, message)
                 return view(request, caller.user, checkpoint, **params)
+            except ConfirmationRequired as error:
+                message = f"{error}. To confirm, send the header {CONFIRMED}: true."
+                return serving.problem(409, error.code, message)
             except AccountsError as error:
                 return serving.problem(_STATUS.get(type(error), 400), error.code, str(error))
             except BadBody as error:
@@ -121,7 +133,10 @@ def access_request_list(
 
 @admin_view("POST")
 def handle(request: HttpRequest, staff: User, checkpoint: Checkpoint) -> HttpResponseBase:
-    """Moves one request to another list."""
+    """Moves one request to another list.
+
+    The Hub's body has no checklist, so an acceptance needs the header CONFIRMED.
+    """
     body = _json_object(request)
     username, request_id = _text(body, "user"), _text(body, "requestId")
     if bool(username) == bool(request_id):
@@ -131,7 +146,8 @@ def handle(request: HttpRequest, staff: User, checkpoint: Checkpoint) -> HttpRes
         raise InvalidValue("rejectionReason is valid only with the status rejected")
     tier = checkpoint.tier
     found = access_requests.get_request(tier, by=staff, username=username, request_id=request_id)
-    _move(found, tier, standing, staff, reason)
+    confirmed = request.headers.get(CONFIRMED, "").lower() == "true"
+    _move(found, tier, standing, staff, reason, confirmed=confirmed)
     return json_response({})
 
 
@@ -160,10 +176,16 @@ def _waiting(request: ChangeRequest) -> HttpResponseBase:
 
 
 def _move(
-    found: AccessRequest, tier: Tier, standing: RequestStatus, staff: User, reason: str
+    found: AccessRequest,
+    tier: Tier,
+    standing: RequestStatus,
+    staff: User,
+    reason: str,
+    *,
+    confirmed: bool,
 ) -> None:
     if standing is RequestStatus.ACCEPTED:
-        access_requests.accept(found, tier, by=staff)
+        access_requests.accept(found, tier, by=staff, confirmed=confirmed)
     elif standing is RequestStatus.REJECTED:
         access_requests.reject(found, tier, by=staff, reason=reason)
     else:

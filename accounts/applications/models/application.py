@@ -28,7 +28,13 @@ from accounts.roles.permissions import APPLICATION_READERS, DECIDERS, GRANT_MANA
 from accounts.users.models import User
 
 #: Transitions guarded by the current claim and first approval: others may have changed either.
-_BY_CLAIM = frozenset({"release", "return", "approve_first", "approve", "reject"})
+_BY_CLAIM = frozenset({"release", "decide", "return", "approve_first", "approve", "reject"})
+#: Transitions that end the wait for a decision's effect, and clear it.
+_ENDS_WAIT = frozenset({"undo", "return", "approve", "reject"})
+
+
+#: The fields of an application without a decision that waits.
+UNDECIDED: dict[str, Any] = {"pending_until": None, "pending_by": None, "pending_verdict": {}}
 
 
 class ApplicationQuerySet(models.QuerySet["Application"]):
@@ -93,6 +99,12 @@ class Application(models.Model):
     first_approval = models.ForeignKey(
         "accounts.Decision", models.PROTECT, null=True, blank=True, related_name="+"
     )
+    #: A decision that has not taken effect: when it does, its reviewer, and its `Verdict`.
+    pending_until = models.DateTimeField(null=True, blank=True)
+    pending_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    pending_verdict = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     submitted_at = models.DateTimeField(null=True, blank=True, help_text="First submission")
     returned_at = models.DateTimeField(null=True, blank=True)
@@ -187,6 +199,8 @@ class Application(models.Model):
             found.add(Actor.REVIEWER)
             if self.status == Status.IN_REVIEW and self.claimed_by_id == by.pk:
                 found.add(Actor.CLAIMER)
+            if self.pending_until is not None and self.pending_by_id == by.pk:
+                found.add(Actor.DECIDER)
             if self.first_approval is not None and self.first_approval.reviewer_id != by.pk:
                 found.add(Actor.SECOND)
         if RoleAssignment.objects.covers(by, GRANT_MANAGERS, self.tier):
@@ -210,6 +224,8 @@ class Application(models.Model):
             return "you cannot decide your own application"
         if allowed == {Actor.LEAD}:
             return f"you are not a lead reviewer of {self.tier}"
+        if allowed == {Actor.DECIDER}:
+            return f"only {self.pending_by}, whose decision it is, can undo it"
         if not RoleAssignment.objects.covers(by, DECIDERS, self.tier):
             return f"you do not have a reviewer role for {self.tier}"
         if self.is_in_conflict(by):
@@ -232,6 +248,14 @@ class Application(models.Model):
         if not self.is_open:
             raise TransitionRefused(f"{self.reference} is {Status(self.status).label.lower()}")
 
+    def require_undecided(self) -> None:
+        """Raise TransitionRefused while a decision waits to take effect."""
+        if self.pending_until is not None:
+            raise TransitionRefused(
+                f"{self.pending_by} decided {self.reference}; until {self.pending_until:%H:%M:%S} "
+                "UTC only they can undo it"
+            )
+
     def is_in_conflict(self, by: User) -> bool:
         """True if `by` declared a conflict of interest."""
         return self.conflicts.filter(reviewer=by).exists()
@@ -249,8 +273,16 @@ class Application(models.Model):
             allowed = allowed.filter(
                 claimed_by=self.claimed_by_id, first_approval=self.first_approval_id
             )
+        if name in _ENDS_WAIT:
+            allowed = allowed.filter(pending_until=self.pending_until)
+            changes |= UNDECIDED
+        elif name == "withdraw":
+            changes |= UNDECIDED
+        else:
+            allowed = allowed.filter(pending_until=None)
         if not allowed.update(status=reaches, **changes):
             self.refresh_from_db()
+            self.require_undecided()
             now, verb = Status(self.status).label.lower(), name.replace("_", " ")
             raise TransitionRefused(f"{self.reference} is {now}: it cannot {verb} from there")
         self.status = reaches

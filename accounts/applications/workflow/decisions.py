@@ -1,8 +1,6 @@
 """Decisions by reviewers: approve, reject, return for changes; lead reviewers can reopen."""
 
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -12,9 +10,9 @@ from accounts.applications import messages as applicant_mails
 from accounts.applications.models import Application
 from accounts.applications.models.form import FormVersion
 from accounts.applications.transition_table import TRANSITIONS, Status
-from accounts.applications.workflow import claims
+from accounts.applications.workflow import claims, confirmation, undo_window, verdicts
 from accounts.applications.workflow.audited import transition
-from accounts.applications.workflow.conversation import add_remark
+from accounts.applications.workflow.verdicts import Verdict
 from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
 from accounts.background.locks import lock_user
@@ -23,31 +21,18 @@ from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TransitionRef
 from accounts.grants import lifecycle
 from accounts.grants.models import Grant
 from accounts.privacy.identity import Identity
-from accounts.release_interface import releases
 from accounts.review import messages as staff_mails
 from accounts.review import working_days
 from accounts.review.models import Decision
-from accounts.review.reasons import validate_reasons
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import GRANT_MANAGERS
 from accounts.tiers.access_modes import AccessMode
-from accounts.tiers.models import LicenceVersion, Tier
+from accounts.tiers.models import Tier
 from accounts.users import recent_authentication
 from accounts.users.models import User
 from accounts.users.recent_authentication import RECENT_FOR_APPROVAL
 
 REOPENED_REASON = "the application was reopened"
-
-
-@dataclass(frozen=True)
-class _Verdict:
-    """The reviewer's part of a Decision."""
-
-    reasons: list[str]
-    note: str
-    internal_note: str
-    checklist: dict[str, str] = field(default_factory=dict)
-    until: datetime | None = None
 
 
 @transition
@@ -59,44 +44,38 @@ def approve(
     note: str = "",
     internal_note: str = "",
     checklist: dict[str, str] | None = None,
+    confirmed: bool = False,
 ) -> Grant | None:
     """Give the applicant a grant until `until`, by default for the tier's term.
 
-    Claims the application first if necessary. On a tier that needs two approvals, the first one
-    returns None; a second reviewer must then approve and may change the term. There neither of
-    them approves with a password that somebody else has set: NotAllowed. Raises TierRetired.
+    Claims the application first if necessary. Returns None if the grant does not start yet: for the
+    first of two approvals, after which a second reviewer must approve and may change the term, and
+    while `by` can undo the decision (undo_window.py).
+
+    Raises ConfirmationRequired, unless `confirmed`, if a question of the checklist or a remark is
+    open; TierRetired; where two approvals are needed, NotAllowed for a password that somebody else
+    set.
     """
     recent_authentication.require(within=RECENT_FOR_APPROVAL)
     _claim_or_require(application, by, "approve")
     application.tier.require_active()
     if application.tier.approvals_needed > 1:
         own_password.require(by)
+    if not confirmed:
+        confirmation.require(application, checklist or {})
     first = application.first_approval
     if until is None:
         until = first.until if first is not None else None
         until = until or working_days.end_of_day(application.tier.term_days)
     note = joined_notes(application, note)
-    verdict = _Verdict([], note, internal_note, checklist or {}, until)
+    verdict = Verdict("approve", [], note, internal_note, checklist or {}, until)
     if application.tier.approvals_needed > 1 and first is None:
         _approve_first(application, by, verdict)
         return None
     if first is not None and first.reviewer_id == by.pk:
         raise NotAllowed(f"{application.reference} needs the approval of another reviewer")
-    decision = _decide(
-        application, "approve", by, Decision.Verdict.APPROVE, verdict, decided_at=timezone.now()
-    )
-    grant = lifecycle.create(
-        application.applicant,
-        application.tier,
-        licence_version=_accepted_licence(application),
-        until=until,
-        origin=Grant.Origin.APPLICATION,
-        by=by,
-        application=application,
-    )
-    applicant_mails.application_approved(application, decision)
-    releases().issue_links(grant)
-    return grant
+    decision = undo_window.decide(application, verdict, by=by)
+    return application.grant if decision is not None else None
 
 
 def joined_notes(application: Application, note: str) -> str:
@@ -114,10 +93,10 @@ def reject(
     note: str,
     internal_note: str = "",
     checklist: dict[str, str] | None = None,
-) -> Decision:
+) -> Decision | None:
     """Reject with at least one reason code and a note of at least 20 characters.
 
-    Claims the application first if necessary.
+    Claims the application first if necessary. Returns None while `by` can undo the decision.
     """
     _claim_or_require(application, by, "reject")
     held = Grant.objects.live().filter(user=application.applicant, tier=application.tier)
@@ -125,11 +104,8 @@ def reject(
         raise AlreadyHeld(
             f"{application.applicant} has access to {application.tier}; revoke it first"
         )
-    verdict = _Verdict(reasons, note, internal_note, checklist or {})
-    now = timezone.now()
-    decision = _decide(application, "reject", by, Decision.Verdict.REJECT, verdict, decided_at=now)
-    applicant_mails.application_rejected(application, decision)
-    return decision
+    verdict = Verdict("reject", reasons, note, internal_note, checklist or {})
+    return undo_window.decide(application, verdict, by=by)
 
 
 @transition
@@ -142,25 +118,18 @@ def return_for_changes(
     note: str = "",
     internal_note: str = "",
     checklist: dict[str, str] | None = None,
-) -> Decision:
+) -> Decision | None:
     """Return the application for changes; the review deadline pauses.
 
-    `remarks` maps a field to what should change there; at least one is needed.
+    `remarks` maps a field to what should change there; at least one is needed. Returns None while
+    `by` can undo the decision.
     """
     _claim_or_require(application, by, "return")
-    if not any(text.strip() for text in remarks.values()):
+    remarks = {field: text for field, text in remarks.items() if text.strip()}
+    if not remarks:
         raise InvalidValue("enter at least one remark that says what should change")
-    now = timezone.now()
-    clock: dict[str, Any] = {"returned_at": now, "due_on": None, "first_approval": None}
-    if application.due_on is not None:
-        clock["days_left"] = working_days.between(working_days.utc_date(now), application.due_on)
-    verdict = _Verdict(reasons, note, internal_note, checklist or {})
-    decision = _decide(application, "return", by, Decision.Verdict.RETURN, verdict, **clock)
-    for name, text in remarks.items():
-        if text.strip():
-            add_remark(application, text, by=by, field=name, public=True, decision=decision)
-    applicant_mails.application_returned(application, decision, remarks)
-    return decision
+    verdict = Verdict("return", reasons, note, internal_note, checklist or {}, remarks=remarks)
+    return undo_window.decide(application, verdict, by=by)
 
 
 @transaction.atomic
@@ -203,55 +172,22 @@ def reopen(applicant: User, tier: Tier, *, by: User, reason: str = "") -> Applic
     return reopened
 
 
-def _approve_first(application: Application, by: User, verdict: _Verdict) -> None:
-    decision = _decide(application, "approve_first", by, Decision.Verdict.APPROVE, verdict)
-    application.first_approval = decision
+def _approve_first(application: Application, by: User, verdict: Verdict) -> None:
+    application.first_approval = verdicts.record(application, verdict, by=by, name="approve_first")
     application.save(update_fields=["first_approval"])
-    staff_mails.second_approval_wanted(application, decision)
+    staff_mails.second_approval_wanted(application, application.first_approval)
 
 
 def _claim_or_require(application: Application, by: User, name: str) -> None:
     """Claim a submitted application; otherwise raise NotAllowed if `by` lacks permission."""
     application.refresh_from_db()
+    application.require_undecided()
     if application.status == Status.SUBMITTED:
         claims.claim(application, by=by)
     elif application.status == Status.IN_REVIEW:
         application.require(name, by)
     else:
         application.require_reviewer(by)
-
-
-def _decide(
-    application: Application,
-    name: str,
-    by: User,
-    kind: Decision.Verdict,
-    verdict: _Verdict,
-    **changes: Any,
-) -> Decision:
-    validate_reasons(kind, verdict.reasons, verdict.note)
-    snapshot = application.latest_snapshot
-    if snapshot is None and not application.is_reopened:
-        raise TransitionRefused(f"{application.reference} was never submitted")
-    if application.status == Status.IN_REVIEW and "decided_at" in changes:
-        changes["due_on"] = None
-    if application.answered_at is None and name != "approve_first":
-        changes["answered_at"] = timezone.now()
-    application.transition(name, by=by, details={"reasons": verdict.reasons}, **changes)
-    return application.decisions.create(
-        snapshot=snapshot, reviewer=by, verdict=kind, **vars(verdict)
-    )
-
-
-def _accepted_licence(application: Application) -> LicenceVersion:
-    """Return the accepted text; without an application, the text in force."""
-    snapshot = application.latest_snapshot
-    if snapshot is not None:
-        return snapshot.licence_version
-    version = application.tier.licence_in_force()
-    if version is None:
-        raise InvalidValue(f"the licence {application.tier.licence} has no version in force")
-    return version
 
 
 def _successor(applicant: User, tier: Tier, before: Application | None) -> Application:

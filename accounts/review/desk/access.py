@@ -63,4 +63,6 @@ def access_of(application: Application, user: User) -> Access:
         for name, transition in TRANSITIONS.items()
         if application.status in transition.leaves and actors & transition.by
     )
+    if application.pending_until is not None:
+        transitions &= {"undo"}
     return Access(application, user, Actor.REVIEWER in actors, transitions)

@@ -9,7 +9,13 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from accounts.applications.models import Application
-from accounts.applications.workflow import claims, conflicts, conversation, decisions
+from accounts.applications.workflow import (
+    claims,
+    conflicts,
+    conversation,
+    decisions,
+    undo_window,
+)
 from accounts.errors import AccountsError, NotAllowed, NotFound
 from accounts.grants.models import Grant
 from accounts.mail.outbox import Message
@@ -23,6 +29,7 @@ REVIEW = "accounts.review_application"
 REVOKE = "accounts.revoke_grant"
 
 Values = dict[str, Any]
+_WAITS = "decided; it takes effect at {:%H:%M:%S} UTC, and you can undo it until then"
 
 
 class Outcome(NamedTuple):
@@ -85,6 +92,8 @@ class Action:
             if previewed != preview.digest(mails):
                 raise PreviewOutdated
         result = self.service(application, by=by, **values)
+        if application.pending_until is not None:
+            return Outcome(_WAITS.format(application.pending_until), application)
         message = self.message if isinstance(self.message, str) else self.message(values, result)
         return Outcome(message, result if isinstance(result, Application) else application)
 
@@ -143,6 +152,14 @@ ACTIONS: dict[str, Action] = {
             is_offered=lambda access: access.can_decide("reject"),
             compose=preview.compose_rejection,
             key="x",
+        ),
+        Action(
+            "undo",
+            "Undo",
+            form=forms.NoForm,
+            service=undo_window.undo,
+            message="undone; it is on your desk again",
+            is_offered=lambda access: "undo" in access.transitions,
         ),
         Action(
             "claim",

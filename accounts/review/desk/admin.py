@@ -22,7 +22,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.admin_pages.readonly import ReadOnlyAdmin
 from accounts.applications.models import Application
-from accounts.errors import AccountsError
+from accounts.errors import AccountsError, ConfirmationRequired
 from accounts.review import queue
 from accounts.review.desk import export, preview, review_page
 from accounts.review.desk.access import access_of
@@ -56,7 +56,12 @@ class ApplicationAdmin(BatchActions, Columns, ReadOnlyAdmin):
         """Applications of the tiers that the user's roles cover; all others answer 404."""
         readable = Application.objects.readable_by(signed_in(request))
         return queue.annotate_rows(readable).select_related(
-            "applicant", "tier__licence", "claimed_by", "form", "first_approval__reviewer"
+            "applicant",
+            "tier__licence",
+            "claimed_by",
+            "form",
+            "first_approval__reviewer",
+            "pending_by",
         )
 
     # -- the queue -----------------------------------------------------------------------
@@ -74,6 +79,7 @@ class ApplicationAdmin(BatchActions, Columns, ReadOnlyAdmin):
             "title": "Applications",
             "is_nav_sidebar_enabled": False,
             "may_review": request.user.has_perm(REVIEW),
+            "undoable": queue.undoable_by(signed_in(request)),
             **(extra_context or {}),
         }
         return super().changelist_view(request, extra)
@@ -202,6 +208,9 @@ class ApplicationAdmin(BatchActions, Columns, ReadOnlyAdmin):
         except AccountsError as error:
             if _wants_json(request):
                 return JsonResponse({"said": str(error)}, status=409)
+            if isinstance(error, ConfirmationRequired):
+                form.open_points = error.points
+                return self._render_again(request, application, action, form)
             is_warning = isinstance(error, PreviewOutdated)
             level = messages.WARNING if is_warning else messages.ERROR
             self.message_user(request, str(error), level)

@@ -67,6 +67,8 @@ def context(
         #: The form with the fields that the verdicts share, as they were filled in last.
         "typed": shared,
         "errors": _errors(posted.get(chosen)),
+        "open_points": getattr(posted.get(chosen), "open_points", []),
+        "undoable": queue.undoable_by(by),
         "checklist": [shared[CHECK + key] for key in QUESTIONS] if shared else [],
         "chosen": chosen,
         "preview": _preview(chosen, application, by, forms),

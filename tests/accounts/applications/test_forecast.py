@@ -80,7 +80,7 @@ def test_a_return_is_the_first_answer_and_a_first_of_two_approvals_is_none(
     gated_tier.save()
     with time_machine.travel("2027-03-01 10:00Z", tick=False) as clock:
         application = factories.submitted(applicant, gated_tier)
-        decisions.approve(application, by=reviewer)
+        decisions.approve(application, by=reviewer, confirmed=True)
         assert application.answered_at is None
         clock.move_to("2027-03-02 10:00Z")
         claims.release(application, by=reviewer)
@@ -92,8 +92,8 @@ def test_a_return_is_the_first_answer_and_a_first_of_two_approvals_is_none(
         clock.move_to("2027-03-03 10:00Z")
         sha = factories.in_force(gated_tier).text_sha256
         submission.submit(application, by=applicant, licence_sha256=sha)
-        decisions.approve(application, by=reviewer)
-        decisions.approve(application, by=lead_reviewer)
+        decisions.approve(application, by=reviewer, confirmed=True)
+        decisions.approve(application, by=lead_reviewer, confirmed=True)
     application.refresh_from_db()
     assert application.answered_at == answered_at_first
 
@@ -105,7 +105,7 @@ def test_the_outlook_counts_those_before_it_by_first_submission(
     factories.submitted(factories.person(), factories.tier("elsewhere"))
     claims.claim(first, by=reviewer)
     assert [forecast.outlook(one).ahead for one in (first, second, third)] == [0, 1, 2]
-    decisions.approve(first, by=reviewer)
+    decisions.approve(first, by=reviewer, confirmed=True)
     assert forecast.outlook(third).ahead == 1
     assert forecast.outlook(first) == forecast.Outlook(None, None, None, None)
 

@@ -84,7 +84,9 @@ def test_with_enough_decisions_it_shows_a_forecast(
     # A bound made small: as many people as in earnest would take a while.
     monkeypatch.setattr("accounts.applications.forecast.MIN_SAMPLE", 4)
     for _ in range(4):
-        decisions.approve(factories.submitted(factories.person(), gated_tier), by=reviewer)
+        decisions.approve(
+            factories.submitted(factories.person(), gated_tier), by=reviewer, confirmed=True
+        )
     assert "Of the last 4 applications, half had an answer within" in page_of(window, application)
 
 
@@ -272,7 +274,7 @@ def test_a_decided_application_takes_no_more_answers(
     window: Client, application: Application, reviewer: User
 ) -> None:
     remark = conversation.remark(application, "Is the cluster shared?", by=reviewer, public=True)
-    decisions.approve(application, by=reviewer)
+    decisions.approve(application, by=reviewer, confirmed=True)
     act(window, application, "answers", **{f"answer_{remark.pk}": "Too late"})
     remark.refresh_from_db()
     assert remark.answer == ""
@@ -286,11 +288,11 @@ def test_a_first_approval_of_two_is_no_approval_to_its_applicant(
 ) -> None:
     tier = factories.tier("two", approvals_needed=2)
     application = factories.submitted(applicant, tier)
-    decisions.approve(application, by=reviewer, note="Please cite the paper.")
+    decisions.approve(application, by=reviewer, note="Please cite the paper.", confirmed=True)
     page = page_of(window, application)
     assert "Approved," not in page
     assert "Please cite the paper." not in page
-    decisions.approve(application, by=lead_reviewer, note="And good luck.")
+    decisions.approve(application, by=lead_reviewer, note="And good luck.", confirmed=True)
     page = page_of(window, application)
     assert page.count("Approved,") == 1
     assert "Please cite the paper.<br><br>And good luck." in page
@@ -302,7 +304,7 @@ def test_a_first_approval_without_effect_is_not_announced(
     window: Client, applicant: User, reviewer: User, lead_reviewer: User
 ) -> None:
     application = factories.submitted(applicant, factories.tier("two", approvals_needed=2))
-    decisions.approve(application, by=reviewer)
+    decisions.approve(application, by=reviewer, confirmed=True)
     decisions.reject(application, by=lead_reviewer, reasons=["spam"], note=SPAM)
     page = page_of(window, application)
     assert "Rejected," in page

@@ -4,9 +4,10 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.applications.models import Application
-from accounts.applications.workflow import claims, decisions, submission
+from accounts.applications.workflow import claims, decisions, submission, undo_window
 from accounts.audit.models import AuditEvent
 from accounts.grants import break_glass, lifecycle, periodic_sweep
 from accounts.grants.models import Grant
@@ -28,7 +29,9 @@ def test_two_reviewers_deciding_at_once_yield_one_decision(
     people = [factories.staff(name, Role.REVIEWER) for name in ("first", "second")]
     note = "The plan does not say who can read the weights."
     results = at_once(
-        lambda: decisions.approve(Application.objects.get(pk=application.pk), by=people[0]),
+        lambda: decisions.approve(
+            Application.objects.get(pk=application.pk), by=people[0], confirmed=True
+        ),
         lambda: decisions.reject(
             Application.objects.get(pk=application.pk),
             by=people[1],
@@ -49,7 +52,9 @@ def test_a_withdrawal_and_an_approval_at_once_yield_one_of_them(
     application = factories.submitted(applicant, gated_tier)
     results = at_once(
         lambda: submission.withdraw(Application.objects.get(pk=application.pk), by=applicant),
-        lambda: decisions.approve(Application.objects.get(pk=application.pk), by=reviewer),
+        lambda: decisions.approve(
+            Application.objects.get(pk=application.pk), by=reviewer, confirmed=True
+        ),
     )
     assert results.count("done") == 1
     application.refresh_from_db()
@@ -64,7 +69,9 @@ def test_an_erasure_and_an_approval_at_once_leave_no_access(
     application = factories.submitted(applicant, gated_tier)
     results = at_once(
         lambda: erase(User.objects.get(pk=applicant.pk), by=applicant),
-        lambda: decisions.approve(Application.objects.get(pk=application.pk), by=reviewer),
+        lambda: decisions.approve(
+            Application.objects.get(pk=application.pk), by=reviewer, confirmed=True
+        ),
     )
     assert "done" in results
     applicant.refresh_from_db()
@@ -132,15 +139,78 @@ def test_two_second_approvals_at_once_give_one_grant(applicant: User, gated_tier
     gated_tier.save()
     application = factories.submitted(applicant, gated_tier)
     first, *others = [factories.staff(name, Role.REVIEWER) for name in ("one", "two", "three")]
-    assert decisions.approve(application, by=first) is None
+    assert decisions.approve(application, by=first, confirmed=True) is None
 
     def approve(person: User) -> None:
-        decisions.approve(Application.objects.get(pk=application.pk), by=person)
+        decisions.approve(Application.objects.get(pk=application.pk), by=person, confirmed=True)
 
     results = at_once(*(lambda person=person: approve(person) for person in others))
     assert results.count("done") == 1
     assert Grant.objects.filter(application=application).count() == 1
     assert OutgoingMail.objects.filter(kind="application_approved").count() == 1
+
+
+@pytest.fixture
+def decided(applicant: User, gated_tier: Tier, reviewer: User, settings: Settings) -> Application:
+    """An approved application whose time to undo has a moment left."""
+    settings.DECISION_UNDO_SECONDS = 60
+    application = factories.submitted(applicant, gated_tier)
+    decisions.approve(application, by=reviewer, confirmed=True)
+    return application
+
+
+def test_two_workers_let_one_decision_take_effect_once(decided: Application) -> None:
+    Application.objects.update(pending_until=timezone.now())
+
+    def finish() -> None:
+        undo_window.finish(decided.pk)
+
+    assert at_once(finish, finish, finish) == ["done"] * 3
+    assert Grant.objects.filter(application=decided).count() == 1
+    assert decided.decisions.count() == 1
+    assert OutgoingMail.objects.filter(kind="application_approved").count() == 1
+
+
+def test_an_undo_and_the_effect_at_once_yield_one_of_them(
+    decided: Application, reviewer: User
+) -> None:
+    """The clocks of two machines differ: one already lets it take effect, one still undoes it."""
+
+    def finish() -> None:
+        undo_window.finish(decided.pk, now=timezone.now() + timedelta(minutes=2))
+
+    def undo() -> None:
+        undo_window.undo(Application.objects.get(pk=decided.pk), by=reviewer)
+
+    at_once(finish, undo)
+    decided.refresh_from_db()
+    assert decided.pending_until is None
+    outcomes = {
+        decided.status == "approved",
+        Grant.objects.filter(application=decided).exists(),
+        decided.decisions.exists(),
+        not AuditEvent.objects.filter(action="application.undo", result="ok").exists(),
+    }
+    assert len(outcomes) == 1, outcomes
+
+
+def test_two_second_approvers_at_once_open_one_time_to_undo(
+    applicant: User, gated_tier: Tier, settings: Settings
+) -> None:
+    settings.DECISION_UNDO_SECONDS = 60
+    gated_tier.approvals_needed = 2
+    gated_tier.save()
+    application = factories.submitted(applicant, gated_tier)
+    first, *others = [factories.staff(name, Role.REVIEWER) for name in ("one", "two", "three")]
+    decisions.approve(application, by=first, confirmed=True)
+
+    def approve(person: User) -> None:
+        mine = Application.objects.get(pk=application.pk)
+        decisions.approve(mine, by=person, confirmed=True)
+
+    results = at_once(*(lambda person=person: approve(person) for person in others))
+    assert results == ["bad_transition", "done"]
+    assert AuditEvent.objects.filter(action="application.decide", result="ok").count() == 1
 
 
 def test_one_grant_closed_by_two_at_once_is_closed_once(applicant: User, gated_tier: Tier) -> None:

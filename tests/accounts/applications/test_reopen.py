@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def approved(applicant: User, gated_tier: Tier, reviewer: User) -> Application:
     application = factories.submitted(applicant, gated_tier)
-    decisions.approve(application, by=reviewer)
+    decisions.approve(application, by=reviewer, confirmed=True)
     return application
 
 
@@ -134,7 +134,7 @@ def test_a_rejected_one_is_reopened_and_approved(
     decisions.reject(
         application, by=reviewer, reasons=["purpose_unclear"], note="Say which question and how."
     )
-    decisions.approve(reopen(application, lead_reviewer), by=reviewer)
+    decisions.approve(reopen(application, lead_reviewer), by=reviewer, confirmed=True)
     assert gated_tier in tiers_open_to(applicant)
 
 

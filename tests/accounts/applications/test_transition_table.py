@@ -121,7 +121,7 @@ def led_to(status: Status, cast: Cast, tier: Tier) -> Application:
         S.RETURNED: lambda: decisions.return_for_changes(
             application, by=by, reasons=["incomplete"], remarks=REMARKS
         ),
-        S.APPROVED: lambda: decisions.approve(application, by=by),
+        S.APPROVED: lambda: decisions.approve(application, by=by, confirmed=True),
         # `incomplete` cannot reject; this reason asks for no days of waiting.
         S.REJECTED: lambda: decisions.reject(
             application, by=by, reasons=["purpose_unclear"], note=NOTE
@@ -146,7 +146,7 @@ def attempt(action: str, application: Application, by: User, cast: Cast) -> obje
             application, by=by, reasons=["incomplete"], remarks=REMARKS
         ),
         "lapse": lambda: inactivity.lapse(application),
-        "approve": lambda: decisions.approve(application, by=by),
+        "approve": lambda: decisions.approve(application, by=by, confirmed=True),
         "reject": lambda: decisions.reject(application, by=by, reasons=["spam"], note=NOTE),
         "reopen": lambda: decisions.reopen(application.applicant, application.tier, by=by),
         "copy": lambda: submission.copy_as_new(application, by=by),
@@ -219,7 +219,8 @@ def _facts(application: Application) -> tuple[object, ...]:
 
 
 def test_every_transition_of_the_table_has_a_test() -> None:
-    tried = {*ACTIONS, "start", "resubmit", "approve_first"}
+    # test_undo_window.py tries `decide` and `undo`.
+    tried = {*ACTIONS, "start", "resubmit", "approve_first", "decide", "undo"}
     assert set(TRANSITIONS) == tried - {"release_idle"}
 
 
@@ -245,7 +246,7 @@ def strict_tier(gated_tier: Tier) -> Tier:
 @pytest.fixture
 def once_approved(cast: Cast, strict_tier: Tier) -> Application:
     application = factories.submitted(cast["applicant"], strict_tier)
-    assert decisions.approve(application, by=cast["claimer"]) is None
+    assert decisions.approve(application, by=cast["claimer"], confirmed=True) is None
     return application
 
 
@@ -260,7 +261,7 @@ def test_a_first_approval_of_two_gives_nothing_yet(once_approved: Application, c
 def test_the_second_approval_is_another_persons(once_approved: Application, cast: Cast) -> None:
     for who in ("claimer", "applicant", "stranger", "elsewhere", "owner", "auditor", "superuser"):
         with pytest.raises(AccountsError):
-            decisions.approve(once_approved, by=cast[who])
+            decisions.approve(once_approved, by=cast[who], confirmed=True)
     assert not Grant.objects.exists()
     grant = factories.approved(once_approved, cast["reviewer"])
     assert grant.is_live
@@ -286,7 +287,9 @@ def test_a_first_approval_ends_with_the_claim_it_was_made_under(
     assert once_approved.first_approval is None
     if move == "return":
         attempt("submit", once_approved, cast["applicant"], cast)
-    assert decisions.approve(once_approved, by=cast["reviewer"]) is None  # again the first of two
+    assert (
+        decisions.approve(once_approved, by=cast["reviewer"], confirmed=True) is None
+    )  # again the first of two
 
 
 def test_the_second_approver_may_shorten_the_term(once_approved: Application, cast: Cast) -> None:
@@ -320,7 +323,7 @@ def test_a_lead_puts_it_on_the_desk_of_who_may_review_it_alone(
     assert application.claimed_by == cast["reviewer"]
     assert OutgoingMail.objects.filter(kind="application_assigned").count() == 1
     with pytest.raises(AccountsError, match="has claimed"):
-        decisions.approve(application, by=cast["claimer"])
+        decisions.approve(application, by=cast["claimer"], confirmed=True)
 
 
 def test_a_return_says_at_a_field_what_should_change(cast: Cast, gated_tier: Tier) -> None:

@@ -45,7 +45,7 @@ def _in(application: Application, status: Status, reviewer: User) -> Application
         Status.RETURNED: lambda: decisions.return_for_changes(
             application, by=reviewer, reasons=["purpose_unclear"], remarks=REMARKS
         ),
-        Status.APPROVED: lambda: decisions.approve(application, by=reviewer),
+        Status.APPROVED: lambda: decisions.approve(application, by=reviewer, confirmed=True),
         Status.REJECTED: lambda: decisions.reject(
             application, by=reviewer, reasons=["purpose_unclear"], note=NOTE
         ),
@@ -64,7 +64,7 @@ def _move(name: str, application: Application, reviewer: User) -> None:
         "withdraw": lambda: submission.withdraw(application, by=by),
         "claim": lambda: claims.claim(application, by=reviewer),
         "release": lambda: claims.release(application, by=reviewer),
-        "approve": lambda: decisions.approve(application, by=reviewer),
+        "approve": lambda: decisions.approve(application, by=reviewer, confirmed=True),
         "return": lambda: decisions.return_for_changes(
             application, by=reviewer, reasons=["incomplete"], remarks=REMARKS
         ),
@@ -103,21 +103,21 @@ def test_nobody_decides_their_own_application(gated_tier: Tier) -> None:
     own = factories.staff("own", Role.REVIEWER)
     application = factories.submitted(own, gated_tier)
     with pytest.raises(NotAllowed, match="own application"):
-        decisions.approve(application, by=own)
+        decisions.approve(application, by=own, confirmed=True)
     assert not Grant.objects.exists()
 
 
 def test_a_reviewer_of_another_tier_decides_nothing(application: Application) -> None:
     elsewhere = factories.staff("elsewhere", Role.REVIEWER, factories.tier("other-tier"))
     with pytest.raises(NotAllowed, match="not have a reviewer role"):
-        decisions.approve(application, by=elsewhere)
+        decisions.approve(application, by=elsewhere, confirmed=True)
     assert application not in Application.objects.readable_by(elsewhere)
 
 
 def test_a_superuser_without_a_role_decides_nothing(application: Application) -> None:
     root = User.objects.create_superuser("toor", "toor@example.org", "x")
     with pytest.raises(NotAllowed):
-        decisions.approve(application, by=root)
+        decisions.approve(application, by=root, confirmed=True)
     assert not Application.objects.readable_by(root).exists()
 
 
@@ -127,12 +127,12 @@ def test_a_claimed_application_is_decided_by_its_claimer_alone(
     claims.claim(application, by=reviewer)
     second = factories.staff("second", Role.REVIEWER)
     with pytest.raises(NotAllowed, match="claimed"):
-        decisions.approve(application, by=second)
+        decisions.approve(application, by=second, confirmed=True)
 
 
 def test_the_first_of_two_stale_decisions_stands(application: Application, reviewer: User) -> None:
     stale = Application.objects.get(pk=application.pk)
-    decisions.approve(application, by=reviewer)
+    decisions.approve(application, by=reviewer, confirmed=True)
     with pytest.raises(TransitionRefused):
         decisions.reject(stale, by=reviewer, reasons=["spam"], note=NOTE)
     assert Grant.objects.filter(user=application.applicant).count() == 1
@@ -217,7 +217,7 @@ def test_only_so_many_applications_are_sent_in_a_day(applicant: User) -> None:
 
 def test_a_rolled_back_decision_sends_nothing(application: Application, reviewer: User) -> None:
     with transaction.atomic():
-        decisions.approve(application, by=reviewer)
+        decisions.approve(application, by=reviewer, confirmed=True)
         transaction.set_rollback(True)
     assert not OutgoingMail.objects.filter(kind="application_approved").exists()
     assert not Grant.objects.exists()

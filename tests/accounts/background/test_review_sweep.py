@@ -73,7 +73,7 @@ def test_a_first_approval_that_waits_for_another_is_not_taken_back(
     gated_tier.approvals_needed = 2
     gated_tier.save()
     with time_machine.travel(MONDAY, tick=False) as clock:
-        decisions.approve(factories.submitted(applicant, gated_tier), by=reviewer)
+        decisions.approve(factories.submitted(applicant, gated_tier), by=reviewer, confirmed=True)
         assert "claims released" not in _days_on(clock, 30)
 
 

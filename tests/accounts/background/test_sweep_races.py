@@ -106,7 +106,7 @@ def test_a_decision_and_the_end_of_its_claim_at_once_yield_one_of_them(
     idle: Application, reviewer: User
 ) -> None:
     def approve() -> None:
-        decisions.approve(Application.objects.get(pk=idle.pk), by=reviewer)
+        decisions.approve(Application.objects.get(pk=idle.pk), by=reviewer, confirmed=True)
 
     at_once(approve, lambda: release_idle_claims(timezone.now()))
     idle.refresh_from_db()

@@ -94,9 +94,9 @@ def test_two_approvals_take_reviewers_with_passwords_of_their_own(
     gated_tier.refresh_from_db()
     application = factories.submitted(applicant, gated_tier)
     with pytest.raises(NotAllowed, match="reset it by mail"):
-        decisions.approve(application, by=reviewer)
+        decisions.approve(application, by=reviewer, confirmed=True)
     application.refresh_from_db()
-    decisions.approve(application, by=factories.staff("first", Role.REVIEWER))
+    decisions.approve(application, by=factories.staff("first", Role.REVIEWER), confirmed=True)
     with pytest.raises(NotAllowed, match="reset it by mail"):
-        decisions.approve(application, by=reviewer)
+        decisions.approve(application, by=reviewer, confirmed=True)
     assert not Grant.objects.exists()

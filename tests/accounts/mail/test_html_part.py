@@ -84,4 +84,4 @@ def test_mails_about_accounts_have_the_salutation_and_sign_off_of_the_others(
     assert "with the address nobody@example.org." in unknown.text
     for mail in (reset, unknown):
         assert mail.text.endswith(f"\n\n{settings.SITE_NAME}")
-        assert f"\n  {URL}/accounts/" in mail.text
+        assert f"\n  {URL}/accounts/" in mail.full_text

@@ -72,7 +72,7 @@ def test_the_answers_of_approved_applications_stay(
 ) -> None:
     with time_machine.travel(MONDAY, tick=False) as clock:
         application = factories.submitted(applicant, gated_tier)
-        decisions.approve(application, by=reviewer)
+        decisions.approve(application, by=reviewer, confirmed=True)
         clock.shift(timedelta(days=800))
         review_sweep.run()
     application.refresh_from_db()
@@ -88,7 +88,7 @@ def test_documents_are_deleted_90_days_after_the_decision(
         waiting = factories.submitted(factories.person(), gated_tier)
         _document(decided, applicant)
         undecided = _document(waiting, applicant)
-        decisions.approve(decided, by=reviewer)
+        decisions.approve(decided, by=reviewer, confirmed=True)
         clock.shift(timedelta(days=89))
         assert review_sweep.run()["documents removed"] == 0
         clock.shift(timedelta(days=1))

@@ -39,7 +39,7 @@ def test_an_approval_killed_between_any_two_statements_is_whole_or_nothing(
     application = factories.submitted(applicant, gated_tier)
 
     def approve() -> None:
-        decisions.approve(Application.objects.get(pk=application.pk), by=reviewer)
+        decisions.approve(Application.objects.get(pk=application.pk), by=reviewer, confirmed=True)
 
     kills = 0
     for kills in crashes.each_crash(approve):  # noqa: B007 - the last one counts
@@ -92,11 +92,11 @@ def test_a_rolled_back_approval_mails_nobody_and_queues_nothing(
     application = factories.submitted(applicant, gated_tier)
     mails, queued[:] = OutgoingMail.objects.count(), []
     with transaction.atomic():
-        decisions.approve(application, by=reviewer)
+        decisions.approve(application, by=reviewer, confirmed=True)
         transaction.set_rollback(True)
     assert OutgoingMail.objects.count() == mails
     assert queued == []
     application = Application.objects.get(pk=application.pk)
-    decisions.approve(application, by=reviewer)
+    decisions.approve(application, by=reviewer, confirmed=True)
     assert OutgoingMail.objects.count() == mails + 1
     assert queued.count("accounts.deliver_mail") == 1

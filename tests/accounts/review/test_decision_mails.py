@@ -37,7 +37,7 @@ def written(kind: str) -> list[Message]:
 
 def test_an_approval_mails_what_was_composed(application: Application, reviewer: User) -> None:
     composed = messages.compose_approved(application, until=UNTIL, note=NOTE)
-    decisions.approve(application, by=reviewer, until=UNTIL, note=NOTE)
+    decisions.approve(application, by=reviewer, until=UNTIL, note=NOTE, confirmed=True)
     assert written("application_approved") == [composed]
     assert "28 February 2031, 23:59 UTC" in composed.text
     assert NOTE in composed.text
@@ -75,7 +75,7 @@ def test_a_first_approval_mails_the_other_reviewers_what_was_composed(
     application = factories.submitted(applicant, tier)
     factories.staff("elsewhere", Role.REVIEWER, factories.tier("another"))
     composed = compose_second_approval(application, reviewer)
-    decisions.approve(application, by=reviewer)
+    decisions.approve(application, by=reviewer, confirmed=True)
     assert written("second_approval_wanted") == composed
     assert [message.recipient for message in composed] == [lead_reviewer]
     assert written("application_approved") == []

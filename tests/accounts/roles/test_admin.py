@@ -133,7 +133,7 @@ def test_an_auditor_reads_internal_notes_and_has_no_buttons(
     client: Client, application: Application, reviewer: User, auditor: User
 ) -> None:
     conversation.remark(application, "Their supervisor wrote to us.", by=reviewer)
-    decisions.approve(application, by=reviewer, internal_note="seen at a workshop")
+    decisions.approve(application, by=reviewer, internal_note="seen at a workshop", confirmed=True)
     client.force_login(auditor)
     shown = opened(client, "change", application)
     assert "Their supervisor wrote to us." in shown.text

@@ -40,7 +40,7 @@ def _ended(tier: Tier, reviewer: User, outcome: str, *, returned: bool = False) 
         sha = factories.in_force(tier).text_sha256
         submission.submit(application, by=applicant, licence_sha256=sha)
     if outcome == "approved":
-        decisions.approve(application, by=reviewer)
+        decisions.approve(application, by=reviewer, confirmed=True)
     elif outcome == "rejected":
         note = "The plan does not say who can read the weights."
         decisions.reject(application, by=reviewer, reasons=["spam", "commercial_use"], note=note)
@@ -61,7 +61,7 @@ def _two_months(tier: Tier, reviewer: User) -> time_machine.travel:
         waiting = [factories.submitted(factories.person(), tier) for _ in range(5)]
         clock.move_to("2027-03-04 10:00Z")
         for application in waiting:
-            decisions.approve(application, by=reviewer)
+            decisions.approve(application, by=reviewer, confirmed=True)
         Grant.objects.filter(application=waiting[0]).update(state="revoked")
         for _ in range(6):
             factories.submitted(factories.person(), tier)

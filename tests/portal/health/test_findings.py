@@ -51,12 +51,14 @@ def test_a_new_install_alarms_only_when_no_sweep_comes_through() -> None:
     assert "not run yet" in _line("Mail sweep").text
     installed.update(applied=timezone.now() - timedelta(seconds=130))
     assert [line.name for line in findings.lines() if line.state != "ok"] == [
+        "Decision sweep",
         "Mail sweep",
         "Grant expiry sweep",
         "Verification sweep",
     ]
     installed.update(applied=timezone.now() - timedelta(hours=3))
     assert {line.name for line in findings.lines() if line.state != "ok"} == {
+        "Decision sweep",
         "Mail sweep",
         "Verification sweep",
         "Scrub",

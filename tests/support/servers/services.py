@@ -153,6 +153,8 @@ def _prepare_session() -> None:
         "ENCRYPTION_KEYS": ENCRYPTION_KEYS,
         "DATA_DIR": str(folder / "data"),
         "TEST_FOLDER": str(folder),
+        # At once; tests of the time to undo set their own.
+        "DECISION_UNDO_SECONDS": "0",
     }
     if os.environ.get("TEST_DB") == "sqlite":
         os.environ["DATABASE_URL"] = f"sqlite:///{folder}/suite.sqlite3"

@@ -73,7 +73,7 @@ def test_an_application_goes_from_draft_to_review(
     assert snapshot is not None
     assert snapshot.answers["title"] == ANSWERS["title"]
     claims.claim(application, by=reviewer)
-    decisions.approve(application, by=reviewer)
+    decisions.approve(application, by=reviewer, confirmed=True)
     approved = script.get(draft)
     assert (approved["status"], approved["decisions"][0]["verdict"]) == ("approved", "approve")
     assert [one["tier"] for one in script.get("/applications")] == [approved["tier"]]

@@ -79,7 +79,7 @@ def test_the_checklist_follows_the_application(
     assert "Apply for access" in text(client, "/acme/gated")
     application = factories.submitted(applicant, gated_tier)
     assert "Application in review" in text(client, "/acme/gated")
-    decisions.approve(application, by=reviewer)
+    decisions.approve(application, by=reviewer, confirmed=True)
     page = text(client, "/acme/gated")
     assert "Access granted" in page
     assert "Token with the scope read-gated" in page

@@ -316,7 +316,7 @@ def test_a_revision_that_was_withdrawn_ends_what_waits_and_makes_no_more_links(
 def test_the_sweep_issues_the_link_that_a_crash_prevented(
     applicant: User, reviewer: User, gated_tier: Tier, revision: Revision
 ) -> None:
-    decisions.approve(factories.submitted(applicant, gated_tier), by=reviewer)
+    decisions.approve(factories.submitted(applicant, gated_tier), by=reviewer, confirmed=True)
     assert not CheckpointLink.objects.exists()
     links.sweep()
     links.sweep()

@@ -43,7 +43,8 @@ def client_of(portal: Portal) -> Callable[..., HfApi]:
     """The client with a token of this person; of scope `admin` unless another is named."""
 
     def of(user: User, *scopes: str) -> HfApi:
-        return HfApi(endpoint=portal.url, token=factories.token(user, *(scopes or ["admin"])))
+        token = factories.token(user, *(scopes or ["admin"]))
+        return HfApi(endpoint=portal.url, token=token, headers={"X-Confirmed": "true"})
 
     return of
 
@@ -252,6 +253,20 @@ def test_the_scope_alone_is_no_right(
     assert gated_tier not in tiers_open_to(applicant)
 
 
+def test_an_acceptance_without_the_confirming_header_is_refused_with_the_open_points(
+    lead: HfApi, lead_reviewer: User, applicant: User, gated_tier: Tier
+) -> None:
+    factories.submitted(applicant, gated_tier)
+    plain = HfApi(endpoint=lead.endpoint, token=factories.token(lead_reviewer, "admin"))
+    with pytest.raises(HfHubHTTPError) as refused:
+        plain.accept_access_request(REPO, applicant.username)
+    answer = refused.value.response
+    assert (answer.status_code, answer.json()["code"]) == (409, "confirmation_required")
+    assert "Is the applicant clearly identified?" in answer.json()["error"]
+    assert "X-Confirmed: true" in answer.json()["error"]
+    assert where(plain, applicant) == ["pending"]
+
+
 def test_a_plain_reviewer_neither_cancels_nor_grants_nor_revokes(
     gated: Revision,
     client_of: Callable[..., HfApi],
@@ -345,7 +360,7 @@ def test_each_list_is_paged(
     for user in people:
         application = factories.submitted(user, gated_tier)
         if standing == "accepted":
-            decisions.approve(application, by=reviewer)
+            decisions.approve(application, by=reviewer, confirmed=True)
         if standing == "rejected":
             decisions.reject(application, by=reviewer, reasons=["unspecified"], note="")
     url, pages = f"{address}/{standing}", []

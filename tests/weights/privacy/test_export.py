@@ -42,7 +42,9 @@ def test_the_archive_contains_all_stored_data_but_no_secret_and_no_name_of_staff
     conversation.remark(application, "Between us: doubtful.", by=reviewer)
     sha = factories.in_force(gated_tier).text_sha256
     submission.submit(application, by=applicant, licence_sha256=sha)
-    decisions.approve(application, by=reviewer, internal_note="Between us: fine.", note="Welcome.")
+    decisions.approve(
+        application, by=reviewer, internal_note="Between us: fine.", note="Welcome.", confirmed=True
+    )
     document = Attachment.objects.create(
         application=application,
         question="q",

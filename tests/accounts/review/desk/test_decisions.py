@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 NOTE = "The plan names <no> reader & no end: 计划 لم يذكر أحدا."
 POST_DATA: dict[str, dict[str, Any]] = {
-    "approve": {"days": "100", "note": NOTE},
+    "approve": {"days": "100", "note": NOTE, "confirmed": "on"},
     "return": {
         "return_reasons": ["purpose_unclear", "other"],
         "note": NOTE + " Write to us when anything in this is not clear.",
@@ -69,7 +69,9 @@ def test_a_first_approval_previews_the_mail_to_other_reviewers(
 ) -> None:
     application = factories.submitted(applicant, factories.tier("two", approvals_needed=2))
     shown = desk.post(preview_of(application, "approve"), {"days": "9"}, headers=JSON).json()
-    desk.post(button_of(application, "approve"), {"days": "9", "seen": shown["seen"]})
+    desk.post(
+        button_of(application, "approve"), {"days": "9", "confirmed": "on", "seen": shown["seen"]}
+    )
     mail = OutgoingMail.objects.get(kind="second_approval_wanted")
     assert (mail.subject, mail.text, [mail.to]) == (shown["subject"], shown["text"], shown["to"])
     assert mail.recipient == lead_reviewer
@@ -210,7 +212,7 @@ def test_the_second_reviewer_sees_who_approved_and_keeps_the_term(
     tier = factories.tier("two", approvals_needed=2)
     application = factories.submitted(applicant, tier)
     assert "Yours would be the first" in desk.get(page_of(application)).text
-    desk.post(button_of(application, "approve"), {"days": "100"})
+    desk.post(button_of(application, "approve"), {"days": "100", "confirmed": "on"})
     mine = desk.get(page_of(application)).text
     assert "another reviewer" in " ".join(mine.split())
     assert 'value="approve"' not in mine
@@ -220,7 +222,7 @@ def test_the_second_reviewer_sees_who_approved_and_keeps_the_term(
     assert "a second reviewer, who may be you" in theirs.text
     assert theirs.context["forms"]["approve"]["days"].value() == 100
     assert [one.name for one in theirs.context["verdicts"]] == ["approve", "reject"]
-    desk.post(button_of(application, "approve"), {"days": "100"})
+    desk.post(button_of(application, "approve"), {"days": "100", "confirmed": "on"})
     application.refresh_from_db()
     assert application.status == "approved"
 
@@ -229,9 +231,12 @@ def test_the_second_approvals_mail_holds_both_notes_as_previewed(
     desk: Client, applicant: User, lead_reviewer: User
 ) -> None:
     application = factories.submitted(applicant, factories.tier("two", approvals_needed=2))
-    desk.post(button_of(application, "approve"), {"days": "9", "note": "The first note."})
+    desk.post(
+        button_of(application, "approve"),
+        {"days": "9", "confirmed": "on", "note": "The first note."},
+    )
     desk.force_login(lead_reviewer)
-    data = {"days": "9", "note": "The second note."}
+    data = {"days": "9", "confirmed": "on", "note": "The second note."}
     shown = desk.post(preview_of(application, "approve"), data, headers=JSON).json()
     assert "The first note.\n\nThe second note." in shown["text"]
     desk.post(button_of(application, "approve"), {**data, "seen": shown["seen"]})

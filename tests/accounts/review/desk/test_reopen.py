@@ -21,7 +21,7 @@ REASON = {"reopen-reason": "the affiliation ended"}
 @pytest.fixture
 def approved(applicant: User, gated_tier: Tier, reviewer: User) -> Application:
     application = factories.submitted(applicant, gated_tier)
-    decisions.approve(application, by=reviewer)
+    decisions.approve(application, by=reviewer, confirmed=True)
     return application
 
 
@@ -90,7 +90,7 @@ def test_it_is_not_offered_to_the_applicant_or_for_what_is_open(
     own = factories.submitted(lead_reviewer, gated_tier)
     client.force_login(factories.staff("second", Role.LEAD_REVIEWER))
     assert not is_offered(client, own)
-    decisions.approve(own, by=reviewer)
+    decisions.approve(own, by=reviewer, confirmed=True)
     assert is_offered(client, own)
     client.force_login(lead_reviewer)
     assert not is_offered(client, own)
@@ -104,6 +104,6 @@ def test_only_the_latest_decision_is_reopened(
 ) -> None:
     desk.post(button_of(approved, "reopen"), REASON)
     last = Application.objects.open().get()
-    decisions.approve(last, by=reviewer)
+    decisions.approve(last, by=reviewer, confirmed=True)
     assert not is_offered(desk, approved)
     assert is_offered(desk, last)

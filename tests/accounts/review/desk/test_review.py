@@ -52,7 +52,9 @@ def test_the_status_is_nowhere_an_input(desk: Client, application: Application) 
 def test_approve_gives_the_grant_and_mails_the_applicant(
     desk: Client, application: Application, reviewer: User
 ) -> None:
-    done = desk.post(button_of(application, "approve"), {"days": "30"}, follow=True)
+    done = desk.post(
+        button_of(application, "approve"), {"days": "30", "confirmed": "on"}, follow=True
+    )
     assert "approved until" in done.text
     grant = Grant.objects.get(application=application)
     assert grant.made_by == reviewer
@@ -63,8 +65,8 @@ def test_approve_gives_the_grant_and_mails_the_applicant(
 def test_approve_pressed_twice_makes_one_grant_and_shows_the_state(
     desk: Client, application: Application
 ) -> None:
-    desk.post(button_of(application, "approve"), {"days": "30"})
-    again = desk.post(button_of(application, "approve"), {"days": "30"})
+    desk.post(button_of(application, "approve"), {"days": "30", "confirmed": "on"})
+    again = desk.post(button_of(application, "approve"), {"days": "30", "confirmed": "on"})
     assert again.status_code == 200
     assert "is approved" in again.text
     assert Grant.objects.count() == 1
@@ -105,7 +107,7 @@ def test_an_application_of_another_tier_does_not_exist_for_a_reviewer(
 ) -> None:
     client.force_login(factories.staff("elsewhere", Role.REVIEWER, factories.tier("other-tier")))
     assert client.get(page_of(application)).status_code == 404
-    decided = client.post(button_of(application, "approve"), {"days": "30"})
+    decided = client.post(button_of(application, "approve"), {"days": "30", "confirmed": "on"})
     assert decided.status_code == 404
     assert not Grant.objects.exists()
 
@@ -117,7 +119,7 @@ def test_an_auditor_reads_but_decides_nothing(
     page = client.get(page_of(application))
     assert page.status_code == 200
     assert 'value="Approve"' not in page.text
-    client.post(button_of(application, "approve"), {"days": "30"})
+    client.post(button_of(application, "approve"), {"days": "30", "confirmed": "on"})
     assert not Grant.objects.exists()
 
 

@@ -1,0 +1,19 @@
+"""What an approval leaves open: the reviewer confirms it, by every route."""
+
+from django.utils.text import Truncator
+
+from accounts.applications.models import Application
+from accounts.errors import ConfirmationRequired
+from accounts.review.checklist import QUESTIONS
+
+#: Characters of a remark that the refusal quotes.
+QUOTED = 80
+
+
+def require(application: Application, checklist: dict[str, str]) -> None:
+    """Raise ConfirmationRequired if a question has no answer or a remark is not ticked off."""
+    points = [f"no answer: {text}" for key, text in QUESTIONS.items() if not checklist.get(key)]
+    remarks = application.remarks.filter(settled_at=None).values_list("text", flat=True)
+    points += [f"open remark: {Truncator(text).chars(QUOTED)}" for text in remarks]
+    if points:
+        raise ConfirmationRequired(points)
