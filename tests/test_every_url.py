@@ -38,7 +38,7 @@ pytestmark = [pytest.mark.one_database, pytest.mark.slow]
 #: Routes by which a file's bytes may leave.
 BYTES = {"hub:resolve", "delivery:file-link", "delivery:checkpoint-link"}
 #: Routes that show a file's bytes inside a page, to those who may fetch it.
-PREVIEWS = {"weights:file-detail", "weights:compare"}
+PREVIEWS = {"weights:file-detail", "weights:compare", "weights:image"}
 #: Routes of our own API, which returns URLs and never a file.
 API = {
     *("api-root", "openapi-json", "openapi-view", "code_list", "code_detail"),

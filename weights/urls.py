@@ -6,6 +6,7 @@ from django.urls.converters import StringConverter
 from weights.catalogue import checkpoint_views, file_views, views
 from weights.checkpoint_pages import issue_views as issues
 from weights.checkpoint_pages import version_views as versions
+from weights.delivery import images
 from weights.family_facts import views as family_facts
 from weights.hardware_fit import views as hardware_fit
 from weights.known_issues import views as known_issues
@@ -64,6 +65,7 @@ urlpatterns = [
     path(f"{_REVISION}/SHA256SUMS", manifests.sums, name="manifest-sums"),
     path("<str:org>/<str:name>/tree/<path:rest>", file_views.file_list, name="file-list"),
     path("<str:org>/<str:name>/blob/<path:rest>", file_views.file_detail, name="file-detail"),
+    path("<str:org>/<str:name>/image/<sha:sha>/<path:path>", images.image, name="image"),
     path("<str:org>/<str:name>/commits/<path:rest>", versions.version_list, name="version-list"),
     path("<str:org>/<str:name>/compare", versions.compare_start, name="compare-start"),
     path("<str:org>/<str:name>/compare/<path:rest>", versions.version_compare, name="compare"),

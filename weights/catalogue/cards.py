@@ -7,9 +7,9 @@ from typing import Any
 
 from django.utils.safestring import SafeString
 
-from accounts.web.markdown import to_html
 from accounts.web.sanitize import one_line
 from weights.catalogue import front_matter
+from weights.catalogue.card_html.cache import Addresses, html_of
 from weights.catalogue.models import Checkpoint
 from weights.errors import BlobChanged, BlobMissing, StorageUnavailable
 from weights.publishing.models import File, Revision
@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 #: Maximum bytes of a README.md that is shown as a card.
 MAX_README_BYTES = 512_000
 _MAX_TAGS = 12
+#: The level of a card's first heading, below the page's title and the card's own heading.
+_TOP = 3
 
 
 @dataclass(frozen=True)
@@ -40,37 +42,42 @@ class _Readme:
     blob: Blob = field(compare=False)
 
 
-def checkpoint_card(checkpoint: Checkpoint, revision: Revision | None, readme: File | None) -> Card:
-    """The revision's README.md if it is verified and readable, else the catalogue's text."""
+def checkpoint_card(
+    checkpoint: Checkpoint, revision: Revision | None, readme: File | None, *, images: bool
+) -> Card:
+    """The revision's README.md if it is verified and readable, else the catalogue's text.
+
+    `images` is True if the reader may fetch the revision's images.
+    """
     if (
         revision is None
         or readme is None
         or readme.size > MAX_README_BYTES
         or readme.blob.state != Blob.State.VERIFIED
     ):
-        return _parse_catalogue_text(checkpoint.card, "")
-    base = f"/{checkpoint.repo_id}/blob/{revision.sha}/"
+        return _catalogue_card(checkpoint.card)
+    page = f"/{checkpoint.repo_id}"
+    addresses = Addresses(
+        f"{page}/blob/{revision.sha}/", f"{page}/image/{revision.sha}/" if images else ""
+    )
     try:
         version = readme.blob.served_version(blob_storage())
-        return _read(_Readme(readme.sha256, version, readme.blob), base)
+        front = _read(_Readme(readme.sha256, version, readme.blob))
     except (BlobMissing, BlobChanged, StorageUnavailable) as error:
         log.error("the card of %s cannot be read: %s", checkpoint, error)
-        return _parse_catalogue_text(checkpoint.card, "")
+        return _catalogue_card(checkpoint.card)
+    return Card(html_of(front.body, addresses, _TOP), _tags(front.values))
 
 
-@lru_cache(maxsize=256)
-def _read(readme: _Readme, base: str) -> Card:
-    content = excerpts.read(readme.blob, MAX_README_BYTES, blob_storage())
-    return _parse(content.decode("utf-8", "replace"), base)
-
-
-def _parse(text: str, base: str) -> Card:
-    """Splits off the front matter and renders the rest; relative links resolve against `base`."""
+def _catalogue_card(text: str) -> Card:
     front = front_matter.split(text)
-    return Card(to_html(front.body, top=3, relative_to=base), _tags(front.values))
+    return Card(html_of(front.body, Addresses(), _TOP), _tags(front.values))
 
 
-_parse_catalogue_text = lru_cache(maxsize=256)(_parse)
+@lru_cache(maxsize=64)
+def _read(readme: _Readme) -> front_matter.FrontMatter:
+    content = excerpts.read(readme.blob, MAX_README_BYTES, blob_storage())
+    return front_matter.split(content.decode("utf-8", "replace"))
 
 
 def _tags(front: dict[str, Any]) -> tuple[str, ...]:

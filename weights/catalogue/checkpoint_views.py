@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.web.current_user import user_or_none
@@ -16,6 +17,7 @@ from weights.catalogue.models import Checkpoint
 from weights.checkpoint_pages.header import Tab, header
 from weights.family_facts import parts
 from weights.gate.access_checklist import access_checklist
+from weights.gate.caller import session_caller
 from weights.hardware_fit import presentation as hardware_fit
 from weights.known_issues.models import KnownIssue
 from weights.logbook import queries as logbook
@@ -39,7 +41,8 @@ def checkpoint_detail(request: HttpRequest, org: str, name: str) -> HttpResponse
     files = _files(revision)
     readme = next((file for file in files if file.path == "README.md"), None)
     licence = licences.of_checkpoint(checkpoint, revision)
-    card = cards.checkpoint_card(checkpoint, revision, readme)
+    images = revision is not None and _may_fetch(request, checkpoint, revision)
+    card = cards.checkpoint_card(checkpoint, revision, readme, images=images)
     issues = list(KnownIssue.objects.filter(checkpoint=checkpoint, withdrawn_at=None))
     recalls = notices.of_checkpoint(checkpoint)
     count = len(issues) + len(recalls)
@@ -72,6 +75,15 @@ def checkpoint_detail(request: HttpRequest, org: str, name: str) -> HttpResponse
 def _shown_facts(checkpoint: Checkpoint, revision: Revision | None) -> Mapping[str, Any]:
     """Declared facts, and those counted from the revision's files, which win."""
     return measured.merged_facts(checkpoint, getattr(revision, "measured", None))
+
+
+def _may_fetch(request: HttpRequest, checkpoint: Checkpoint, revision: Revision) -> bool:
+    """True if the user may fetch the revision's files; everybody may for a public open one."""
+    if not (checkpoint.tier.is_gated or checkpoint.is_hidden):
+        return True
+    caller = session_caller(user_or_none(request))
+    now = timezone.now()
+    return gate.may_fetch_revision(caller, checkpoint.repo_id, revision.sha, now).allowed
 
 
 def _why_unavailable(checkpoint: Checkpoint) -> str:

@@ -284,7 +284,7 @@ def _headers(caller: Caller, file: File) -> dict[str, str]:
         "Last-Modified": _date(_modified(file)),
         "Accept-Ranges": "bytes",
         "Content-Disposition": disposition(_name(file)),
-        "Cache-Control": _cache_control(caller, file),
+        "Cache-Control": cache_control(caller, file),
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",
         "X-Repo-Commit": file.revision.sha,
@@ -293,7 +293,7 @@ def _headers(caller: Caller, file: File) -> dict[str, str]:
     }
 
 
-def _cache_control(caller: Caller, file: File) -> str:
+def cache_control(caller: Caller, file: File) -> str:
     """Caches may store open files and must revalidate them; nothing else may be stored."""
     checkpoint = file.revision.checkpoint
     if caller.kind != "anonymous" or checkpoint.tier.is_gated or checkpoint.private:

@@ -60,10 +60,12 @@ def serve(control: socket.socket) -> None:
         message, pipes, _, _ = socket.recv_fds(control, MAX_JOB_BYTES, 2)
         if not message:
             return
+        job = json.loads(message)
+        importlib.import_module(job["function"].partition(":")[0])  # once, not in each fork
         child = os.fork()
         if child == 0:
             control.close()
-            _run(json.loads(message), *pipes)
+            _run(job, *pipes)
             os._exit(0)
         for pipe in pipes:
             os.close(pipe)

@@ -132,9 +132,10 @@ def test_a_hostile_card_shows_as_text_and_loads_nothing(
 ) -> None:
     factories.published("acme/hostile", files={"README.md": CARD.encode(), "config.json": b"{}"})
     page = text(client, "/acme/hostile")
-    card = page[page.index('<article class="prose"') : page.index("</article>")]
+    card = page[page.index('<article class="prose card"') : page.index("</article>")]
     assert "<script" not in card
-    assert "&lt;b onclick=" in card
+    assert "<b>markup</b>" in card
+    assert "onclick" not in card
     assert "<img" not in card
     assert "a picture" in card
     assert 'href="javascript:' not in card
@@ -147,8 +148,8 @@ def test_a_cards_headings_continue_the_pages_outline(
 ) -> None:
     factories.published("acme/hostile", files={"README.md": CARD.encode()})
     page = text(client, "/acme/hostile")
-    assert "<h3>Title</h3>" in page
-    assert "<h4>Deep heading</h4>" in page
+    assert '<h3 id="card-title">' in page
+    assert '<h4 id="card-deep-heading">' in page
 
 
 @pytest.mark.parametrize(

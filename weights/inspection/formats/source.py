@@ -17,6 +17,16 @@ class Source(Protocol):
         """Returns `length` bytes from `start`, fewer only at the end of the file."""
 
 
+class BytesSource:
+    """Bytes in memory."""
+
+    def __init__(self, content: bytes) -> None:
+        self.size, self._content = len(content), content
+
+    def read(self, start: int, length: int) -> bytes:
+        return self._content[start : start + length]
+
+
 class CachedSource:
     """Reads another source in blocks, with an LRU cache of the last ones.
 

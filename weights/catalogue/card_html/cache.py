@@ -1,0 +1,97 @@
+"""Rendered cards, cached by content, addresses and version of the renderer.
+
+Cached HTML is signed, because whoever can write to the cache must not write pages.
+"""
+
+import hashlib
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+from django.core.cache import cache
+from django.core.signing import BadSignature, Signer
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from accounts.web.sanitize import multiline
+from weights.catalogue.card_html import VERSION
+from weights.inspection import runner
+from weights.inspection.formats.source import BytesSource
+
+log = logging.getLogger(__name__)
+
+#: Seconds that a child may take; ordinary cards take less than a tenth of one.
+SECONDS = 5.0
+#: Seconds for which a card, or one that exceeded the limits, is cached.
+_KEPT, _KEPT_AS_TEXT = 7 * 24 * 3600, 600
+#: Characters of a card that is shown as text.
+_MAX_TEXT = 64_000
+_JOB = "weights.catalogue.card_html.renderer:render_as_json"
+#: One thread, so that a process has one fork server and renders one card at a time.
+_executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cards")
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """URLs, with a final slash, below which relative links and images are found; may be empty."""
+
+    links: str = ""
+    images: str = ""
+
+
+def html_of(text: str, addresses: Addresses, top: int) -> SafeString:
+    """The HTML of a card without its front matter, whose headings start at level `top`."""
+    if not text.strip():
+        return SafeString()
+    parts = (str(VERSION), addresses.links, addresses.images, str(top), text)
+    digest = hashlib.sha256("\0".join(parts).encode("utf-8", "replace"))
+    key = f"card:{digest.hexdigest()}"
+    html = _cached(key)
+    if html is None:
+        html = _executor.submit(_render, key, text, addresses, top).result()
+    return mark_safe(html)  # noqa: S308 - sanitised by the renderer  # nosec B308 B703
+
+
+def _render(key: str, text: str, addresses: Addresses, top: int) -> str:
+    """The HTML, unless another request has rendered it meanwhile."""
+    if (html := _cached(key)) is not None:
+        return html
+    arguments = {"links": addresses.links, "images": addresses.images, "top": top}
+    try:
+        source = BytesSource(text.encode("utf-8", "replace"))
+        result = runner.run(runner.Job(_JOB, arguments), source, SECONDS)
+        html = str(result["html"])
+    except runner.Broken as error:
+        log.warning("a card is shown as text: %s", error)
+        html = _as_text(text)
+        _store(key, html, _KEPT_AS_TEXT)
+    else:
+        _store(key, html, _KEPT)
+    return html
+
+
+def _as_text(text: str) -> str:
+    message = "This card is too complex to be laid out; its text is shown as it was written."
+    return format_html('<p class="soft">{}</p><pre>{}</pre>', message, multiline(text)[:_MAX_TEXT])
+
+
+def _cached(key: str) -> str | None:
+    """The cached HTML; None if it is missing or not what this portal stored under this key."""
+    try:
+        value: Any = cache.get(key)
+    except redis.RedisError as error:
+        log.warning("the cache does not answer: %s", error)
+        return None
+    try:
+        return Signer(salt=key).unsign(value) if isinstance(value, str) else None
+    except BadSignature:
+        return None
+
+
+def _store(key: str, html: str, seconds: int) -> None:
+    try:
+        cache.set(key, Signer(salt=key).sign(html), seconds)
+    except redis.RedisError as error:
+        log.warning("the cache does not answer: %s", error)
