@@ -4,9 +4,9 @@ from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
 from weights.catalogue import checkpoint_views, file_views, views
+from weights.checkpoint_pages import image_views as images
 from weights.checkpoint_pages import issue_views as issues
 from weights.checkpoint_pages import version_views as versions
-from weights.delivery import images
 from weights.family_facts import views as family_facts
 from weights.hardware_fit import views as hardware_fit
 from weights.known_issues import views as known_issues

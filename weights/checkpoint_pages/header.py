@@ -8,9 +8,8 @@ from django.urls import reverse
 
 from accounts.web.byte_sizes import format_size
 from weights import gate
-from weights.catalogue import download_counts, file_facts, licences
-from weights.catalogue.measured import parameters_of
-from weights.catalogue.models import Checkpoint
+from weights.catalogue import download_counts, licences, measured
+from weights.catalogue.models import Checkpoint, MeasuredFacts
 from weights.known_issues.models import KnownIssue
 from weights.publishing.models import Revision
 from weights.recalls.models import Recall
@@ -60,14 +59,17 @@ def header(
 
 
 def _figures(checkpoint: Checkpoint, revision: Revision | None) -> list[tuple[str, str, str]]:
-    """(label, text, longer text) of what is known: parameters, type, size, downloads."""
-    facts = file_facts.stored_facts([revision])[revision.pk] if revision else None
-    parameters = parameters_of(checkpoint, facts.measured if facts else None)
+    """(label, text, longer text) of what is known: a counted number wins over a declared one."""
+    facts = measured.of_revision(revision) if revision else MeasuredFacts()
+    parameters = facts.parameters or checkpoint.parameters
+    names = facts.architecture.get("architectures") or [facts.architecture.get("model_type")]
     figures = []
     if parameters:
         figures.append(("Parameters", count_in_words(parameters), f"{parameters:,}"))
-    if facts and facts.parameters:
-        figures.append(("Tensor type", " · ".join(facts.parameters), ""))
+    if facts.tensor_types:
+        figures.append(("Tensor type", " · ".join(facts.tensor_types), ""))
+    if names[0]:
+        figures.append(("Architecture", names[0], ""))
     if revision is not None:
         size = format_size(revision.total_bytes)
         figures.append(("Size", size.partition(" (")[0], size))

@@ -1,6 +1,7 @@
 """What a model card becomes: the Hub's Markdown, and nothing that runs or loads from elsewhere."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
 
@@ -117,13 +118,13 @@ def test_a_card_is_rendered_once_and_cached(monkeypatch: pytest.MonkeyPatch) -> 
 def test_html_that_something_else_wrote_into_the_cache_is_not_shown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    stored = {}
-    monkeypatch.setattr(cache.cache, "set", lambda key, value, seconds: stored.update({key: value}))
-    monkeypatch.setattr(cache.cache, "get", stored.get)
+    stored: dict[str, object] = {}
+    store = SimpleNamespace(get=stored.get, set=lambda key, value, _: stored.update({key: value}))
+    monkeypatch.setattr(cache, "cache", store)
     shown = html_of("a", Addresses(), 3)
     [(key, value)] = stored.items()
     assert html_of("a", Addresses(), 3) == shown
-    for planted in ("<script>alert(1)</script>", value.replace("<p>", "<p><script>"), 7):
+    for planted in ("<script>alert(1)</script>", str(value).replace("<p>", "<p><script>"), 7):
         stored[key] = planted
         assert html_of("a", Addresses(), 3) == shown
     html_of("b", Addresses(), 3)

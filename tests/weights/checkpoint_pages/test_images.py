@@ -6,7 +6,7 @@ from django.test import Client
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.support import factories
-from weights.delivery.images import MAX_BYTES, media_type_of
+from weights.checkpoint_pages.image_views import MAX_BYTES, media_type_of
 from weights.ledger.models import Download
 from weights.publishing import withdrawal
 from weights.publishing.models import Revision
