@@ -60,7 +60,8 @@ def header(
 
 def _figures(checkpoint: Checkpoint, revision: Revision | None) -> list[tuple[str, str, str]]:
     """(label, text, longer text) of what is known: a counted number wins over a declared one."""
-    facts = measured.of_revision(revision) if revision else MeasuredFacts()
+    stored = measured.of_revisions([revision.pk] if revision else [])
+    facts = next(iter(stored.values()), MeasuredFacts())
     parameters = facts.parameters or checkpoint.parameters
     names = facts.architecture.get("architectures") or [facts.architecture.get("model_type")]
     figures = []
