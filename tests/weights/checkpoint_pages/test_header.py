@@ -7,7 +7,7 @@ from django.test import Client
 
 from accounts.tiers.models import Tier
 from tests.support import factories
-from weights.catalogue import measured, opt_family
+from weights.catalogue import file_facts, opt_family
 
 pytestmark = [pytest.mark.one_database, pytest.mark.usefixtures("store")]
 
@@ -22,7 +22,7 @@ def test_every_page_of_a_checkpoint_has_its_figures_and_tabs(
     client: Client, open_tier: Tier
 ) -> None:
     revision = factories.published("acme/open", parameters=125_239_296)
-    measured.measure(revision)
+    file_facts.read_revision(revision)
     places = {
         "": "Card",
         "/tree/main": "Files",
