@@ -109,6 +109,7 @@ def test_a_card_is_rendered_once_and_cached(monkeypatch: pytest.MonkeyPatch) -> 
     def refuse(*arguments: object) -> None:
         raise AssertionError("it is rendered again")
 
+    # A second rendering would give the same HTML.
     monkeypatch.setattr(runner, "run", refuse)
     assert html_of("# A\n\n$x$ `b`\n\n```python\nx = 1\n```", addresses, 3) == first
     with pytest.raises(AssertionError):
@@ -120,6 +121,7 @@ def test_html_that_something_else_wrote_into_the_cache_is_not_shown(
 ) -> None:
     stored: dict[str, object] = {}
     store = SimpleNamespace(get=stored.get, set=lambda key, value, _: stored.update({key: value}))
+    # The test plants values, and the thread that renders has a connection of its own.
     monkeypatch.setattr(cache, "cache", store)
     shown = html_of("a", Addresses(), 3)
     [(key, value)] = stored.items()
@@ -140,6 +142,7 @@ def test_html_that_something_else_wrote_into_the_cache_is_not_shown(
 def test_a_card_that_takes_too_long_is_shown_as_text(
     hostile: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # The real limit would make the test slow.
     monkeypatch.setattr(cache, "SECONDS", 1.0)
     shown = html_of(f"<b>{hostile}", Addresses(LINKS, IMAGES), 3)
     assert "too complex" in shown
