@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 MAX_README_BYTES = 512_000
 _MAX_TAGS = 12
 #: The level of a card's first heading, below the page's title and the card's own heading.
-_TOP = 3
+TOP = 3
 
 
 @dataclass(frozen=True)
@@ -66,12 +66,12 @@ def checkpoint_card(
     except (BlobMissing, BlobChanged, StorageUnavailable) as error:
         log.error("the card of %s cannot be read: %s", checkpoint, error)
         return _catalogue_card(checkpoint.card)
-    return Card(html_of(front.body, addresses, _TOP), _tags(front.values))
+    return Card(html_of(front.body, addresses, TOP), _tags(front.values))
 
 
 def _catalogue_card(text: str) -> Card:
     front = front_matter.split(text)
-    return Card(html_of(front.body, Addresses(), _TOP), _tags(front.values))
+    return Card(html_of(front.body, Addresses(), TOP), _tags(front.values))
 
 
 @lru_cache(maxsize=64)

@@ -60,9 +60,9 @@ def header(
 
 def _figures(checkpoint: Checkpoint, revision: Revision | None) -> list[tuple[str, str, str]]:
     """(label, text, longer text) of what is known: a counted number wins over a declared one."""
-    stored = measured.of_revisions([revision.pk] if revision else [])
-    facts = next(iter(stored.values()), MeasuredFacts())
-    parameters = facts.parameters or checkpoint.parameters
+    counted = getattr(revision, "measured", None)
+    parameters = measured.parameters_of(checkpoint, counted)
+    facts = counted or MeasuredFacts()
     names = facts.architecture.get("architectures") or [facts.architecture.get("model_type")]
     figures = []
     if parameters:

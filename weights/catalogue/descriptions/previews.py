@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from accounts.web.markdown import to_html
 from accounts.web.sanitize import one_line, storable
 from weights import gate
 from weights.catalogue import front_matter
-from weights.catalogue.cards import MAX_README_BYTES
+from weights.catalogue.card_html.cache import Addresses, html_of
+from weights.catalogue.cards import MAX_README_BYTES, TOP
 from weights.catalogue.models import Checkpoint
 from weights.publishing.models import File
 from weights.storage.models import Blob
@@ -23,6 +23,6 @@ def preview(checkpoint: Checkpoint, title: str, card: str) -> dict[str, Any]:
     return {
         "checkpoint": checkpoint,
         "shown_title": one_line(storable(title))[:_MAX_TITLE] or checkpoint.name,
-        "card": to_html(text, top=3),
+        "card": html_of(text, Addresses(), TOP),
         "readme": readme.exists(),
     }

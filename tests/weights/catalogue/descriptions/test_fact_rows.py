@@ -145,7 +145,7 @@ def test_the_preview_shows_title_and_card_and_saves_nothing(
     client: Client, checkpoint: Checkpoint, release_owner: User, auditor: User
 ) -> None:
     page = reverse("admin:weights_checkpoint_preview", args=[checkpoint.pk])
-    card = "---\ntags: [x]\n---\n# Head\n\n<script>alert(1)</script> **bold** \0"
+    card = "---\ntags: [x]\n---\n# Head\n\n<script>alert(1)</script>\n\n**bold** \0"
     data = {"title": "\u202eTitle", "card": card}
     client.force_login(release_owner)
     assert page in client.get(_page(checkpoint)).text
