@@ -15,6 +15,7 @@ from accounts.web.current_user import signed_in
 class GrantAdmin(ReadOnlyAdmin, TierScopedAdmin):
     """Staff read the grants of their roles' tiers; lead reviewers suspend, resume and revoke."""
 
+    person_field = "user"
     list_display = ["user", "tier", "state", "origin", "starts_at", "expires_at", "made_by"]
     list_filter = ["state", "tier", "origin"]
     search_fields = ["user__username", "user__email"]

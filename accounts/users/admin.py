@@ -23,6 +23,7 @@ from django.template.response import TemplateResponse
 
 from accounts.admin_pages.opened_gate import OpeningAdmin, ReasonToOpen, announce_waiting
 from accounts.admin_pages.readonly import NeverDeleted, ReadOnlyAdmin
+from accounts.admin_pages.related_records import related_records
 from accounts.change_requests.models import ChangeRequest
 from accounts.errors import NotAllowed
 from accounts.grants.models import Grant
@@ -93,6 +94,7 @@ class AccountAdmin(NeverDeleted, UserAdmin):
     Such a form is not stored while its sender re-authenticates.
     """
 
+    change_form_template = "admin/accounts/user/change_form.html"
     list_display = ["username", "email", "is_staff", "is_active", "suspended_at", "date_joined"]
     list_filter = ["is_staff", "is_active"]
     fieldsets = (
@@ -129,6 +131,13 @@ class AccountAdmin(NeverDeleted, UserAdmin):
         if check(request):
             recent_authentication.require()
         return super().changeform_view(request, *args, **kwargs)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        if person := context["original"]:
+            context["related"] = list(related_records(self.admin_site, request, person))
+        return super().render_change_form(request, context, *args, **kwargs)
 
     @admin.display(description="Addresses")
     def all_addresses(self, person: User) -> str:
@@ -200,6 +209,7 @@ class RoleForm(ReasonToOpen, forms.ModelForm):
 @admin.register(RoleAssignment)
 class RoleAssignmentAdmin(OpeningAdmin, TierScopedAdmin):
     form = RoleForm
+    person_field = "user"
     fields = ["user", "role", "tier", "opening_reason"]
     list_display = ["user", "role", "tier", "created_at", "assigned_by", "confirmed_by"]
     list_filter = ["role", "tier"]

@@ -1,6 +1,5 @@
 """The pages of a revision's files: the list of a folder, and one file."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
@@ -18,6 +17,7 @@ from accounts.web.current_user import user_or_none
 from weights import gate
 from weights.catalogue.download_commands import check_recipe
 from weights.catalogue.models import Checkpoint
+from weights.checkpoint_pages.file_filter import STATES, FileFilter, natural_order
 from weights.checkpoint_pages.header import Tab, header
 from weights.delivery.previews import PREVIEW_BYTES, preview
 from weights.gate.access_checklist import next_step
@@ -65,7 +65,9 @@ def file_list(request: HttpRequest, org: str, name: str, rest: str) -> HttpRespo
         raise Http404(f"{checkpoint.repo_id} has no folder {folder}")
     prefix = f"{folder}/" if folder else ""
     folders, own_files = _split_folders(below, prefix)
-    page = Paginator(own_files, PAGE_SIZE).get_page(request.GET.get("page"))
+    wanted = FileFilter.from_query(request.GET)
+    found = wanted.apply(below, len(prefix)) if wanted else own_files
+    page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
     inspections = results.of_files(list(page))
     kinds = [state_kind(file.blob.state) for file in below]
     context = {
@@ -75,8 +77,11 @@ def file_list(request: HttpRequest, org: str, name: str, rest: str) -> HttpRespo
         "written": revision_name,
         **_signature_check(checkpoint, revision),
         "crumbs": _breadcrumbs(checkpoint, revision_name, folder),
-        "folders": folders,
+        "folders": [] if wanted else folders,
         "page": page,
+        "jumps": page.paginator.get_elided_page_range(page.number),
+        "wanted": wanted,
+        "choices": STATES,
         "rows": [(file, inspections.get(file.pk)) for file in page],
         "shards": _shard_rows(own_files),
         "states": {kind: kinds.count(kind) for kind in ("verified", "refused", "waiting")},
@@ -151,13 +156,10 @@ def _split_folders(files: Iterable[File], prefix: str) -> tuple[list[Folder], li
             continue
         count, size = totals.get(name, (0, 0))
         totals[name] = count + 1, size + file.size
-    folders = [Folder(name, prefix + name, *totals[name]) for name in sorted(totals, key=_natural)]
-    return folders, sorted(own_files, key=lambda file: _natural(file.path))
-
-
-def _natural(name: str) -> str:
-    """Sort key that puts shard 2 before shard 10."""
-    return re.sub(r"[0-9]+", lambda number: number[0].zfill(20), name)
+    folders = [
+        Folder(name, prefix + name, *totals[name]) for name in sorted(totals, key=natural_order)
+    ]
+    return folders, sorted(own_files, key=lambda file: natural_order(file.path))
 
 
 def _shard_rows(files: Iterable[File]) -> list[ShardRow]:

@@ -25,6 +25,7 @@ class CheckpointLinkAdmin(ReadOnlyAdmin, TierScopedAdmin):
 
 @admin.register(Download)
 class DownloadAdmin(ReadOnlyAdmin):
+    person_field = "user_id"
     list_display = ["at", "user_id", "credential_kind", "repo_id", "path", "outcome", "code"]
     list_filter = ["outcome", "credential_kind"]
     search_fields = ["repo_id", "path", "sha256"]

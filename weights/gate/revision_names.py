@@ -22,7 +22,7 @@ def ref_name(name: str) -> tuple[str, Ref.Kind | None]:
 
 def find_revision(checkpoint: Checkpoint, name: str) -> Revision | None:
     """The visible revision of this name."""
-    return _named(Revision.objects.visible(), checkpoint, name)
+    return _named(Revision.objects.visible().select_related("measured"), checkpoint, name)
 
 
 def main_revision(checkpoint: Checkpoint) -> Revision | None:

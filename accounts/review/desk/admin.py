@@ -39,6 +39,7 @@ NO_SECOND_REVIEWER = "No other reviewer of this tier could give the second appro
 
 @admin.register(Application)
 class ApplicationAdmin(BatchActions, Columns, ReadOnlyAdmin):
+    person_field = "applicant"
     list_display = [
         *("reference", "project", "person", "organisation", "tier", "state", "age", "due"),
         *("claimer", "flags"),

@@ -1,5 +1,6 @@
 """The pages of a revision's files."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -105,18 +106,64 @@ def test_shards_stand_in_the_order_in_which_people_count(
     assert places == sorted(places)
 
 
+def _rows(page: str) -> list[str]:
+    """The paths of the rows of the table."""
+    return re.findall(r'<a class="file-name"[^>]*>\s*<code>([^<]*)</code>', page)
+
+
+def test_files_are_filtered_by_name_and_state_in_natural_order(
+    client: Client, open_tier: Tier, store: Path
+) -> None:
+    files = {f"part/shard-{n}.pt": b"%d" % n for n in (10, 9, 100)} | {"README.md": b"# Nine"}
+    revision = factories.published("acme/many", files=files)
+    bad = revision.files.get(path="part/shard-100.pt").blob
+    bad.transition("quarantine", quarantine_reason="Lost.")
+    found = text(client, "/acme/many/tree/main?q=SHARD+part")
+    assert _rows(found) == ["part/shard-9.pt", "part/shard-10.pt", "part/shard-100.pt"]
+    assert "3 of 4 files match" in " ".join(found.split())
+    assert _rows(text(client, "/acme/many/tree/main?state=refused")) == ["part/shard-100.pt"]
+    assert _rows(text(client, "/acme/many/tree/main?q=shard&state=verified&page=9")) == [
+        "part/shard-9.pt",
+        "part/shard-10.pt",
+    ]
+    assert _rows(text(client, "/acme/many/tree/main/part?q=part")) == []
+    assert _rows(text(client, "/acme/many/tree/main/part?q=9")) == ["shard-9.pt"]
+    assert "0 of 4 files match" in " ".join(text(client, "/acme/many/tree/main?q=none").split())
+
+
+@pytest.mark.parametrize(
+    "query", ["q=%00", "q=%ED%A0%80", "q=<script>", "state=x", "q=" + "x" * 999]
+)
+def test_any_filter_answers_and_is_escaped(client: Client, nested: Revision, query: str) -> None:
+    page = text(client, f"/acme/nested/tree/main?{query}")
+    assert "<script>" not in page.partition("<main")[2].partition("</main>")[0]
+
+
+def test_pages_of_filtered_files_are_linked_by_number(
+    client: Client, open_tier: Tier, store: Path
+) -> None:
+    factories.published("acme/sharded", files=SHARDS)
+    page = text(client, "/acme/sharded/tree/main?q=shard&page=2")
+    assert 'href="?q=shard&amp;page=1" aria-label="Page 1"' in page
+    assert '<span aria-current="page">2</span>' in page
+    assert "101 to 128 of 128" in page
+
+
 @pytest.mark.parametrize("page", ["0", "-1", "999", "x", ""])
 def test_any_page_number_answers(client: Client, nested: Revision, page: str) -> None:
     assert nested.sha in text(client, f"/acme/nested/tree/main?page={page}")
 
 
-def test_queries_do_not_grow_with_the_shards(client: Client, open_tier: Tier, store: Path) -> None:
+@pytest.mark.parametrize("query", ["", "q=m&state=verified"])
+def test_queries_do_not_grow_with_the_shards(
+    client: Client, open_tier: Tier, store: Path, query: str
+) -> None:
     factories.published("acme/few")
     factories.published("acme/many", files=SHARDS)
     counts = []
     for name in ("few", "many"):
         with CaptureQueriesContext(connection) as found:
-            text(client, f"/acme/{name}/tree/main")
+            text(client, f"/acme/{name}/tree/main?{query}")
         counts.append(len(found))
     assert counts[0] == counts[1] <= 10
 

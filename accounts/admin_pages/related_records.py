@@ -1,0 +1,47 @@
+"""The records of a person that other admin pages hold, each list limited to what its page shows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.admin import AdminSite
+from django.http import HttpRequest
+from django.urls import reverse
+
+from accounts.users.models import User
+
+#: Records that a list names; the others are behind its link.
+RECORDS_NAMED = 10
+
+
+@dataclass(frozen=True)
+class RelatedRecords:
+    """The newest records of one kind, with their pages, and the URL of the whole list."""
+
+    title: str
+    records: list[tuple[Any, str]]
+    has_more: bool
+    url: str
+
+
+def related_records(
+    site: AdminSite, request: HttpRequest, person: User
+) -> Iterator[RelatedRecords]:
+    """The lists of each admin page with a `person_field` that the reader may open: one query each.
+
+    `person_field` is the field of its records that holds the person or their id.
+    """
+    for model, page in site._registry.items():
+        field: str = getattr(page, "person_field", "")
+        if not field or not page.has_view_permission(request):
+            continue
+        rows = page.get_queryset(request).filter(**{field: person.pk}).order_by("-pk")
+        if isinstance(page.list_select_related, list):
+            rows = rows.select_related(*page.list_select_related)
+        found = list(rows[: RECORDS_NAMED + 1])
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+        named = [(one, reverse(f"{name}_change", args=[one.pk])) for one in found[:RECORDS_NAMED]]
+        lookup = field if field.endswith("_id") else f"{field}__id__exact"
+        url = f"{reverse(f'{name}_changelist')}?{lookup}={person.pk}"
+        title = str(model._meta.verbose_name_plural).capitalize()
+        yield RelatedRecords(title, named, len(found) > RECORDS_NAMED, url)
