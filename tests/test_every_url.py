@@ -102,6 +102,7 @@ WORDS = {
     "healthz",
     "readyz",
     "security-txt",
+    "weights:org-detail",
     *("favicon", "weights:robots", "weights:sitemap", "weights:release-feed"),
     "accounts:tier-list",
     "accounts:tier-detail",

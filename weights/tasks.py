@@ -13,6 +13,7 @@ from accounts.grants.models import Grant
 from weights import recalls
 from weights.catalogue import file_facts
 from weights.catalogue.models import Checkpoint
+from weights.catalogue.search import documents
 from weights.delivery import links
 from weights.integrity import scrub, verification
 from weights.ledger import recording
@@ -70,6 +71,7 @@ def sign_manifest(revision_id: int) -> None:
 SWEEP = {
     "verification": verification.sweep,
     "contents": file_facts.sweep,
+    "search documents": documents.sweep,
     "links": links.sweep,
     "exports": export.sweep,
     "findings": lint_findings.sweep,

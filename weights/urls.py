@@ -4,6 +4,8 @@ from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
 from weights.catalogue import checkpoint_views, file_views, views
+from weights.catalogue.listing import views as listing
+from weights.catalogue.listing.org_converter import OrgConverter
 from weights.checkpoint_pages import image_views as images
 from weights.checkpoint_pages import issue_views as issues
 from weights.checkpoint_pages import version_views as versions
@@ -28,6 +30,7 @@ class RevisionId(StringConverter):
 
 
 register_converter(RevisionId, "sha")
+register_converter(OrgConverter, "organisation")
 
 app_name = "weights"
 _REVISION = "<str:org>/<str:name>/manifest/<sha:sha>"
@@ -36,7 +39,7 @@ urlpatterns = [
     path("robots.txt", crawlers.robots_txt, name="robots"),
     path("sitemap.xml", crawlers.sitemap_xml, name="sitemap"),
     path("releases.atom", release_feed, name="release-feed"),
-    path("models", views.checkpoint_list, name="checkpoint-list"),
+    path("models", listing.checkpoint_list, name="checkpoint-list"),
     path("will-it-run", hardware_fit.will_it_run, name="will-it-run"),
     path("access/", my_access.access, name="access"),
     path("access/links/<str:org>/<str:name>/", my_access.link_request, name="link-request"),
@@ -70,5 +73,6 @@ urlpatterns = [
     path("<str:org>/<str:name>/compare", versions.compare_start, name="compare-start"),
     path("<str:org>/<str:name>/compare/<path:rest>", versions.version_compare, name="compare"),
     path("<str:org>/<str:name>/issues", issues.checkpoint_issues, name="checkpoint-issues"),
+    path("<organisation:org>", listing.org_detail, name="org-detail"),
     path("<str:org>/<str:name>", checkpoint_views.checkpoint_detail, name="checkpoint-detail"),
 ]

@@ -12,6 +12,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from accounts.audit.event_tags import AccountsEvent
 from portal.audit.event_tags import PortalEvent
 from portal.errors import BackupError
+from weights.catalogue.search import sqlite
 from weights.event_tags import WeightsEvent
 
 #: Events that processes record automatically, before anybody uses the install.
@@ -61,7 +62,7 @@ def rows_in_use(database: BaseDatabaseWrapper = connection) -> str:
 def refuse_foreign_tables(database: BaseDatabaseWrapper = connection) -> None:
     """Raise BackupError if another program has tables in the database."""
     ours = set(database.introspection.django_table_names(include_views=False))
-    ours |= {MigrationRecorder.Migration._meta.db_table, RESTORE_TABLE}
+    ours |= {MigrationRecorder.Migration._meta.db_table, RESTORE_TABLE, *sqlite.TABLES}
     if foreign := sorted(set(tables(database)) - ours):
         raise BackupError(
             f"the database holds tables that are not this portal's ({', '.join(foreign[:3])});"

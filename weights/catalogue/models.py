@@ -246,3 +246,18 @@ class MeasuredFacts(models.Model):
 
     def __str__(self) -> str:
         return f"measured facts of {self.revision}"
+
+
+class SearchDocument(models.Model):
+    """The normalised words of a checkpoint that search finds (`weights.catalogue.search`)."""
+
+    checkpoint = models.OneToOneField(Checkpoint, models.CASCADE, related_name="search_document")
+    names = models.TextField(blank=True)
+    tags = models.TextField(blank=True)
+    body = models.TextField(blank=True)
+    logbook = models.TextField(blank=True)
+    #: Changes with every source of the words.
+    fingerprint = models.CharField(max_length=200, blank=True)
+
+    def __str__(self) -> str:
+        return f"search document of {self.checkpoint}"

@@ -7,12 +7,14 @@ from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 
 from accounts.web.sanitize import storable
+from weights.catalogue.listing import Filters
+from weights.catalogue.listing.filters import MAX_TEXT
 from weights.catalogue.models import Checkpoint
 from weights.gate.caller import Caller
 from weights.hub_api import model_search, payloads
 from weights.hub_api.decorators import hub_view
 from weights.hub_api.listings import paths_of
-from weights.hub_api.model_search import Order, Search, SearchResult
+from weights.hub_api.model_search import Order, SearchResult
 from weights.hub_api.responses import (
     expand_param,
     is_true,
@@ -47,7 +49,8 @@ def model_list(request: HttpRequest, caller: Caller) -> HttpResponseBase:
     full = "siblings" in properties if properties else is_true(request.GET.get("full"))
     limit = number_param(request, "limit") or PAGE_SIZE
     page = model_search.page(
-        _search(request),
+        _filters(request),
+        _ORDERS.get(request.GET.get("sort", ""), Order.DOWNLOADS),
         Checkpoint.objects.visible_to(caller.user, caller.token),
         cursor=request.GET.get("cursor", ""),
         size=min(limit, FULL_PAGE_SIZE if full else PAGE_SIZE),
@@ -62,19 +65,19 @@ def model_list(request: HttpRequest, caller: Caller) -> HttpResponseBase:
     return response
 
 
-def _search(request: HttpRequest) -> Search:
+def _filters(request: HttpRequest) -> Filters:
     query = request.GET
     least, most = _parameter_bounds(query.get("num_parameters", ""))
     gated = query.get("gated", "").lower()
-    return Search(
-        text=storable(query.get("search", "")),
+    task = storable(query.get("pipeline_tag", ""))
+    return Filters(
+        text=storable(query.get("search", "")[:MAX_TEXT]),
         org=storable(query.get("author", "")),
         tags=[storable(tag) for tag in query.getlist("filter") if tag.strip()],
-        pipeline_tag=storable(query.get("pipeline_tag", "")),
+        facets={"task": [task]} if task else {},
         gated={"true": True, "false": False}.get(gated),
         least_parameters=least,
         most_parameters=most,
-        order=_ORDERS.get(query.get("sort", ""), Order.DOWNLOADS),
     )
 
 

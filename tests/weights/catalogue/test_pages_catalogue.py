@@ -89,7 +89,7 @@ def test_search_tier_and_held_narrow_the_list(
 
     def named(query: str) -> set[str]:
         listed = client.get(f"/models?{query}").context["checkpoints"]
-        return {found.name for found, _ in listed}
+        return {entry.checkpoint.name for entry in listed}
 
     assert named("") == {"held", "absent", "gated"}
     assert named("q=birdsong") == {"absent"}

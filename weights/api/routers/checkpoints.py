@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Annotated
 
-from django.db.models import Prefetch, Q
+from django.db.models import Prefetch
 from ninja import Query, Router
 
 from weights import gate
@@ -18,12 +18,15 @@ from weights.api.schemas.checkpoints import (
     CheckpointPage,
     FileOut,
     ManifestPage,
+    MeasuredOut,
     RevisionOut,
 )
 from weights.api.schemas.family_facts import FootprintOut, OpennessOut
 from weights.api.schemas.hardware_fit import AcceleratorOut, HardwareFitOut
 from weights.api.schemas.tiers import LicenceOut, UseTermOut
-from weights.catalogue import licences
+from weights.catalogue import download_counts, licences, listing, measured
+from weights.catalogue.listing import Filters, Order, ordered
+from weights.catalogue.listing.filters import SIZES
 from weights.catalogue.models import Checkpoint, CheckpointQuerySet
 from weights.errors import WeightsCode
 from weights.hardware_fit.accelerators import ACCELERATORS
@@ -46,32 +49,45 @@ router = Router(tags=["Checkpoints"], auth=OptionalToken())
 def checkpoint_list(
     request: ApiRequest,
     search: str = Query(
-        "", max_length=200, pattern=NO_NUL, description="Part of a name, title or summary"
+        "",
+        max_length=200,
+        pattern=NO_NUL,
+        description="Words of a name, title, summary, tag, card or logbook entry",
     ),
+    org: str = Query("", max_length=96, pattern=NO_NUL, description="An organisation"),
+    tag: str = Query("", max_length=100, pattern=NO_NUL, description="A tag of the card"),
+    task: str = Query("", max_length=100, pattern=NO_NUL, description="The card's pipeline_tag"),
+    licence: str = Query("", max_length=100, pattern=NO_NUL, description="Code of a licence"),
+    format: str = Query("", max_length=20, pattern=NO_NUL, description="Format of the weights"),
+    size: str = Query("", max_length=20, pattern=NO_NUL, description=f"One of {', '.join(SIZES)}"),
     tier: str = Query("", max_length=50, pattern=NO_NUL, description="Slug of a tier"),
     published: bool | None = Query(
         None, description="Only with published weights, or only without"
     ),
+    sort: Order = Order.NAME,
     limit: Limit = 50,
     offset: Offset = 0,
 ) -> CheckpointPage:
-    """All catalogue entries visible to you, by name; gated checkpoints are visible to everyone."""
-    found = Checkpoint.objects.visible_to(request.auth.user, request.auth.token)
-    if search:
-        found = found.filter(
-            Q(org__icontains=search)
-            | Q(name__icontains=search)
-            | Q(title__icontains=search)
-            | Q(summary__icontains=search)
-        )
-    if tier:
-        found = found.filter(tier__slug=tier)
+    """All catalogue entries visible to you; gated checkpoints are visible to everyone."""
+    visible = Checkpoint.objects.visible_to(request.auth.user, request.auth.token)
     if published is not None:
-        found = found.filter(published_at__isnull=not published)
-    query = {"search": search, "tier": tier, "published": published}
-    facts = page_facts(request, found.count(), limit=limit, offset=offset, **query)
-    page = _with_main(found)[offset : offset + limit]
-    return CheckpointPage(checkpoints=[_checkpoint(checkpoint) for checkpoint in page], **facts)
+        visible = visible.filter(published_at__isnull=not published)
+    facets = {"task": task, "licence": licence, "format": format, "size": size, "tier": tier}
+    filters = Filters(
+        text=search,
+        org=org,
+        tags=[tag] if tag else [],
+        facets={name: [value] for name, value in facets.items() if value},
+    )
+    rows = [row for row in listing.rows(visible) if filters.matches_all(row)]
+    found = [row.pk for row in ordered(rows, sort, filters, download_counts.by_checkpoint())]
+    query = facets | {"search": search, "org": org, "tag": tag, "published": published}
+    query["sort"] = "" if sort is Order.NAME else sort.value
+    page = _with_main(Checkpoint.objects.all()).in_bulk(found[offset : offset + limit])
+    return CheckpointPage(
+        checkpoints=[_checkpoint(page[pk]) for pk in found[offset : offset + limit] if pk in page],
+        **page_facts(request, len(found), limit=limit, offset=offset, **query),
+    )
 
 
 @router.api_operation(
@@ -84,11 +100,13 @@ def checkpoint_detail(request: ApiRequest, org: str, name: str) -> CheckpointDet
     """Includes entries without published weights, whose `revision` is null."""
     checkpoint = get_visible_checkpoint(request.auth, f"{org}/{name}")
     refs = Ref.objects.filter(checkpoint=checkpoint, revision__state=Revision.State.VISIBLE)
-    by_name = {ref.name: ref.revision for ref in refs.select_related("revision")}
+    by_name = {ref.name: ref.revision for ref in refs.select_related("revision__measured")}
     main, text = by_name.get("main"), licences.text_of(checkpoint)
+    counted = getattr(main, "measured", None)
     return CheckpointDetail(
         **CheckpointOut.fields_of(checkpoint, main),
-        facts=checkpoint.facts,
+        facts=measured.merged_facts(checkpoint, counted),
+        measured=MeasuredOut.from_orm(counted) if counted else None,
         terms=LicenceOut.of_checkpoint(checkpoint, main, text.in_force() if text else None),
         use_terms=[UseTermOut.from_orm(term) for term in checkpoint.tier.use_terms],
         refs={ref: revision.sha for ref, revision in by_name.items()},
@@ -223,7 +241,7 @@ def hardware_fit(
 def _with_main(found: CheckpointQuerySet) -> CheckpointQuerySet:
     main = Ref.objects.filter(name="main", revision__state=Revision.State.VISIBLE)
     return found.select_related("family", "licence", "tier__licence").prefetch_related(
-        Prefetch("refs", main.select_related("revision"), to_attr="main_refs")
+        Prefetch("refs", main.select_related("revision__measured"), to_attr="main_refs")
     )
 
 

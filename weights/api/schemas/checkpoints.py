@@ -26,7 +26,7 @@ class CheckpointOut(Schema):
     family: str | None
     tier: TierOut
     licence: str | None = Field(description="Null if none is stated")
-    parameters: int | None
+    parameters: int | None = Field(description="Counted from the published files, else declared")
     synthetic: bool
     private: bool
     published_at: datetime | None
@@ -38,6 +38,7 @@ class CheckpointOut(Schema):
     @classmethod
     def fields_of(cls, checkpoint: Checkpoint, main: Revision | None) -> dict[str, Any]:
         licence = licences.of_checkpoint(checkpoint, main)
+        measured = getattr(main, "measured", None)
         return {
             "repo": checkpoint.repo_id,
             "title": checkpoint.title,
@@ -45,7 +46,7 @@ class CheckpointOut(Schema):
             "family": checkpoint.family.slug if checkpoint.family else None,
             "tier": TierOut.from_orm(checkpoint.tier),
             "licence": licence.code if licence else None,
-            "parameters": checkpoint.parameters,
+            "parameters": (measured and measured.parameters) or checkpoint.parameters,
             "synthetic": checkpoint.synthetic,
             "private": checkpoint.private,
             "published_at": checkpoint.published_at,
@@ -56,8 +57,22 @@ class CheckpointOut(Schema):
         }
 
 
+class MeasuredOut(Schema):
+    """Facts counted from the files of `main`; `counted_from` is empty if none could be."""
+
+    counted_from: str = Field(examples=["safetensors"])
+    formats: list[str]
+    tensor_types: dict[str, int] = Field(description="Elements by dtype")
+    parameters: int | None
+    weight_bytes: int
+    architecture: dict[str, Any]
+
+
 class CheckpointDetail(CheckpointOut):
-    facts: dict[str, Any]
+    facts: dict[str, Any] = Field(
+        description="Counted facts have the status `counted`, and win over declared ones"
+    )
+    measured: MeasuredOut | None = Field(description="Null until the files are counted")
     terms: LicenceOut | None
     use_terms: list[UseTermOut]
     refs: dict[str, str] = Field(description="Branches and tags with the ids of their revisions")

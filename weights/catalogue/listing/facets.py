@@ -1,0 +1,81 @@
+"""Counts the values of each facet among the checkpoints that match."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from weights.catalogue.listing.filters import FACETS, SIZES, Filters, facet_values
+from weights.catalogue.listing.rows import Row
+from weights.catalogue.measured.weight_files import FORMATS
+
+#: Values of a facet that are shown, besides the selected ones.
+_MAX_OPTIONS = 12
+
+
+@dataclass(frozen=True)
+class Option:
+    """A value of a facet, and how many checkpoints selecting it would show."""
+
+    value: str
+    label: str
+    count: int
+    is_selected: bool
+
+
+@dataclass(frozen=True)
+class Facet:
+    name: str
+    label: str
+    options: list[Option]
+
+    @property
+    def has_selection(self) -> bool:
+        return any(option.is_selected for option in self.options)
+
+
+def counted(
+    rows: Iterable[Row], filters: Filters, tier_names: Mapping[str, str]
+) -> tuple[list[Row], list[Facet]]:
+    """The matching rows, and the facets.
+
+    A facet counts the checkpoints that match all filters but its own, so that its other values
+    can be added.
+    """
+    counts: dict[str, Counter[str]] = {facet: Counter() for facet in FACETS}
+    licences: dict[str, str] = {}
+    matching = []
+    for row in rows:
+        if not filters.matches(row):
+            continue
+        values = facet_values(row)
+        licences[row.licence[0]] = row.licence[1]
+        failing = filters.failing_facets(values)
+        if not failing:
+            matching.append(row)
+        for facet in FACETS if not failing else failing[:1] if len(failing) == 1 else ():
+            counts[facet].update(values[facet])
+    labels = {
+        "licence": licences,
+        "size": {key: label for key, (label, _) in SIZES.items()},
+        "format": FORMATS,
+        "tier": dict(tier_names),
+    }
+    facets = [
+        Facet(name, label, _options(name, counts[name], filters, labels.get(name, {})))
+        for name, label in FACETS.items()
+    ]
+    return matching, [facet for facet in facets if facet.options]
+
+
+def _options(
+    facet: str, counts: Counter[str], filters: Filters, labels: Mapping[str, str]
+) -> list[Option]:
+    """The most frequent values; classes of size stay in their order."""
+    selected = filters.facets.get(facet, ())
+    names = [value for value, _ in counts.most_common(_MAX_OPTIONS)]
+    names += [value for value in selected if value not in names]
+    if facet == "size":
+        names = [value for value in SIZES if value in names]
+    return [
+        Option(value, labels.get(value, value), counts[value], value in selected) for value in names
+    ]

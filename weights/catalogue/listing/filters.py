@@ -1,0 +1,136 @@
+"""What a visitor looks for, and which checkpoints match."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from django.http import QueryDict
+
+from accounts.web.sanitize import storable
+from weights.catalogue.file_facts import normalize_tag
+from weights.catalogue.listing.rows import Row
+from weights.catalogue.search import ranks
+
+MAX_TEXT, _MAX_VALUES = 200, 50
+#: Facet -> label, in the order of display. The parameters of a URL have the same names.
+FACETS = {
+    "task": "Task",
+    "licence": "Licence",
+    "size": "Parameters",
+    "format": "Format",
+    "tier": "Access tier",
+}
+#: Class of size -> label and lower bound in parameters, exclusive of the next one's.
+SIZES = {
+    "under-1b": ("under 1 billion", 1),
+    "1b-3b": ("1 to 3 billion", 10**9),
+    "3b-13b": ("3 to 13 billion", 3 * 10**9),
+    "13b-70b": ("13 to 70 billion", 13 * 10**9),
+    "from-70b": ("70 billion and more", 70 * 10**9),
+}
+
+
+def size_class(parameters: int | None) -> str:
+    """The class of size of a number of parameters; empty for an unknown number."""
+    found = [key for key, (_, least) in SIZES.items() if (parameters or 0) >= least]
+    return found[-1] if found else ""
+
+
+def facet_values(row: Row) -> dict[str, tuple[str, ...]]:
+    """The values of a checkpoint by facet."""
+    single = {
+        "task": row.task,
+        "licence": row.licence[0],
+        "size": size_class(row.parameters),
+        "tier": row.tier,
+    }
+    values = {facet: (value,) if value else () for facet, value in single.items()}
+    return {**values, "format": row.formats}
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What is looked for; empty fields match everything, and all fields have to match.
+
+    Of a facet, any of the selected values has to match; of tags, all. A text matches checkpoints
+    whose names or summary contain each word, and those that the full text search finds.
+    """
+
+    text: str = ""
+    org: str = ""
+    family: str = ""
+    tags: Sequence[str] = ()
+    facets: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    published: bool = False
+    gated: bool | None = None
+    least_parameters: int | None = None
+    most_parameters: int | None = None
+
+    @classmethod
+    def from_query(cls, query: QueryDict) -> "Filters":
+        """The filters of the catalogue's page: q, org, family, tag, held, and the facets."""
+
+        def texts(name: str) -> list[str]:
+            stripped = (storable(value.strip()[:MAX_TEXT]) for value in query.getlist(name))
+            return list(dict.fromkeys(value for value in stripped if value))[:_MAX_VALUES]
+
+        def text(name: str) -> str:
+            return storable(query.get(name, "").strip()[:MAX_TEXT])
+
+        return cls(
+            text=text("q"),
+            org=text("org"),
+            family=text("family"),
+            tags=texts("tag"),
+            facets={name: values for name in FACETS if (values := texts(name))},
+            published=query.get("held") == "yes",
+        )
+
+    @cached_property
+    def ranks(self) -> dict[int, float]:
+        """The rank of each checkpoint that the full text search finds: one query."""
+        return ranks(self.text)
+
+    @cached_property
+    def _words(self) -> list[str]:
+        return self.text.casefold().split()[:20]
+
+    @cached_property
+    def _tags(self) -> set[str]:
+        return {normalize_tag(tag) for tag in self.tags}
+
+    def is_named(self, row: Row) -> bool:
+        """True if the names or the summary of the checkpoint contain each word of the text."""
+        return all(word in row.names for word in self._words)
+
+    def matches(self, row: Row) -> bool:
+        """True if all filters match, facets left out."""
+        checks = (
+            not self.text or self.is_named(row) or row.pk in self.ranks,
+            not self.org or row.org.casefold() == self.org.casefold(),
+            not self.family or row.family == self.family,
+            self._tags <= row.tags,
+            not self.published or row.published_at is not None,
+            self.gated is None or row.is_gated == self.gated,
+        )
+        return all(checks) and self._is_within_bounds(row.parameters)
+
+    def matches_all(self, row: Row) -> bool:
+        """True if all filters match, facets included."""
+        return self.matches(row) and not self.failing_facets(facet_values(row))
+
+    def _is_within_bounds(self, parameters: int | None) -> bool:
+        least, most = self.least_parameters, self.most_parameters
+        if least is None and most is None:
+            return True
+        return (
+            bool(parameters) and (least or 0) <= parameters and (most is None or parameters <= most)
+        )
+
+    def failing_facets(self, values: Mapping[str, Sequence[str]]) -> list[str]:
+        """The facets whose selection does not match a checkpoint's values."""
+        return [
+            facet
+            for facet, selected in self.facets.items()
+            if not set(selected) & set(values[facet])
+        ]

@@ -1,0 +1,67 @@
+"""Orders of the catalogue's list."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from weights.catalogue.listing.filters import Filters
+from weights.catalogue.listing.rows import Row
+
+_UNITS = {"k": 10**3, "m": 10**6, "b": 10**9, "t": 10**12}
+#: A number, perhaps with the unit of a size that no further letter follows: 125m, 1.3B, 2.
+_NUMBER = re.compile(r"(\d{1,15}(?:\.\d{1,6})?)(?:([kmbt])(?![a-z]))?")
+
+
+class Order(StrEnum):
+    """Orders of a list, each with its label."""
+
+    RELEVANCE = "relevance"
+    NAME = "name"
+    PARAMETERS = "parameters"
+    DOWNLOADS = "downloads"
+    NEWEST = "newest"
+
+    @property
+    def label(self) -> str:
+        return {
+            Order.RELEVANCE: "Best match",
+            Order.NAME: "Name",
+            Order.PARAMETERS: "Largest first",
+            Order.DOWNLOADS: "Most downloads",
+            Order.NEWEST: "Newest first",
+        }[self]
+
+
+def ordered(
+    rows: Iterable[Row], order: Order, filters: Filters, downloads: Mapping[int, int]
+) -> list[Row]:
+    """The rows in this order; equal ones by name."""
+    keys: dict[Order, Callable[[Row], Any]] = {
+        Order.RELEVANCE: lambda row: (
+            not filters.is_named(row),
+            -filters.ranks.get(row.pk, 0),
+        ),
+        Order.NAME: lambda row: (),
+        Order.PARAMETERS: lambda row: -(row.parameters or 0),
+        Order.DOWNLOADS: lambda row: -downloads.get(row.pk, 0),
+        Order.NEWEST: lambda row: -_seconds(row.published_at),
+    }
+    key = keys[order]
+    return sorted(rows, key=lambda row: (key(row), natural_key(row.repo_id), row.pk))
+
+
+def natural_key(name: str) -> list[tuple[int, float, str]]:
+    """A sort key that compares numbers, and sizes by their unit: OPT-350M, OPT-1.3B, OPT-175B."""
+    key: list[tuple[int, float, str]] = []
+    text, at = name.casefold(), 0
+    for match in _NUMBER.finditer(text):
+        key.append((1, 0.0, text[at : match.start()]))
+        key.append((0, float(match[1]) * _UNITS.get(match[2] or "", 1), ""))
+        at = match.end()
+    return [*key, (1, 0.0, text[at:])]
+
+
+def _seconds(at: datetime | None) -> float:
+    return at.timestamp() if at else 0.0

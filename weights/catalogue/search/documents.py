@@ -1,0 +1,102 @@
+"""Builds the search documents of checkpoints, and renews those whose sources changed.
+
+A sweep compares a fingerprint of the sources (catalogue texts, the revision of `main`, logbook
+entries), so a change is found whichever way it was made.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from django.db.models import CharField, Count, Max, OuterRef, Q, Subquery, TextField, Value
+from django.db.models.functions import MD5, Concat
+
+from accounts.background.periodic import each
+from weights.catalogue import file_facts, front_matter
+from weights.catalogue.models import Checkpoint, SearchDocument
+from weights.catalogue.search.words import words
+from weights.logbook.models import LogbookEntry
+from weights.publishing.models import Ref, Revision
+from weights.storage import blob_storage, excerpts
+from weights.storage.models import Blob
+
+#: Bytes read of a README.md, and characters of each part of a document.
+_CARD_BYTES, _MAX_TEXT = 512_000, 200_000
+
+
+class _Source(NamedTuple):
+    checkpoint_id: int
+    fingerprint: str
+
+
+def sweep() -> int:
+    """Renews the documents of checkpoints whose sources changed. Returns how many."""
+    stored = dict(SearchDocument.objects.values_list("checkpoint", "fingerprint"))
+    changed = {
+        source.checkpoint_id: source.fingerprint
+        for source in _sources()
+        if stored.get(source.checkpoint_id) != source.fingerprint
+    }
+    return each("search documents", changed, lambda pk: _renew(pk, changed[pk]))
+
+
+def renew(checkpoint: Checkpoint) -> None:
+    """Renews the document of one checkpoint."""
+    _renew(checkpoint.pk, "")
+
+
+def _sources() -> Iterable[_Source]:
+    """The fingerprint of each checkpoint's sources: three queries."""
+    entries: dict[str, dict[int, str]] = {}
+    for subject in ("checkpoint", "family"):
+        rows = LogbookEntry.objects.filter(**{f"{subject}__isnull": False}).order_by()
+        grouped = rows.values_list(subject).annotate(Count("pk"), Max("changed_at"))
+        entries[subject] = {pk: f"{count}@{newest}" for pk, count, newest in grouped}
+    parts = ("title", Value("\n"), "summary", Value("\n"), "card")
+    texts = MD5(Concat(*parts, output_field=TextField()))
+    main = Ref.objects.filter(
+        checkpoint=OuterRef("pk"), name="main", revision__state=Revision.State.VISIBLE
+    )
+    revision = Subquery(main.values("revision__sha")[:1], output_field=CharField())
+    for pk, family, text, sha in Checkpoint.objects.annotate(
+        text_hash=texts, main_sha=revision
+    ).values_list("pk", "family", "text_hash", "main_sha"):
+        logbook = f"{entries['checkpoint'].get(pk, '')}:{entries['family'].get(family, '')}"
+        yield _Source(pk, f"{text}:{sha or ''}:{logbook}")
+
+
+def _renew(checkpoint_id: int, fingerprint: str) -> int:
+    checkpoint = Checkpoint.objects.select_related("family").get(pk=checkpoint_id)
+    card = _readme(checkpoint) or checkpoint.card
+    front = front_matter.split(card)
+    names = [checkpoint.org, checkpoint.name, checkpoint.title]
+    names += [checkpoint.family.name] if checkpoint.family else []
+    entries = LogbookEntry.objects.about(checkpoint).values_list("title", "text")
+    parts = {
+        "names": names,
+        "tags": file_facts.card_tags(front.values),
+        "body": [checkpoint.summary, front.body],
+        "logbook": [text for entry in entries for text in entry],
+    }
+    texts = {name: _document(part) for name, part in parts.items()}
+    SearchDocument.objects.update_or_create(
+        checkpoint=checkpoint, defaults={"fingerprint": fingerprint, **texts}
+    )
+    return 1
+
+
+def _readme(checkpoint: Checkpoint) -> str:
+    """The verified README.md of `main`; empty if there is none. Errors of the store propagate."""
+    blob = Blob.objects.filter(
+        Q(state=Blob.State.VERIFIED),
+        files__path="README.md",
+        files__revision__state=Revision.State.VISIBLE,
+        files__revision__refs__checkpoint=checkpoint,
+        files__revision__refs__name="main",
+    ).first()
+    if blob is None:
+        return ""
+    return excerpts.read(blob, _CARD_BYTES, blob_storage()).decode(errors="replace")
+
+
+def _document(texts: Iterable[str]) -> str:
+    return " ".join(word for text in texts for word in words(text))[:_MAX_TEXT]

@@ -1,0 +1,20 @@
+"""Splits texts into normalised words, the same for documents and queries."""
+
+import re
+import unicodedata
+
+#: Words of a query; more narrow nothing down. Characters of a word, as names have.
+_MAX_WORDS, _MAX_LENGTH = 20, 100
+_WORD = re.compile(r"[^\W_]+")
+
+
+def words(text: str) -> list[str]:
+    """Letters and digits in lower case, without accents: `OPT-1.3B` gives `opt`, `1`, `3b`."""
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    found = _WORD.findall("".join(one for one in plain if not unicodedata.combining(one)))
+    return [word[:_MAX_LENGTH] for word in found]
+
+
+def query_words(text: str) -> list[str]:
+    """The first words of a query, each once."""
+    return list(dict.fromkeys(words(text[:1000])))[:_MAX_WORDS]
