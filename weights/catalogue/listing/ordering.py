@@ -39,9 +39,9 @@ def ordered(
 ) -> list[Row]:
     """The rows in this order; equal ones by name."""
     keys: dict[Order, Callable[[Row], Any]] = {
+        # Names that contain all words stay in the order of names.
         Order.RELEVANCE: lambda row: (
-            not filters.is_named(row),
-            -filters.ranks.get(row.pk, 0),
+            (0, 0.0) if filters.is_named(row) else (1, -filters.ranks.get(row.pk, 0))
         ),
         Order.NAME: lambda row: (),
         Order.PARAMETERS: lambda row: -(row.parameters or 0),
