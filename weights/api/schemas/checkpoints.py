@@ -10,7 +10,7 @@ from pydantic import Field
 
 from weights.api.schemas.common import AliasedSchema, absolute_url
 from weights.api.schemas.tiers import LicenceOut, TierOut, UseTermOut
-from weights.catalogue import licences
+from weights.catalogue import licences, measured
 from weights.catalogue.models import Checkpoint
 from weights.inspection.models import Inspection
 from weights.manifests.models import ManifestKey
@@ -38,7 +38,7 @@ class CheckpointOut(Schema):
     @classmethod
     def fields_of(cls, checkpoint: Checkpoint, main: Revision | None) -> dict[str, Any]:
         licence = licences.of_checkpoint(checkpoint, main)
-        measured = getattr(main, "measured", None)
+        counted = getattr(main, "measured", None)
         return {
             "repo": checkpoint.repo_id,
             "title": checkpoint.title,
@@ -46,7 +46,7 @@ class CheckpointOut(Schema):
             "family": checkpoint.family.slug if checkpoint.family else None,
             "tier": TierOut.from_orm(checkpoint.tier),
             "licence": licence.code if licence else None,
-            "parameters": (measured and measured.parameters) or checkpoint.parameters,
+            "parameters": measured.parameters_of(checkpoint, counted),
             "synthetic": checkpoint.synthetic,
             "private": checkpoint.private,
             "published_at": checkpoint.published_at,
