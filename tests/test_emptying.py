@@ -13,12 +13,15 @@ from tests.support import factories
 from tests.support.database import emptying
 from tests.support.sample_events import SampleEvent
 
+FORM_OF_TEXT_INDEX = {"weights_searchdocument_fts_data", "weights_searchdocument_fts_config"}
+
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def filled() -> set[str]:
     with connection.cursor() as cursor:
-        names = connection.introspection.table_names(cursor)
+        # SQLite keeps the form of an empty text index in rows of its own.
+        names = set(connection.introspection.table_names(cursor)) - FORM_OF_TEXT_INDEX
         cursor.execute(
             " UNION ALL ".join(
                 f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM {name})" for name in names

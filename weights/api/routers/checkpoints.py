@@ -79,8 +79,10 @@ def checkpoint_list(
         tags=[tag] if tag else [],
         facets={name: [value] for name, value in facets.items() if value},
     )
-    rows = [row for row in listing.rows(visible) if filters.matches_all(row)]
-    found = [row.pk for row in ordered(rows, sort, filters, download_counts.by_checkpoint())]
+    rows = listing.rows(visible, with_cards=bool(tag or task), with_licences=bool(licence))
+    downloads = download_counts.by_checkpoint() if sort is Order.DOWNLOADS else {}
+    matching = [row for row in rows if filters.matches_all(row)]
+    found = [row.pk for row in ordered(matching, sort, filters, downloads)]
     query = facets | {"search": search, "org": org, "tag": tag, "published": published}
     query["sort"] = "" if sort is Order.NAME else sort.value
     page = _with_main(Checkpoint.objects.all()).in_bulk(found[offset : offset + limit])

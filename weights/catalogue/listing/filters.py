@@ -124,7 +124,9 @@ class Filters:
         if least is None and most is None:
             return True
         return (
-            bool(parameters) and (least or 0) <= parameters and (most is None or parameters <= most)
+            parameters is not None
+            and parameters >= max(least or 0, 1)
+            and (most is None or parameters <= most)
         )
 
     def failing_facets(self, values: Mapping[str, Sequence[str]]) -> list[str]:

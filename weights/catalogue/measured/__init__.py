@@ -1,6 +1,6 @@
 """Facts counted from published files: parameters, tensor types, formats and architecture."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any
 
 from weights.catalogue.measured.counting import count, measure, store_counts, sweep
@@ -46,7 +46,7 @@ def facts_of(measured: MeasuredFacts) -> dict[str, dict[str, Any]]:
 
 def merged_facts(
     checkpoint: Checkpoint, measured: MeasuredFacts | None
-) -> Mapping[str, Mapping[str, Any]]:
+) -> dict[str, dict[str, Any]]:
     """A checkpoint's facts for display and estimates. A counted fact wins over a declared one.
 
     Where the two differ, the note of the counted fact states the declared value and its source.

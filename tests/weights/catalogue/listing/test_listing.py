@@ -3,6 +3,7 @@
 import random
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -76,7 +77,7 @@ class World:
         choice = self.choose.choice
         tier, task, licence = choice(self.tiers), choice(TASKS), choice(LICENCES)
         parameters, hidden = choice(PARAMETERS), choice(["", "", "private", "embargo"])
-        lines = {"tags": [f"tag{self.choose.randrange(3)}", "secretword"]}
+        lines: dict[str, Any] = {"tags": [f"tag{self.choose.randrange(3)}", "secretword"]}
         lines |= {"pipeline_tag": task} if task else {}
         lines |= {"license": licence} if licence else {}
         revision = factories.published(
@@ -275,12 +276,13 @@ def test_queries_do_not_grow_with_the_list(store: Path, client: Client) -> None:
         return len(captured)
 
     file_facts.read_revision(factories.published("acme/first"))
-    queries("/models")  # warms the cache of download counts
-    before = {address: queries(address) for address in (f"/models?{query}", "/models", "/acme")}
+    few = {address: queries(address) for address in (f"/models?{query}", "/models", "/acme")}
     for number in range(5):
         file_facts.read_revision(factories.published(f"acme/more-{number}"))
-    assert {address: queries(address) for address in before} == before
-    assert max(before.values()) <= 7
+    many = {address: queries(address) for address in few}
+    # Download counts are cached at times, which saves one.
+    assert max(*few.values(), *many.values()) <= 7
+    assert all(many[address] <= few[address] + 1 for address in few)
 
 
 def test_sizes_are_classed_without_gaps() -> None:
