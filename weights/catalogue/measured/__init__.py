@@ -1,6 +1,5 @@
 """Facts counted from published files: parameters, tensor types, formats and architecture."""
 
-from collections.abc import Collection
 from typing import Any
 
 from weights.catalogue.measured.counting import count, measure, store_counts, sweep
@@ -13,19 +12,12 @@ __all__ = [
     "measure",
     "merged_facts",
     "of_revision",
-    "of_revisions",
     "parameters_of",
     "store_counts",
     "sweep",
 ]
 #: The source of a measured fact.
 _WEIGHTS, _CONFIG, _GGUF = "the published weights", "the published config.json", "the GGUF header"
-
-
-def of_revisions(revision_ids: Collection[int]) -> dict[int, MeasuredFacts]:
-    """The stored facts by revision id: one query. Revisions not measured yet are left out."""
-    rows = MeasuredFacts.objects.filter(revision__in=revision_ids)
-    return {row.revision_id: row for row in rows}
 
 
 def of_revision(revision: Revision) -> MeasuredFacts:
