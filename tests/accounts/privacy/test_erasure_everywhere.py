@@ -308,6 +308,7 @@ def test_nothing_of_an_erased_person_is_stored_anywhere(person: User) -> None:
     assert HolderRecord.objects.get().email == ADDRESS.lower()
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("PR-6")
 def test_no_key_of_a_rate_limit_holds_an_address_or_outlives_a_day(person: User) -> None:
     """Limits by network address cannot be tied to the account, and end by themselves."""
@@ -321,6 +322,7 @@ def test_no_key_of_a_rate_limit_holds_an_address_or_outlives_a_day(person: User)
     assert not [text for text in texts if CALLER in text and str(person.public_id) in text]
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("PR-6")
 def test_a_mail_under_way_does_not_come_back(
     person: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
@@ -348,6 +350,7 @@ def test_a_mail_that_was_written_beside_the_erasure_is_never_sent(
     assert not OutgoingMail.objects.filter(pk=late.pk).exists()
 
 
+@pytest.mark.slow
 def test_staff_are_told_of_ended_access_without_the_name(person: User, lead_grant: Grant) -> None:
     erasure.erase(person, by=person)
     closed = OutgoingMail.objects.filter(kind="grant_closed", object_id=str(lead_grant.public_id))
@@ -362,6 +365,7 @@ def lead_grant(person: User, gated_tier: Tier) -> Grant:
     return Grant.objects.get(user=person, tier=gated_tier)
 
 
+@pytest.mark.slow
 def test_the_sessions_of_others_go_on_without_the_address(person: User) -> None:
     sessions = {one.pk: one.get_decoded() for one in Session.objects.all()}
     own = [pk for pk, data in sessions.items() if data.get("_auth_user_id") == str(person.pk)]
@@ -384,6 +388,7 @@ def test_a_username_strikes_no_word_out_of_the_records_of_others(
     assert other.remarks.get().text == "A leak; ask victim@example.org."
 
 
+@pytest.mark.slow
 def test_every_text_of_a_person_is_removed_where_one_identifies_them(
     person: User, reviewer: User
 ) -> None:
@@ -392,6 +397,7 @@ def test_every_text_of_a_person_is_removed_where_one_identifies_them(
     assert remark.text == "The same text as that of [removed], [removed]."
 
 
+@pytest.mark.slow
 def test_the_trail_takes_no_address_from_a_reason(person: User) -> None:
     """It can never be erased, so the identifiers of the holder are removed as it is written."""
     event = AuditEvent.objects.get(action="grant.revoked")
@@ -409,6 +415,7 @@ def test_an_application_that_was_reduced_before_is_reduced_again(
     assert application.remarks.get().text == "[removed]"
 
 
+@pytest.mark.slow
 def test_networks_of_the_trail_go_with_the_account(person: User, window: Client) -> None:
     """Also those of the request that erases the account, and of the sign-out after it."""
     events = AuditEvent.objects.exclude(network="")

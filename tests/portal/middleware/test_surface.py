@@ -307,6 +307,7 @@ def test_personal_responses_are_not_cached(client: Client, applicant: User) -> N
         client.force_login(applicant)  # the walk comes by the page that signs out
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("WB-5")
 def test_responses_to_a_token_are_not_cached(client: Client, applicant: User) -> None:
     headers = {"Authorization": f"Bearer {factories.token(applicant, 'read-gated')}"}

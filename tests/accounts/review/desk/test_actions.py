@@ -52,6 +52,7 @@ def test_verdicts_are_the_actions_whose_mails_are_previewed() -> None:
     assert len({ACTIONS[name].key for name in VERDICTS}) == len(VERDICTS)
 
 
+@pytest.mark.slow
 def test_actions_that_give_or_end_access_ask_who_it_is(
     desk: Client, application: Application, lead_reviewer: User, gated_tier: Tier
 ) -> None:
