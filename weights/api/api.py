@@ -11,8 +11,9 @@ from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 from ninja.openapi.docs import Swagger
-from ninja.openapi.schema import OpenAPISchema
+from ninja.openapi.schema import REF_TEMPLATE, OpenAPISchema
 from ninja.operation import Operation
+from ninja.schema import NinjaGenerateJsonSchema
 
 from accounts.background.outages import outage_message
 from accounts.errors import (
@@ -40,11 +41,13 @@ from weights.api.routers import (
     tiers,
     transparency,
 )
+from weights.api.schemas.problems import Problem
 from weights.errors import GateRefused, WeightsCode
 from weights.gate.refusals import error_code
 
 log = logging.getLogger(__name__)
 
+_PROBLEM = REF_TEMPLATE.format(model="Problem")
 DESCRIPTION = """
 The functions of this portal's pages, for scripts. Send a token as `Authorization: Bearer wb_…`;
 public data needs none. Every error is `application/problem+json` (RFC 9457) with a stable
@@ -61,7 +64,7 @@ class Documentation(Swagger):
 class PortalApi(NinjaAPI):
     """NinjaAPI with an OpenAPI document that describes problem details and optional tokens.
 
-    The document takes 0.2 seconds to generate and never changes, so it is generated once.
+    The document takes 0.1 seconds to generate and never changes, so it is generated once.
     """
 
     _document: OpenAPISchema | None = None
@@ -82,20 +85,25 @@ def _corrected(document: OpenAPISchema) -> OpenAPISchema:
         operations.pop("head", None)  # it would repeat the operation id of GET
         for operation in operations.values():
             _correct(operation)
-    document["components"]["securitySchemes"].pop(OptionalToken.__name__, None)
+    components = document["components"]
+    components["securitySchemes"].pop(OptionalToken.__name__, None)
+    problem = Problem.model_json_schema(
+        ref_template=REF_TEMPLATE, schema_generator=NinjaGenerateJsonSchema
+    )
+    components["schemas"] |= problem.pop("$defs") | {"Problem": problem}
     return document
 
 
 def _correct(operation: dict[str, Any]) -> None:
-    """Sets the media type of problems, and lists the empty requirement for optional tokens.
+    """Describes problems, and lists the empty requirement for optional tokens.
 
     Adds 414 as well: the web server refuses a URL that is too long before it reaches the API.
     """
+    for status, response in operation["responses"].items():
+        if int(status) >= 400:
+            response["content"] = {MEDIA_TYPE: {"schema": {"$ref": _PROBLEM}}}
     if operation.get("parameters"):
         operation["responses"][414] = {"description": "URL too long; sent by the web server"}
-    for status, response in operation["responses"].items():
-        if int(status) >= 400 and "application/json" in response.get("content", {}):
-            response["content"] = {MEDIA_TYPE: response["content"]["application/json"]}
     if {OptionalToken.__name__: []} in operation.get("security", []):
         operation["security"] = [{BearerToken.__name__: []}, {}]
 

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from weights.api.schemas.problems import Problem
-
 #: Errors of reading a body, before its contents are validated.
 BODY_ERRORS = (400, 413, 415, 422)
 #: Every read operation serves HEAD as well.
@@ -14,5 +12,7 @@ def responses(schema: Any, *errors: int, status: int = 200) -> dict[int, Any]:
     """The responses of an operation: its own, `errors`, and those that any operation may give.
 
     Any operation may reject a token (401, 403), exceed a limit (429) or be unavailable (503).
+    Errors have no schema here, since ninja would build a model for each of hundreds, at every
+    start; the OpenAPI document adds the one that all share.
     """
-    return {status: schema, **dict.fromkeys(sorted({*errors, 401, 403, 429, 503}), Problem)}
+    return {status: schema, **dict.fromkeys(sorted({*errors, 401, 403, 429, 503}))}
