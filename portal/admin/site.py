@@ -13,13 +13,12 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, resolve
 
-from accounts.change_requests import services as change_requests
-from accounts.change_requests.acts import act_of
 from accounts.roles.tier_scoped_admin import tiers_of
 from accounts.users import reauthentication
 from accounts.users.models import User
 from accounts.users.second_factor import has_required_second_factor
 from accounts.web.current_user import signed_in
+from portal.admin import front_page
 from portal.admin.guards import guarded
 from portal.health import findings
 
@@ -69,12 +68,10 @@ class PortalAdminSite(AdminSite):
         return TemplateResponse(request, "admin/health.html", context)
 
     def index(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
-        """The index with the change requests for this person and the health lines above it."""
-        waiting = change_requests.waiting_for(signed_in(request))
-        context = {
-            "change_requests": [(one, act_of(one).describe(one).sentence) for one in waiting],
-            "health": _health(request),
-        }
+        """The first page: what is wrong, the reader's work, then Django's index."""
+        lines = findings.lines(tiers_of(signed_in(request)))
+        readable = [line for line in lines if not line.address or _may_open(request, line.address)]
+        context = front_page.context(signed_in(request), readable)
         return super().index(request, {**context, **(extra_context or {})})
 
     def password_change(self, request: HttpRequest, extra_context: Any = None) -> Any:
