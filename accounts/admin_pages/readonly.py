@@ -5,6 +5,8 @@ from typing import Any
 from django.contrib import admin
 from django.http import Http404, HttpRequest
 
+from accounts.admin_pages.words import in_words
+
 
 class NeverDeleted(admin.options.BaseModelAdmin):
     """Records that nobody deletes."""
@@ -18,6 +20,12 @@ class ReadOnlyInline(NeverDeleted, admin.TabularInline):
 
     extra = 0
     template = "admin/read_only_inline.html"
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        return [in_words(name, self.model) for name in super().get_fields(request, obj)]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        return [in_words(name, self.model) for name in super().get_readonly_fields(request, obj)]
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -37,7 +37,7 @@ class AuditEventAdmin(AllTiersAdmin, ReadOnlyAdmin):
         (
             "Raw record",
             {
-                "classes": ["collapse"],
+                "classes": ["collapse", "raw"],
                 "fields": [
                     *("action", "object_kind", "object_id", "actor_id", "credential_kind"),
                     *("credential_id", "result", "details", "request_id", "network"),

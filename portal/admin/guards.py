@@ -5,12 +5,14 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.utils import flatten
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.db import DataError
 from django.db.models import ForeignKey, QuerySet
 from django.http import Http404, HttpRequest
 from django.utils.text import capfirst
 
+from accounts.admin_pages.words import CODES, CodeFilter, in_words, is_raw
 from accounts.web.row_ids import is_row_id
 
 #: Errors for values that no column can hold.
@@ -68,6 +70,29 @@ class GuardedAdmin(admin.ModelAdmin):
             return super().get_changelist_instance(request)
         except _INVALID_VALUE as error:
             raise IncorrectLookupParameters(str(error)) from error
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        return [in_words(name, self.model) for name in super().get_list_display(request)]
+
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        """Filters of fields of codes show words."""
+        return [
+            (one, CodeFilter) if one in CODES and in_words(one, self.model) != one else one
+            for one in super().get_list_filter(request)
+        ]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Show words and units on pages without a form, but for fieldsets of raw records."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or self.has_change_permission(request, obj):
+            return fieldsets
+        return [
+            (title, options if is_raw(options) else {**options, "fields": self._worded(options)})
+            for title, options in fieldsets
+        ]
+
+    def _worded(self, options: Any) -> list[Any]:
+        return [in_words(name, self.model) for name in flatten(options["fields"])]
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """Title the list by its records; Django's "Select grant to view" is an instruction."""

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from accounts.audit.models import AuditEvent
 from accounts.errors import TransitionRefused
+from accounts.web.byte_sizes import format_size
 from weights.storage.transition_table import CAUSES, TRANSITIONS, UNVERIFIED, QuarantineCause
 from weights.storage.transition_table import State as BlobState
 
@@ -104,7 +105,7 @@ class Blob(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.sha256[:12]}… ({self.size} bytes)"
+        return f"{self.sha256[:12]}… ({format_size(self.size)})"
 
     @transaction.atomic
     def transition(
