@@ -14,9 +14,11 @@ from django.views.decorators.http import require_safe
 
 from accounts.roles.models import RoleAssignment
 from accounts.web.current_user import user_or_none
+from accounts.web.sanitize import storable
 from weights import gate
 from weights.catalogue.download_commands import check_recipe
 from weights.catalogue.models import Checkpoint
+from weights.checkpoint_pages import tensors
 from weights.checkpoint_pages.file_filter import STATES, FileFilter, natural_order
 from weights.checkpoint_pages.header import Tab, header
 from weights.delivery.previews import PREVIEW_BYTES, preview
@@ -118,6 +120,12 @@ def file_detail(request: HttpRequest, org: str, name: str, rest: str) -> HttpRes
         "button": next_step(decision, checkpoint),
         "check": f"echo {shell(f'{file.sha256}  {file_name}')} | sha256sum --check",
         "preview": preview(caller, decision),
+        "tensors": tensors.page_of(
+            caller,
+            decision,
+            storable(request.GET.get("q", ""))[:200],
+            request.GET.get("page", ""),
+        ),
         "recall": file.blob.recalls.first() if file.blob.quarantine_reason else None,
         "may_quarantine": _may_quarantine(request, checkpoint),
         "shared": File.objects.filter(blob=file.blob, revision=revision).exclude(pk=file.pk)[:5],

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,10 @@ def run(job: Job, source: Source, seconds: float = SECONDS) -> dict[str, Any]:
     except BaseException:
         server.stop()  # this also kills the child, which may still be running
         raise
+
+
+#: Requests run jobs in this thread, so that a process of the web server has one fork server.
+page_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="jobs")
 
 
 # -- the fork server ---------------------------------------------------------------------

@@ -13,10 +13,17 @@ def read(blob: Blob, most: int, storage: BlobStorage) -> bytes:
     """
     version = blob.served_version(storage)
     content = storage.excerpt(blob.sha256, most, version)
+    confirm_unchanged(blob, version, storage)
+    return content
+
+
+def confirm_unchanged(blob: Blob, version: str, storage: BlobStorage) -> None:
+    """Call it after reading, so that every earlier write is detected.
+
+    Raises BlobChanged, and suspends the blob, if it was modified since it was verified.
+    """
     try:
-        # After reading, so that every earlier write is detected.
         suspension.demand_unchanged(storage.stat(blob.sha256, version), blob, storage)
     except BlobChanged as error:
         suspension.suspend_blob(blob, str(error))
         raise
-    return content

@@ -5,7 +5,6 @@ Cached HTML is signed, because whoever can write to the cache must not write pag
 
 import hashlib
 import logging
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,8 +28,6 @@ _KEPT, _KEPT_AS_TEXT = 7 * 24 * 3600, 600
 #: Characters of a card that is shown as text.
 _MAX_TEXT = 64_000
 _JOB = "weights.catalogue.card_html.renderer:render_as_json"
-#: One thread, so that a process has one fork server and renders one card at a time.
-_executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cards")
 
 
 @dataclass(frozen=True)
@@ -50,7 +47,7 @@ def html_of(text: str, addresses: Addresses, top: int) -> SafeString:
     key = f"card:{digest.hexdigest()}"
     html = _cached(key)
     if html is None:
-        html = _executor.submit(_render, key, text, addresses, top).result()
+        html = runner.page_thread.submit(_render, key, text, addresses, top).result()
     return mark_safe(html)  # noqa: S308 - sanitised by the renderer  # nosec B308 B703
 
 

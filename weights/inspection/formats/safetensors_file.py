@@ -26,19 +26,32 @@ _BITS = {
 
 def inspect(source: Source, findings: Findings) -> Verdict:
     """Raise Refused unless the header is whole, plain and covers the file exactly."""
-    (length,) = struct.unpack("<Q", read_exactly(source, 0, 8, "the header's length"))
-    if length > MAX_HEADER_BYTES:
-        raise Refused(f"its header has {length} bytes; at most {MAX_HEADER_BYTES} are read")
-    raw = read_exactly(source, 8, length, "the header")
+    raw = _raw_header(source)
     tensors = _header(raw)
     _check_names(tensors, findings)
-    _validate_coverage(tensors, source.size - 8 - length)
+    _validate_coverage(tensors, source.size - 8 - len(raw))
     _open_with_library(raw, source.size)
     elements: dict[str, int] = {}
     for tensor in tensors.values():
         dtype = tensor["dtype"]
         elements[dtype] = elements.get(dtype, 0) + math.prod(tensor["shape"])
     return Verdict(KIND, "inspected", tensors=len(tensors), elements=elements)
+
+
+def read_header(source: Source) -> tuple[dict[str, Any], int]:
+    """The tensors by name, each with dtype, shape and data_offsets, and the header's bytes.
+
+    Raises Refused if the header is damaged.
+    """
+    raw = _raw_header(source)
+    return _header(raw), 8 + len(raw)
+
+
+def _raw_header(source: Source) -> bytes:
+    (length,) = struct.unpack("<Q", read_exactly(source, 0, 8, "the header's length"))
+    if length > MAX_HEADER_BYTES:
+        raise Refused(f"its header has {length} bytes; at most {MAX_HEADER_BYTES} are read")
+    return read_exactly(source, 8, length, "the header")
 
 
 def _header(raw: bytes) -> dict[str, Any]:
