@@ -27,7 +27,7 @@ PINNED := install --require-hashes --requirement
 TEMPLATES := $(wildcard templates accounts/templates weights/templates)
 export DATA_DIR
 
-.PHONY: help run dev demo test test-fast test-sqlite test-postgres test-transformers test-clients fuzz chaos lint format types \
+.PHONY: help run dev demo screenshots test test-fast test-sqlite test-postgres test-transformers test-clients fuzz chaos lint format types \
   bench tools requirements security sbom
 .DEFAULT_GOAL := help
 
@@ -40,6 +40,10 @@ run: $(VENV)/runtime.stamp  ## the portal on this machine: make run [PORT=8000] 
 demo: DATA_DIR := $(if $(filter file,$(origin DATA_DIR)),demo,$(DATA_DIR))
 demo: $(VENV)/development.stamp  ## five invented months in an install of their own: make demo [DATA_DIR=demo]
 	@exec $(BIN)/python manage.py fill_demo
+
+screenshots: $(VENV)/development.stamp tools  ## the pictures of README and docs, from a demo install in build/demo
+	@DATA_DIR=build/demo $(BIN)/python manage.py fill_demo
+	@DATA_DIR=build/demo $(BIN)/python docs/screenshots.py
 
 dev: $(VENV)/runtime.stamp  ## like run, with DEBUG, and restarted when a source file changes
 	@exec env DEBUG=1 WEB_WORKERS=1 $(BIN)/python manage.py quickstart --reload --host '$(HOST)' --port '$(PORT)'
