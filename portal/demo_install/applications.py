@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from accounts.applications.models import Application
-from accounts.applications.workflow import claims, decisions, submission
+from accounts.applications.workflow import claims, conversation, decisions, submission
 from accounts.grants import lifecycle
 from accounts.grants.models import Grant
 from accounts.review.checklist import QUESTIONS
@@ -114,7 +114,10 @@ class _Applicant:
         submission.submit(self.application, by=self.applicant, licence_sha256=version.text_sha256)
 
     def approve(self) -> None:
-        decisions.approve(self.application, by=self.reviewer, checklist=_CHECKLIST)
+        application = self.application
+        for remark in application.remarks.filter(settled_at=None):
+            conversation.settle(application, remark, by=self.reviewer)
+        decisions.approve(application, by=self.reviewer, checklist=_CHECKLIST)
 
     def reject(self) -> None:
         code, note = _REFUSALS[self.number % len(_REFUSALS)]
