@@ -9,6 +9,8 @@ A test is in `processes` if it uses one of `FIXTURES`; a file that starts proces
 and is the first of its parameters. A test that is slow nevertheless sets `pytest.mark.slow`.
 """
 
+from functools import cache
+
 import pytest
 
 #: Fixtures that start a server or a browser.
@@ -47,6 +49,7 @@ def _is_slow(item: pytest.Function) -> bool:
     )
 
 
+@cache
 def _used_by(file: object) -> set[str]:
     """The modules that a test file imports, or from which it imports names."""
     return {

@@ -4,7 +4,9 @@ import ast
 import os
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -49,6 +51,13 @@ def variables() -> Iterator[str]:
                     yield from (str(word.value) for word in words if isinstance(word, ast.Constant))
 
 
+@cache
+def services() -> dict[str, Any]:
+    """The services of the compose file, read once for its hundred variables."""
+    compose: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    return dict(compose["services"])
+
+
 READ = sorted({name for name in variables() if re.fullmatch("[A-Z][A-Z0-9_]+", name)})
 
 
@@ -65,9 +74,8 @@ def test_every_variable_has_its_row_in_the_documentation(name: str) -> None:
 
 @pytest.mark.parametrize("name", READ)
 def test_every_variable_reaches_the_containers(name: str) -> None:
-    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
     for service in ("web", "worker", "beat", "prepare"):
-        given = compose["services"][service]["environment"]
+        given = services()[service]["environment"]
         wanted = name not in NOT_IN_CONTAINERS and service in ONLY_IN.get(name, {service})
         in_a_file = f"{name}_FILE" in given
         assert (name in given or in_a_file) == wanted, f"{service}: {name}"

@@ -19,11 +19,7 @@ from weights.publishing.synthetic.values import Tensor, Values
 
 pytestmark = pytest.mark.one_database
 
-CORPORA = {
-    "safetensors": (safetensors_corpus.benign(), safetensors_corpus.hostile()),
-    "zip": (zip_corpus.benign(), zip_corpus.hostile()),
-    "pickle": (pickle_corpus.benign(), pickle_corpus.hostile()),
-}
+CORPORA = {"safetensors": safetensors_corpus, "zip": zip_corpus, "pickle": pickle_corpus}
 
 
 def looked_at(content: bytes, name: str, extra: list[str] | None = None) -> Verdict:
@@ -37,7 +33,7 @@ def name_of(kind: str) -> str:
 
 @pytest.mark.parametrize("kind", CORPORA)
 def test_there_are_forty_of_each(kind: str) -> None:
-    benign, hostile = CORPORA[kind]
+    benign, hostile = CORPORA[kind].benign(), CORPORA[kind].hostile()
     assert len(set(benign.values())) >= 40
     assert len(set(hostile.values())) >= 40
 
@@ -45,14 +41,14 @@ def test_there_are_forty_of_each(kind: str) -> None:
 @pytest.mark.requirement("IN-1", "IN-2", "IN-3")
 @pytest.mark.parametrize("kind", CORPORA)
 def test_in_st_every_benign_file_is_accepted(kind: str) -> None:
-    verdicts = {n: looked_at(c, name_of(kind)) for n, c in CORPORA[kind][0].items()}
+    verdicts = {n: looked_at(c, name_of(kind)) for n, c in CORPORA[kind].benign().items()}
     assert {n: v.reason for n, v in verdicts.items() if v.outcome != "inspected"} == {}
 
 
 @pytest.mark.requirement("IN-1", "IN-2", "IN-3")
 @pytest.mark.parametrize("kind", CORPORA)
 def test_in_st_every_hostile_file_is_refused_with_a_reason(kind: str) -> None:
-    verdicts = {n: looked_at(c, name_of(kind)) for n, c in CORPORA[kind][1].items()}
+    verdicts = {n: looked_at(c, name_of(kind)) for n, c in CORPORA[kind].hostile().items()}
     accepted = [n for n, v in verdicts.items() if v.outcome != "refused" or not v.reason]
     assert accepted == []
 
@@ -147,8 +143,9 @@ def test_imports_of_every_pickle_in_a_torchscript_archive_are_reported() -> None
 
 
 def test_every_accepted_file_was_read_to_its_end() -> None:
-    for kind, (benign, _) in CORPORA.items():
-        assert {looked_at(one, name_of(kind)).read_to_end for one in benign.values()} == {True}
+    for kind, corpus in CORPORA.items():
+        files = corpus.benign().values()
+        assert {looked_at(one, name_of(kind)).read_to_end for one in files} == {True}
 
 
 def test_a_tensor_s_name_refuses_a_file_that_was_read_to_its_end() -> None:
