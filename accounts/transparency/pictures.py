@@ -108,7 +108,7 @@ def _wait_bar(row: Row) -> Bar:
         Part("amount", median, f"median {median:g}"),
         Part("range", p90 - median, f"90 % within {p90:g}"),
     ]
-    return Bar(row["month"], parts, f"{median:g}, 90 % {p90:g}")
+    return Bar(row["month"], parts, f"median {median:g}, 90 % in {p90:g}")
 
 
 def _reason_bar(code: str, cells: Sequence[Cell]) -> Bar:

@@ -129,8 +129,8 @@ QUEUE = (
 @pytest.mark.parametrize(
     ("user", "command"),
     [
-        ("broker", ("GET", "cache:1:transparency:3")),
-        ("broker", ("SET", "cache:1:transparency:3", "x")),
+        ("broker", ("GET", "cache:1:transparency:4")),
+        ("broker", ("SET", "cache:1:transparency:4", "x")),
         ("broker", ("DEL", "rate:sign-in:all")),
         ("broker", ("HGET", "tally:x", "f")),
         ("cache", ("LPUSH", "celery", "x")),
