@@ -1,9 +1,12 @@
 """Admin pages of families."""
 
 from collections.abc import Sequence
+from json import JSONEncoder
+from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import Field, Q, QuerySet
+from django.forms import Field as FormField
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 
@@ -28,16 +31,41 @@ class UnretireFamilyForm(RecordAction):
     warning = "The family takes checkpoints again."
 
 
+_FACTS_HELP = (
+    "JSON with footprint, openness, limitations and paper.bibtex_fields, shown under Footprint and "
+    "Openness. Each figure names its source; what has none is refused with the place that is wrong."
+)
+
+
+class _IndentedEncoder(JSONEncoder):
+    """Shows the facts on many lines."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**options, "indent": 1})
+
+    def encode(self, o: Any) -> str:
+        """Escapes lone surrogates, which a page cannot contain."""
+        return super().encode(o).encode(errors="backslashreplace").decode()
+
+
 @admin.register(Family)
 class FamilyAdmin(OpeningAdmin, NeverDeleted):
     """Families with a checkpoint in the user's tiers, and those without any."""
 
     list_display = ["name", "slug", "position", "developer", "retired_at"]
-    fields = ["name", "slug", "long_name", "developer", "position", "retired_at"]
+    fields = ["name", "slug", "long_name", "developer", "position", "facts", "retired_at"]
     actions = ["retire", "unretire"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Family | None = None) -> list[str]:
         return ["slug", "retired_at"] if obj else ["retired_at"]
+
+    def formfield_for_dbfield(
+        self, db_field: "Field[Any, Any]", request: HttpRequest, **kwargs: Any
+    ) -> FormField | None:
+        if db_field.name == "facts":
+            kwargs |= {"encoder": _IndentedEncoder, "help_text": _FACTS_HELP}
+        field: FormField | None = super().formfield_for_dbfield(db_field, request, **kwargs)
+        return field
 
     def get_prepopulated_fields(
         self, request: HttpRequest, obj: Family | None = None

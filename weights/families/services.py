@@ -16,6 +16,7 @@ from accounts.roles.permissions import Role
 from accounts.users.models import User
 from weights.catalogue.models import Family
 from weights.event_tags import WeightsEvent
+from weights.family_facts import parts
 
 EDITORS = frozenset({Role.RELEASE_OWNER, Role.ADMINISTRATOR})
 RETIRERS = frozenset({Role.ADMINISTRATOR})
@@ -23,9 +24,16 @@ RETIRERS = frozenset({Role.ADMINISTRATOR})
 
 @transaction.atomic
 def save_family(family: Family, *, by: User) -> None:
-    """Save a new or changed family. Raises NotAllowed unless `by` may edit it."""
+    """Save a new or changed family.
+
+    Raises NotAllowed unless `by` may edit it, and InvalidValue for facts without their sources.
+    """
     if not may_edit(family, by):
         raise NotAllowed("a family is edited by owners and administrators of all of its tiers")
+    try:
+        parts.validate(family.facts)
+    except ValueError as error:
+        raise InvalidValue(str(error)) from error
     is_new = family.pk is None
     family.save()
     event = WeightsEvent.FAMILY_MADE if is_new else WeightsEvent.FAMILY_CHANGED

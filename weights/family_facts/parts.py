@@ -1,11 +1,13 @@
 """The sourced parts of `Family.facts`: their validation, and reading them for pages."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import Field
 
+from accounts.web.sanitize import is_storable
 from weights.family_facts.citations import Citation
 from weights.family_facts.footprint import Footprint
 from weights.family_facts.openness import Openness
@@ -43,6 +45,7 @@ def validate(facts: Any) -> None:
         raise ValueError('facts must be an object, such as {"footprint": …, "openness": …}')
     for kind, name, data in _parts(facts):
         parse(kind, name, data)
+    _check_storable(facts)
 
 
 def read(facts: Mapping[str, Any]) -> Parts:
@@ -60,6 +63,16 @@ def read(facts: Mapping[str, Any]) -> Parts:
         citation=found.get(Citation),
         limitations=listed.limitations if listed else [],
     )
+
+
+def _check_storable(facts: dict[str, Any]) -> None:
+    """Raises ValueError for numbers and characters that a database refuses."""
+    try:
+        text = json.dumps(facts, ensure_ascii=False, allow_nan=False)
+    except ValueError as error:
+        raise ValueError("facts contain NaN or Infinity; write null, or leave it out") from error
+    if not is_storable(text) or "\\u0000" in text:
+        raise ValueError("facts contain a character that cannot be stored; write it anew")
 
 
 def _parts(facts: Mapping[str, Any]) -> list[tuple[type[Record], str, Any]]:

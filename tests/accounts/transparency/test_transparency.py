@@ -21,6 +21,7 @@ from pytest_django import DjangoAssertNumQueries
 from accounts import transparency
 from accounts.applications.workflow import decisions, submission
 from accounts.grants.models import Grant
+from accounts.privacy import erasure
 from accounts.tiers.models import Tier
 from accounts.transparency import counting, pictures, tables
 from accounts.transparency.counting import OUTCOMES, STATES, Counts, MonthCounts
@@ -389,7 +390,7 @@ def test_a_month_is_published_one_day_after_its_end(now: str, end: str) -> None:
 
 
 @pytest.mark.django_db
-def test_a_published_month_does_not_change_when_more_applications_end(
+def test_a_published_month_does_not_change_when_more_applications_end_or_people_are_erased(
     gated_tier: Tier, reviewer: User
 ) -> None:
     with time_machine.travel("2027-02-08 10:00Z", tick=False) as clock:
@@ -399,6 +400,9 @@ def test_a_published_month_does_not_change_when_more_applications_end(
         clock.move_to("2027-03-02 10:00Z")
         before = tables.build_tables(counting.count())
         decisions.reject(waiting, by=reviewer, reasons=["spam"], note="It is not about research.")
+        erased = User.objects.filter(applications__status="rejected").first()
+        assert erased is not None
+        erasure.erase(erased, by=erased)
         after = tables.build_tables(counting.count())
         clock.move_to("2027-05-02 10:00Z")
         later = tables.build_tables(counting.count())

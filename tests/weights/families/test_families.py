@@ -1,5 +1,8 @@
 """Families that staff create, order, retire and put back into use in the admin."""
 
+import copy
+import json
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -12,6 +15,7 @@ from accounts.users.models import User
 from tests.support import factories
 from weights.catalogue import checkpoint_tiers
 from weights.catalogue.models import Checkpoint, Family
+from weights.catalogue.opt_family import entries
 from weights.families import services as families
 
 pytestmark = pytest.mark.django_db
@@ -37,6 +41,36 @@ def test_staff_add_and_change_a_family_in_the_admin(client: Client, role: Role) 
     family.refresh_from_db()
     assert family.developer == "Acme Labs"
     assert _actions(family) == ["family.made", "family.changed"]
+
+
+def test_facts_are_edited_as_json_and_refused_without_a_source(
+    client: Client, family: Family, administrator: User
+) -> None:
+    client.force_login(administrator)
+    page = reverse("admin:weights_family_change", args=[family.pk])
+    data = {"name": "Acme", "long_name": "", "developer": "", "position": 1}
+    shipped = entries.family()["facts"]
+    footprint = copy.deepcopy(shipped["footprint"])
+    del footprint["inputs"]["pue"]["low"]["source"]
+    for facts, message in (
+        ({"footprint": footprint}, "inputs.pue.low.source"),
+        ({"own": float("nan")}, "NaN or Infinity"),
+        ({"own": "\x00"}, "cannot be stored"),
+        ({"own": "\ud800"}, "cannot be stored"),
+        ([], "must be an object"),
+    ):
+        response = client.post(page, {**data, "facts": json.dumps(facts)})
+        assert response.status_code == 200
+        assert message in response.text
+        with pytest.raises(InvalidValue):
+            families.save_family(Family(slug="x", name="X", facts=facts), by=administrator)
+    family.refresh_from_db()
+    assert family.facts == {}
+    facts = {name: shipped[name] for name in ("footprint", "openness", "limitations")}
+    assert client.post(page, {**data, "facts": json.dumps(facts)}).status_code == 302
+    family.refresh_from_db()
+    assert family.facts == facts
+    assert "\n &quot;footprint&quot;: {" in client.get(page).text
 
 
 def test_a_family_is_edited_only_by_staff_of_all_its_tiers(

@@ -95,7 +95,8 @@ def test_the_chart_starts_at_zero_and_has_a_bar_for_each_figure() -> None:
     assert [row.text for row in drawing.rows] == [
         *("82–365 t", "75–150 t", "82–137 t", "500–552 t", "380 t", "284 t", "0.65 t"),
     ]
-    assert drawing.ticks[0] == (drawing.left, "0")
+    position, text = drawing.ticks[0]
+    assert (position, text) == (float(drawing.left), "0")
     nas, bert = drawing.rows[-2].rects[0], drawing.rows[-1].rects[0]
     assert nas.width > 100
     assert 2 <= bert.width < 3
