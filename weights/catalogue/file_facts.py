@@ -39,6 +39,8 @@ CONFIG_BYTES = 1024 * 1024
 _HEADER_FIRST_READ, _HEADER_MAX = 128 * 1024, 32 * 1024 * 1024
 #: Maximum files read during a request; more are left to the workers.
 READ_AT_ONCE = 4
+#: Files with facts by older rules that one sweep reads again.
+OUTDATED_AT_ONCE = 200
 _MAX_BIGINT = 2**63 - 1
 _DESCRIPTIONS = ["README.md", "config.json"]
 _WHOLE = "model.safetensors"
@@ -121,12 +123,16 @@ def read_revision(revision: Revision) -> None:
 
 def sweep() -> None:
     """Reads missing facts of the revisions that branches point at, and counts all revisions."""
-    _read_missing(Q(revision__in=Ref.objects.filter(kind=Ref.Kind.BRANCH).values("revision")))
+    branches = Ref.objects.filter(kind=Ref.Kind.BRANCH).values("revision")
+    _read_missing(Q(revision__in=branches), outdated=OUTDATED_AT_ONCE)
     measured.sweep()
 
 
-def _read_missing(condition: Q) -> None:
-    _read_and_store([file for file in _descriptive_files(condition) if not file.is_current])
+def _read_missing(condition: Q, outdated: int = 0) -> None:
+    """Reads files without facts, and up to `outdated` of those with facts by older rules."""
+    unread = [file for file in _descriptive_files(condition) if not file.is_current]
+    old = [file for file in unread if file.facts is not None]
+    _read_and_store([file for file in unread if file.facts is None] + old[:outdated])
 
 
 def _descriptive_files(condition: Q) -> list[_DescriptiveFile]:

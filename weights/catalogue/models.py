@@ -256,7 +256,7 @@ class SearchDocument(models.Model):
     tags = models.TextField(blank=True)
     body = models.TextField(blank=True)
     logbook = models.TextField(blank=True)
-    #: Changes with every source of the words.
+    #: A hash that changes with every source of the words.
     fingerprint = models.CharField(max_length=200, blank=True)
 
     def __str__(self) -> str:

@@ -5,9 +5,19 @@ entries), so a change is found whichever way it was made.
 """
 
 from collections.abc import Iterable
+from hashlib import sha256
 from typing import NamedTuple
 
-from django.db.models import CharField, Count, Max, OuterRef, Q, Subquery, TextField, Value
+from django.db.models import (
+    Count,
+    Exists,
+    Max,
+    OuterRef,
+    QuerySet,
+    Subquery,
+    TextField,
+    Value,
+)
 from django.db.models.functions import MD5, Concat
 
 from accounts.background.periodic import each
@@ -15,7 +25,7 @@ from weights.catalogue import file_facts, front_matter
 from weights.catalogue.models import Checkpoint, SearchDocument
 from weights.catalogue.search.words import words
 from weights.logbook.models import LogbookEntry
-from weights.publishing.models import Ref, Revision
+from weights.publishing.models import File, Ref, Revision
 from weights.storage import blob_storage, excerpts
 from weights.storage.models import Blob
 
@@ -39,11 +49,6 @@ def sweep() -> int:
     return each("search documents", changed, lambda pk: _renew(pk, changed[pk]))
 
 
-def renew(checkpoint: Checkpoint) -> None:
-    """Renews the document of one checkpoint."""
-    _renew(checkpoint.pk, "")
-
-
 def _sources() -> Iterable[_Source]:
     """The fingerprint of each checkpoint's sources: three queries."""
     entries: dict[str, dict[int, str]] = {}
@@ -51,17 +56,19 @@ def _sources() -> Iterable[_Source]:
         rows = LogbookEntry.objects.filter(**{f"{subject}__isnull": False}).order_by()
         grouped = rows.values_list(subject).annotate(Count("pk"), Max("changed_at"))
         entries[subject] = {pk: f"{count}@{newest}" for pk, count, newest in grouped}
-    parts = ("title", Value("\n"), "summary", Value("\n"), "card")
-    texts = MD5(Concat(*parts, output_field=TextField()))
+    texts = ("title", Value("\n"), "summary", Value("\n"), "card")
     main = Ref.objects.filter(
         checkpoint=OuterRef("pk"), name="main", revision__state=Revision.State.VISIBLE
     )
-    revision = Subquery(main.values("revision__sha")[:1], output_field=CharField())
-    for pk, family, text, sha in Checkpoint.objects.annotate(
-        text_hash=texts, main_sha=revision
-    ).values_list("pk", "family", "text_hash", "main_sha"):
-        logbook = f"{entries['checkpoint'].get(pk, '')}:{entries['family'].get(family, '')}"
-        yield _Source(pk, f"{text}:{sha or ''}:{logbook}")
+    annotated = Checkpoint.objects.annotate(
+        text_hash=MD5(Concat(*texts, output_field=TextField())),
+        main_sha=Subquery(main.values("revision__sha")[:1]),
+        has_card=Exists(_cards(OuterRef("pk"))),
+    )
+    fields = ("pk", "family", "family__name", "text_hash", "main_sha", "has_card")
+    for pk, family, *values in annotated.values_list(*fields):
+        values += [entries["checkpoint"].get(pk), entries["family"].get(family)]
+        yield _Source(pk, sha256(repr(values).encode()).hexdigest())
 
 
 def _renew(checkpoint_id: int, fingerprint: str) -> int:
@@ -86,16 +93,21 @@ def _renew(checkpoint_id: int, fingerprint: str) -> int:
 
 def _readme(checkpoint: Checkpoint) -> str:
     """The verified README.md of `main`; empty if there is none. Errors of the store propagate."""
-    blob = Blob.objects.filter(
-        Q(state=Blob.State.VERIFIED),
-        files__path="README.md",
-        files__revision__state=Revision.State.VISIBLE,
-        files__revision__refs__checkpoint=checkpoint,
-        files__revision__refs__name="main",
-    ).first()
-    if blob is None:
+    file = _cards(checkpoint).select_related("blob").first()
+    if file is None:
         return ""
-    return excerpts.read(blob, _CARD_BYTES, blob_storage()).decode(errors="replace")
+    return excerpts.read(file.blob, _CARD_BYTES, blob_storage()).decode(errors="replace")
+
+
+def _cards(checkpoint: Checkpoint | OuterRef) -> QuerySet[File]:
+    """The verified README.md of the visible revision of `main`."""
+    return File.objects.filter(
+        path="README.md",
+        blob__state=Blob.State.VERIFIED,
+        revision__state=Revision.State.VISIBLE,
+        revision__refs__checkpoint=checkpoint,
+        revision__refs__name="main",
+    )
 
 
 def _document(texts: Iterable[str]) -> str:

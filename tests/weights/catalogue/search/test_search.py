@@ -20,6 +20,7 @@ from weights.catalogue.search.words import query_words, words
 from weights.logbook.models import Cause, LogbookEntry
 from weights.publishing import withdrawal
 from weights.storage import blob_storage
+from weights.storage.models import Blob
 
 pytestmark = pytest.mark.django_db
 
@@ -109,6 +110,10 @@ def test_changes_of_every_source_renew_the_document(
     revision = factories.published("acme/model", files={"README.md": b"# From the files\n"})
     assert found("files") == {"model"}
     assert found("new words") == set()
+    Blob.objects.update(state=Blob.State.QUARANTINED)
+    assert found("files") == set()
+    Blob.objects.update(state=Blob.State.VERIFIED)
+    assert found("files") == {"model"}
     withdrawal.withdraw(revision, "It is wrong.", by=release_owner)
     assert found("files") == set()
     assert found("new words") == {"model"}
