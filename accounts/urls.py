@@ -41,6 +41,11 @@ urlpatterns = [
         detail.application_withdraw,
         name="application-withdraw",
     ),
+    path(
+        "applications/<uuid:public_id>/delete/",
+        detail.application_delete,
+        name="application-delete",
+    ),
     path("access/<uuid:public_id>/give-back/", grants.grant_surrender, name="grant-surrender"),
     path("applications/<uuid:public_id>/copy/", detail.application_copy, name="application-copy"),
     path(

@@ -118,6 +118,7 @@ WORDS = {
     "accounts:application-withdraw",
     "accounts:grant-surrender",
     "accounts:application-copy",
+    "accounts:application-delete",
     "accounts:application-mail",
     "accounts:application-answer",
     "accounts:document-add",

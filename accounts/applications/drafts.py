@@ -40,10 +40,18 @@ class StepState:
     title: str
     number: int
     errors: int
+    is_started: bool
 
     @property
     def is_complete(self) -> bool:
         return self.errors == 0
+
+    @property
+    def badge(self) -> str:
+        """The state of the step in words."""
+        if self.is_complete:
+            return "Done"
+        return "Needs attention" if self.is_started else "Not started"
 
 
 class ApplicationDraft:
@@ -103,8 +111,15 @@ class ApplicationDraft:
 
     @cached_property
     def steps(self) -> list[StepState]:
+        answered = {*self.application.answers, *self.documents}
         return [
-            StepState(key, title, number, sum(name in self.form.errors for name in self.keys(key)))
+            StepState(
+                key,
+                title,
+                number,
+                errors=sum(name in self.form.errors for name in self.keys(key)),
+                is_started=not answered.isdisjoint(self.keys(key)),
+            )
             for number, (key, (title, _)) in enumerate(STEPS.items(), start=1)
         ]
 

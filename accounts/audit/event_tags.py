@@ -100,6 +100,7 @@ class AccountsEvent(EventTag):
     APPLICATION_REJECT = "application.reject", "{by} rejected {it}"
     APPLICATION_REOPEN = "application.reopen", "{by} reopened {it}"
     APPLICATION_WITHDRAW = "application.withdraw", "{by} withdrew {it}"
+    APPLICATION_DELETE = "application.delete", "{by} deleted the draft {it}"
     APPLICATION_LAPSE = "application.lapse", "{by} let {it} lapse"
     APPLICATION_REDUCED = "application.reduced", "{by} erased the old answers of {it}"
     APPLICATION_EXPORT = "application.export", "{by} exported the list of applications"

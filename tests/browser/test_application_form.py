@@ -65,3 +65,17 @@ def test_without_scripts_the_text_is_shown_again_to_be_saved(
     page.wait_for_url("**/form/plan/")
     page.goto(url)
     assert page.locator("[name=title]").input_value() == TYPED
+
+
+def test_a_counter_follows_the_text_and_waits_for_a_pause(
+    url: str, open_browser: Callable[..., BrowserContext]
+) -> None:
+    page = open_browser(width=390).new_page()
+    sign_in(page, url)
+    mark = page.locator('[data-count-for="id_title"]')
+    assert mark.inner_text() == "10 to 200 characters"
+    page.get_by_label("Project title").fill("Short 文字")
+    page.locator('[data-count-for="id_title"]', has_text="2 more needed").wait_for()
+    page.get_by_label("Project title").fill("x" * 201)
+    page.locator('[data-count-for="id_title"]', has_text="1 too many").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -34,8 +34,7 @@ MAX_DRAFT_CHOICES = 100
 
 ABSTRACT_HELP = (
     "Name the question, the method, and what you will do with the weights: which parts of the "
-    "model you will examine, with which data, and what you expect to publish. "
-    "150 to 5,000 characters."
+    "model you will examine, with which data, and what you expect to publish."
 )
 LICENCE_CHANGED = "The licence has changed since you read it; read the new text."
 _ADDRESS = re.compile(r"@|://|www\.", re.IGNORECASE)
@@ -83,8 +82,7 @@ class ApplicationForm(forms.Form):
         80,
         3000,
         rows=6,
-        help_text="Machines, accounts with access, and what happens to the files at the end. "
-        "80 to 3,000 characters.",
+        help_text="Machines, accounts with access, and what happens to the files at the end.",
     )
     noncommercial = forms.BooleanField(
         label="I will use the weights for research only, with no commercial or production use."
@@ -139,11 +137,21 @@ class ApplicationForm(forms.Form):
         Empty answers and documents are left out.
         """
         answers = {
-            key: _draft_value(self._posted(data, key))
+            key: self._with_scheme(key, _draft_value(self._posted(data, key)))
             for key in keys
             if not getattr(self.fields[key], "is_document", False)
         }
         return {key: value for key, value in answers.items() if value not in ("", [], False)}
+
+    def _with_scheme(self, key: str, value: Any) -> Any:
+        """A valid address as the form cleans it, such as with the missing `https://`."""
+        field = self.fields[key]
+        if not isinstance(field, forms.URLField) or not isinstance(value, str):
+            return value
+        try:
+            return field.clean(value)
+        except ValidationError:
+            return value
 
     def truncated(self, data: Any, keys: Iterable[str]) -> list[str]:
         """Return the `keys` whose posted text is too long for a draft."""

@@ -7,7 +7,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.applications import forecast, timeline
 from accounts.applications.custom_questions import Kind
@@ -132,6 +132,23 @@ def application_withdraw(request: HttpRequest, public_id: str) -> HttpResponse:
     except AccountsError as error:
         messages.error(request, sentence(error))
     return redirect("accounts:application-detail", application.public_id)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def application_delete(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Ask first, then delete a draft with its documents."""
+    application = get_own_application(request, public_id)
+    if request.method != "POST" and application.status == Status.DRAFT:
+        context = {"application": application, "tier": application.tier}
+        return render(request, "accounts/applications/application_delete.html", context)
+    try:
+        submission.delete_draft(application, by=signed_in(request))
+    except AccountsError as error:
+        messages.error(request, sentence(error))
+        return redirect("accounts:application-detail", application.public_id)
+    messages.success(request, f"The draft {application.reference} is deleted.")
+    return redirect("accounts:application-list")
 
 
 @login_required

@@ -150,6 +150,25 @@ def submit(application: Application, *, by: User, licence_sha256: str) -> Applic
     return snapshot
 
 
+@transaction.atomic
+def delete_draft(application: Application, *, by: User) -> None:
+    """Delete a draft, its answers and its documents. Drafts have no snapshots.
+
+    Raises TransitionRefused for an application that was submitted.
+    """
+    application.require("submit", by)
+    lock_user(by)
+    drafts = Application.objects.select_for_update().filter(pk=application.pk, status=Status.DRAFT)
+    draft = drafts.first()
+    if draft is None:
+        raise TransitionRefused(
+            f"{application.reference} is not a draft any more; withdraw it instead"
+        )
+    details = {"reference": draft.reference, "documents": draft.attachments.count()}
+    AuditEvent.record(AccountsEvent.APPLICATION_DELETE, actor=by, target=draft, details=details)
+    draft.delete()
+
+
 @transition
 def withdraw(application: Application, *, by: User, reason: str = "") -> None:
     """Withdraw the application permanently."""
