@@ -57,7 +57,7 @@ class TierForm(ReasonToOpen, ConfirmRaisedGate, forms.ModelForm):
             return ""
         before = Tier.objects.get(pk=self.instance.pk)
         after = Tier(**{name: self.cleaned_data[name] for name in strictness.FIELDS})
-        labels = [services.LABELS[name] for name in strictness.lowered_fields(before, after)]
+        labels = [services.LABELS[name] for name in strictness.opened_fields(before, after)]
         return f"This lowers the gate of {before} ({', '.join(labels).lower()})." if labels else ""
 
 

@@ -1,6 +1,6 @@
 """Change a tier: save it, audit it and record it in the public history.
 
-Lowering its gate waits for a second person; whatever else was changed is saved at once.
+What opens its gate further waits for a second person; whatever else was changed is saved at once.
 """
 
 from dataclasses import dataclass
@@ -49,8 +49,6 @@ _PUBLIC_ROLES = [
 LOWER = "tier.lower"
 #: Terms that only a gated tier has.
 _ONLY_GATED = ("licence", "duo_codes")
-#: Field -> the attribute with its value as JSON, where they differ.
-_COLUMNS = {"licence": "licence_id"}
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ class SavedTier:
 
 @transaction.atomic
 def save_tier(tier: Tier, *, by: User | None, reason: str = "") -> SavedTier:
-    """Save a new or changed tier; what lowers its gate waits for a second person.
+    """Save a new or changed tier; what opens its gate further waits for a second person.
 
     `reason` is for that request: InvalidValue unless it has 5 to 500 characters. The instance is
     set to what was saved. Creating an open tier opens nothing: it holds no checkpoint yet, and
@@ -74,7 +72,7 @@ def save_tier(tier: Tier, *, by: User | None, reason: str = "") -> SavedTier:
     before = _locked(tier)
     if by is not None and (before is None or before.position != tier.position):
         require_administrator(by, before)
-    lowered = strictness.lowered_fields(before, tier) if before else []
+    lowered = strictness.opened_fields(before, tier) if before else []
     waiting = None
     if before and lowered and by is not None and change_requests.is_required(by):
         waiting = _hold_back(tier, before, lowered, by, reason)
@@ -98,14 +96,14 @@ def lower(tier: Tier, values: dict[str, Any], *, by: User) -> None:
     if changed := changed_since(current, values):
         raise TransitionRefused(changed)
     for name, (_, after) in values.items():
-        setattr(current, _COLUMNS.get(name, name), after)
+        _set(current, name, after)
     _store(current, before, by)
 
 
 def changed_since(tier: Tier, values: dict[str, Any]) -> str:
     """Return which of the fields no longer has its former value, as a sentence; empty if none."""
     for name, (before, _) in values.items():
-        if getattr(tier, _COLUMNS.get(name, name)) != before:
+        if _value(tier, name) != before:
             return f"{LABELS[name]} of {tier} is {public_terms(tier)[name]} by now"
     return ""
 
@@ -113,8 +111,20 @@ def changed_since(tier: Tier, values: dict[str, Any]) -> str:
 def with_value(tier: Tier, name: str, value: Any) -> Tier:
     """Return an unsaved copy of the stored tier with another value of a field, as in a request."""
     copy = Tier.objects.select_related("licence").get(pk=tier.pk)
-    setattr(copy, _COLUMNS.get(name, name), value)
+    _set(copy, name, value)
     return copy
+
+
+def _value(tier: Tier, name: str) -> Any:
+    """Return the field's value as JSON."""
+    if name == "blocked_countries":
+        return sorted(tier.excluded_countries)
+    return tier.licence_id if name == "licence" else getattr(tier, name)
+
+
+def _set(tier: Tier, name: str, value: Any) -> None:
+    """Set the field from its value as JSON."""
+    setattr(tier, "licence_id" if name == "licence" else name, value)
 
 
 def _locked(tier: Tier) -> Tier | None:
@@ -125,16 +135,15 @@ def _locked(tier: Tier) -> Tier | None:
 def _hold_back(
     tier: Tier, before: Tier, lowered: list[str], by: User, reason: str
 ) -> ChangeRequest:
-    """Set the lowered fields back and open the request that lowers them.
+    """Set the opened fields back and open the request for them.
 
     A tier that becomes open loses its licence and terms of use with the same request.
     """
     held = [*lowered, *(_ONLY_GATED if not tier.is_gated else ())]
     values = {}
     for name in held:
-        column = _COLUMNS.get(name, name)
-        values[name] = [getattr(before, column), getattr(tier, column)]
-        setattr(tier, column, getattr(before, column))
+        values[name] = [_value(before, name), _value(tier, name)]
+        _set(tier, name, values[name][0])
     changed = {name: pair for name, pair in values.items() if pair[0] != pair[1]}
     return change_requests.open_request(
         LOWER, before, changed, tiers=[before], by=by, reason=reason

@@ -1,4 +1,4 @@
-"""Compares how strict tiers are: access mode, number of approvals, inspection rule."""
+"""Compares how strict tiers are: access mode, number of approvals, inspection rule, other terms."""
 
 from collections.abc import Callable
 
@@ -13,8 +13,8 @@ _RANKS: dict[str, Callable[[Tier], int]] = {
     "approvals_needed": lambda tier: tier.approvals_needed,
     "inspected_only": lambda tier: tier.inspected_only,
 }
-#: The fields that make a tier strict.
-FIELDS = tuple(_RANKS)
+#: The fields whose change can open a tier to more people, or for longer.
+FIELDS = (*_RANKS, "licence", "blocked_countries", "term_days")
 
 
 def is_raised(before: str, after: str) -> bool:
@@ -25,3 +25,18 @@ def is_raised(before: str, after: str) -> bool:
 def lowered_fields(before: Tier, after: Tier) -> list[str]:
     """Return the fields in which `after` is laxer than `before`; empty if it is as strict."""
     return [name for name, rank in _RANKS.items() if rank(after) < rank(before)]
+
+
+def opened_fields(before: Tier, after: Tier) -> list[str]:
+    """Return the fields in which `after` admits more people, or for longer, than `before`.
+
+    Any other licence counts, since nobody can compare texts. The first licence does not, nor does
+    its end, which comes with the mode.
+    """
+    opened = {
+        "licence": None not in {before.licence_id, after.licence_id}
+        and before.licence_id != after.licence_id,
+        "blocked_countries": bool(before.excluded_countries.keys() - after.excluded_countries),
+        "term_days": after.term_days > before.term_days,
+    }
+    return lowered_fields(before, after) + [name for name, is_open in opened.items() if is_open]

@@ -7,12 +7,15 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from accounts.audit.models import AuditEvent
 from accounts.change_requests import services as change_requests
 from accounts.change_requests.models import ChangeRequest
 from accounts.errors import TransitionRefused
+from accounts.grants.models import Grant
+from accounts.roles.models import RoleAssignment
 from accounts.tiers import services, strictness
 from accounts.tiers.models import Tier
 from accounts.users import recent_authentication
@@ -90,13 +93,34 @@ def check_licence(checkpoint: Checkpoint, tier: Tier) -> None:
 def opened_fields(before: Checkpoint, after: Checkpoint) -> list[str]:
     """Returns the fields whose change opens the checkpoint to more people, or opens it earlier."""
     opened = []
-    if before.tier_id != after.tier_id and strictness.lowered_fields(before.tier, after.tier):
+    if before.tier_id != after.tier_id and move_opens(before.tier, after.tier):
         opened.append("tier")
     if before.private and not after.private:
         opened.append("private")
     if _ends_earlier(before.embargo_until, after.embargo_until):
         opened.append("embargo_until")
     return opened
+
+
+def move_opens(before: Tier, after: Tier) -> bool:
+    """Returns whether somebody gains the bytes by a move to a tier that is not stricter."""
+    if strictness.lowered_fields(before, after):
+        return True
+    if strictness.lowered_fields(after, before):
+        return False
+    return bool(strictness.opened_fields(before, after)) or _has_other_people(before, after)
+
+
+def _has_other_people(before: Tier, after: Tier) -> bool:
+    """True if somebody has access to `after`, or a role for it, and not the same for `before`."""
+    holders = Grant.objects.unended().filter(tier=after)
+    current = Grant.objects.live().filter(tier=before)
+    if holders.exclude(user__in=current.values("user")).exists():
+        return True
+    same = RoleAssignment.objects.for_tier(before).filter(
+        user=OuterRef("user"), role=OuterRef("role")
+    )
+    return RoleAssignment.objects.filter(~Exists(same), tier=after).exists()
 
 
 def changed_since(checkpoint: Checkpoint, values: dict[str, Any]) -> str:

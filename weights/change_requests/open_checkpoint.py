@@ -7,14 +7,12 @@ from django.urls import reverse
 
 from accounts.change_requests.acts import Act, Change, Description
 from accounts.change_requests.models import ChangeRequest
+from accounts.grants.models import Grant
 from accounts.roles.permissions import Role
-from accounts.tiers import services
+from accounts.tiers import services, strictness
 from accounts.tiers.models import Tier
 from weights.catalogue import checkpoint_tiers
 from weights.catalogue.models import Checkpoint
-
-#: The terms of a tier that are compared on the page of a move.
-_TERMS = ("mode", "approvals_needed", "inspected_only")
 
 
 class OpenCheckpoint(Act):
@@ -52,9 +50,11 @@ def _move(checkpoint: Checkpoint, before: int, after: int) -> tuple[str, list[Ch
     tiers = Tier.objects.select_related("licence").in_bulk([before, after])
     old, new = tiers[before], tiers[after]
     terms = services.public_terms(old), services.public_terms(new)
-    differing = [name for name in _TERMS if terms[0][name] != terms[1][name]]
+    differing = [name for name in strictness.FIELDS if terms[0][name] != terms[1][name]]
     changes = [Change(services.LABELS[name], terms[0][name], terms[1][name]) for name in differing]
-    return f"Move {checkpoint} from {old} to {new}", [Change("Tier", str(old), str(new)), *changes]
+    holders = [str(Grant.objects.live().filter(tier=tier).count()) for tier in (old, new)]
+    changes += [Change("Tier", str(old), str(new)), Change("People with access", *holders)]
+    return f"Move {checkpoint} from {old} to {new}", changes
 
 
 def _publicity(checkpoint: Checkpoint, before: bool, after: bool) -> tuple[str, list[Change]]:

@@ -13,7 +13,7 @@ from accounts.mail.models import OutgoingMail
 from accounts.roles.permissions import Role
 from accounts.tiers import services
 from accounts.tiers.access_modes import AccessMode
-from accounts.tiers.models import Tier, TierChange
+from accounts.tiers.models import Licence, Tier, TierChange
 from accounts.users.models import User
 from tests.accounts.tiers.test_history import form_of
 from tests.support import factories
@@ -77,6 +77,8 @@ def test_a_save_that_lowers_and_raises_applies_the_raising_part_at_once(
         ("mode", AccessMode.REVIEWED, AccessMode.CLICK_THROUGH),
         ("approvals_needed", 2, 1),
         ("inspected_only", True, False),
+        ("term_days", 90, 91),
+        ("blocked_countries", ["KP", "SY"], ["KP"]),
     ],
 )
 def test_each_field_that_lowers_a_gate_waits_and_raising_it_does_not(
@@ -94,6 +96,38 @@ def test_each_field_that_lowers_a_gate_waits_and_raising_it_does_not(
     setattr(lowered, field, strict)
     assert services.save_tier(lowered, by=release_owner).waiting is None
     assert getattr(Tier.objects.get(pk=gated_tier.pk), field) == strict
+
+
+@pytest.mark.requirement("AD-7")
+def test_another_licence_waits_and_the_first_one_does_not(
+    client: Client, gated_tier: Tier, open_tier: Tier, release_owner: User, second_owner: User
+) -> None:
+    before, other = gated_tier.licence, Licence.objects.create(slug="lax", title="Do anything")
+    client.force_login(release_owner)
+    page = reverse("admin:accounts_tier_change", args=[gated_tier.pk])
+    data = {**form_of(client, page), "licence": other.pk, "name": "Renamed"}
+    assert "This lowers the gate of opt-175b (licence)" in client.post(page, data).text
+    client.post(page, {**data, "opening_reason": WHY})
+    gated_tier.refresh_from_db()
+    assert (gated_tier.licence, gated_tier.name) == (before, "Renamed")
+    request = ChangeRequest.objects.get()
+    client.force_login(second_owner)
+    assert "Do anything" in client.get(request.path).text
+    change_requests.confirm(request, by=second_owner, reason="I read the licence.")
+    gated_tier.refresh_from_db()
+    assert gated_tier.licence == other
+    open_tier.mode, open_tier.licence = AccessMode.REVIEWED, other
+    assert services.save_tier(open_tier, by=release_owner).waiting is None
+
+
+def test_more_excluded_countries_and_a_shorter_term_do_not_wait(
+    gated_tier: Tier, release_owner: User
+) -> None:
+    gated_tier.blocked_countries, gated_tier.term_days = ["KP", "SY", "IR"], 30
+    saved = services.save_tier(gated_tier, by=release_owner)
+    assert saved.waiting is None
+    stored = Tier.objects.get(pk=gated_tier.pk)
+    assert (sorted(stored.excluded_countries), stored.term_days) == (["IR", "KP", "SY"], 30)
 
 
 def test_the_service_opens_no_request_without_a_reason(

@@ -48,6 +48,7 @@ def form_of(client: Client, page: str) -> dict[str, Any]:
             for name, value in initial.items()
             if name not in {"blocked_countries", "embargo_until", "facts"}
         },
+        "blocked_countries": [str(country) for country in initial.get("blocked_countries", [])],
     }
 
 

@@ -13,6 +13,7 @@ from accounts.audit.models import AuditEvent
 from accounts.change_requests import services
 from accounts.change_requests.models import ChangeRequest
 from accounts.errors import NotAllowed
+from accounts.grants.models import Grant
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
@@ -136,6 +137,66 @@ def test_a_move_takes_a_second_person_of_both_tiers(
     RoleAssignment.objects.update(created_at=timezone.now() - timedelta(days=1))
     services.confirm(waiting, by=local, reason=AGREED)
     assert _stored().tier == open_tier
+
+
+@pytest.fixture
+def equal_tier(gated_tier: Tier) -> Tier:
+    """A tier with the terms of the gated one."""
+    terms = ("mode", "approvals_needed", "inspected_only", "term_days", "blocked_countries")
+    same = {name: getattr(gated_tier, name) for name in terms}
+    return Tier.objects.create(slug="equal", name="Equal", licence=gated_tier.licence, **same)
+
+
+def test_a_move_between_equal_tiers_of_the_same_people_does_not_wait(
+    gated_tier: Tier, equal_tier: Tier, applicant: User, release_owner: User
+) -> None:
+    factories.published("acme/weights", gated_tier)
+    local = factories.staff("local", Role.REVIEWER, gated_tier)
+    RoleAssignment.objects.assign(local, Role.REVIEWER, equal_tier)
+    for tier in (gated_tier, equal_tier):
+        factories.grant(applicant, tier)
+    assert _save(release_owner, tier=equal_tier) is None
+    assert _stored().tier == equal_tier
+
+
+@pytest.mark.requirement("AD-7")
+@pytest.mark.parametrize("who", ["holder", "suspended", "staff", "countries", "term"])
+def test_a_move_by_which_somebody_gains_the_bytes_waits(
+    gated_tier: Tier,
+    equal_tier: Tier,
+    applicant: User,
+    release_owner: User,
+    second_owner: User,
+    who: str,
+) -> None:
+    """Also where the other tier is as strict."""
+    factories.published("acme/weights", gated_tier)
+    if who in {"holder", "suspended"}:
+        factories.grant(applicant, equal_tier)
+    if who == "suspended":
+        Grant.objects.update(state=Grant.State.SUSPENDED)
+    if who == "staff":
+        factories.staff("local", Role.REVIEWER, equal_tier)
+    if who == "countries":
+        Tier.objects.filter(pk=gated_tier.pk).update(blocked_countries=["KP"])
+    if who == "term":
+        Tier.objects.filter(pk=equal_tier.pk).update(term_days=gated_tier.term_days + 1)
+    waiting = _save(release_owner, tier=Tier.objects.get(pk=equal_tier.pk))
+    assert waiting is not None
+    assert _stored().tier == gated_tier
+    services.confirm(waiting, by=second_owner, reason=AGREED)
+    assert _stored().tier == equal_tier
+
+
+def test_a_move_to_a_stricter_tier_waits_for_nobody(
+    gated_tier: Tier, equal_tier: Tier, applicant: User, release_owner: User
+) -> None:
+    factories.published("acme/weights", gated_tier)
+    factories.grant(applicant, equal_tier)
+    Tier.objects.filter(pk=equal_tier.pk).update(approvals_needed=2, term_days=3000)
+    Tier.objects.filter(pk=gated_tier.pk).update(approvals_needed=1)
+    assert _save(release_owner, tier=Tier.objects.get(pk=equal_tier.pk)) is None
+    assert _stored().tier == equal_tier
 
 
 def test_a_request_is_superseded_once_its_checkpoint_moved_to_another_tier(
