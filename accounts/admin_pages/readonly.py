@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
-from django.http import Http404, HttpRequest
+from django.http import HttpRequest
 
 from accounts.admin_pages.words import in_words
 
@@ -36,13 +36,6 @@ class ReadOnlyInline(NeverDeleted, admin.TabularInline):
 
 class ReadOnlyAdmin(NeverDeleted, admin.ModelAdmin):
     """The view permission grants access; adding, changing and deleting are disabled."""
-
-    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
-        """Raises Http404 for unknown records and for records outside the user's rights."""
-        record = super().get_object(request, object_id, from_field)
-        if record is None:
-            raise Http404("there is no such record")
-        return record
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         """Refuses filters on excluded fields, which would reveal their values."""

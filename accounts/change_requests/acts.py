@@ -45,6 +45,10 @@ class Act:
         """Return what the request changes, in plain sentences."""
         raise NotImplementedError
 
+    def facts(self, request: ChangeRequest, reader: User) -> list[tuple[str, str]]:
+        """Return what the second person needs to judge the request, as label and text."""
+        return []
+
     def beneficiary(self, request: ChangeRequest) -> User | None:
         """Return the person who gains by the act and so does not confirm it."""
         return None

@@ -123,6 +123,7 @@ def _page(change: ChangeRequest, by: User, bound: dict[str, forms.Form]) -> dict
         "title": act.title,
         "change": change,
         "described": act.describe(change),
+        "facts": act.facts(change, by),
         "obstacle": act.obstacle(change) if waits else "",
         "against": "" if own else against,
         "moves": [

@@ -1,5 +1,6 @@
 """The act of giving a role, as it waits for a second person."""
 
+from django.db.models import Q
 from django.urls import reverse
 
 from accounts.change_requests.acts import Act, Change, Description
@@ -7,6 +8,7 @@ from accounts.change_requests.models import ChangeRequest
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.roles.services import ACT
+from accounts.roles.tier_scoped_admin import tiers_of
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 
@@ -25,6 +27,24 @@ class GiveRole(Act):
             [Change(f"Roles of {user} {scope}", holds, f"{role.label} as well")],
             reverse("admin:accounts_user_change", args=[user.pk]),
         )
+
+    def facts(self, request: ChangeRequest, reader: User) -> list[tuple[str, str]]:
+        """Return who the account is. Roles for tiers of others stay unknown to the reader.
+
+        The requester chose the account in the admin, which shows the address to both of them.
+        """
+        user, _, _ = _named(request)
+        roles, tiers = user.roles.select_related("tier").order_by("pk"), tiers_of(reader)
+        if tiers is not None:
+            roles = roles.filter(Q(tier=None) | Q(tier__in=tiers))
+        held = [f"{Role(one.role).label} of {one.tier or 'every tier'}" for one in roles]
+        return [
+            ("Username", user.username),
+            ("Name", user.get_full_name() or "not given"),
+            ("Confirmed addresses", ", ".join(user.confirmed_addresses()) or "none"),
+            ("Account since", f"{user.date_joined:%Y-%m-%d}"),
+            ("Present roles", "; ".join(held) or "none"),
+        ]
 
     def beneficiary(self, request: ChangeRequest) -> User:
         return _named(request)[0]

@@ -82,11 +82,11 @@ def change_account(account: User, fields: list[str], *, by: User) -> None:
 
 
 @transaction.atomic
-def record_password_set(account: User, *, by: User) -> None:
-    """Audit a password that staff set, and end the holder's tokens and links, as after a reset.
+def record_password_set(account: User, *, by: User | None) -> None:
+    """Audit a password that staff or a command set; end tokens and links, as after a reset.
 
-    Raises RecentAuthenticationRequired after an old sign-in; call it in the transaction that sets
-    the password.
+    `by` is None for a command. Raises RecentAuthenticationRequired after an old sign-in; call it
+    in the transaction that sets the password.
     """
     recent_authentication.require()
     AuditEvent.record(AccountsEvent.ACCOUNT_PASSWORD_SET, actor=by, target=account)

@@ -36,6 +36,7 @@ SECURITY_POLICY_URL = environment.text("SECURITY_POLICY_URL", "-").strip("-")
 
 INSTALLED_APPS = [
     "portal.apps.PortalAdminConfig",
+    "portal",  # before auth, whose command changepassword it replaces
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -57,7 +58,6 @@ INSTALLED_APPS = [
     "ninja",
     "accounts",
     "weights",
-    "portal",
 ]
 
 MIDDLEWARE = [

@@ -8,6 +8,7 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from accounts.change_requests.models import ChangeRequest
+from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.roles.services import give_role
 from accounts.tiers.access_modes import AccessMode
@@ -119,6 +120,28 @@ def test_each_role_sees_the_requests_of_its_acts_and_tiers(
     assert "changerequest/" + str(lowering.pk) not in client.get(LIST).text
     assert client.get(lowering.path).status_code == 404
     assert client.post(lowering.path, AGREED).status_code == 404
+
+
+def test_a_requested_role_says_whose_it_is_without_roles_of_other_tiers(
+    client: Client, administrator: User, applicant: User, gated_tier: Tier
+) -> None:
+    User.objects.filter(pk=applicant.pk).update(first_name="Ada", last_name="<b>Lovelace")
+    RoleAssignment.objects.assign(applicant, Role.REVIEWER, factories.tier("another"))
+    RoleAssignment.objects.assign(applicant, Role.AUDITOR, gated_tier)
+    request = give_role(
+        applicant, Role.LEAD_REVIEWER, gated_tier, by=administrator, reason="She leads."
+    )
+    assert isinstance(request, ChangeRequest)
+    facts = {}
+    for name, tier in (("local", gated_tier), ("of-all", None)):
+        client.force_login(factories.staff(name, Role.LEAD_REVIEWER, tier))
+        page = client.get(request.path)
+        assert "Ada &lt;b&gt;Lovelace" in page.text
+        facts[name] = dict(page.context["facts"])
+        assert facts[name]["Username"] == "applicant"
+        assert facts[name]["Confirmed addresses"] == applicant.email
+    assert facts["local"]["Present roles"] == "Auditor of opt-175b"
+    assert facts["of-all"]["Present roles"] == "Reviewer of another; Auditor of opt-175b"
 
 
 def test_a_superuser_without_a_role_reads_no_request(

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 import time_machine
 from django.contrib.sessions.models import Session
-from django.core.management import CommandError
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -289,8 +289,15 @@ def set_by_staff(holder: User, administrator: User) -> None:
     assert client.post(page, form).status_code == 302
 
 
+def set_in_shell(holder: User, administrator: User) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("getpass.getpass", lambda prompt: NEW)  # the suite has no terminal
+        call_command("changepassword", holder.username)
+    assert AuditEvent.objects.about(holder).get(action="account.password_set").actor_id is None
+
+
 @pytest.mark.requirement("TK-9", "UR-16")
-@pytest.mark.parametrize("reset", [reset_by_mail, set_by_staff])
+@pytest.mark.parametrize("reset", [reset_by_mail, set_by_staff, set_in_shell])
 def test_a_reset_password_ends_every_link_of_its_owner(
     holder: User, script: ApiClient, administrator: User, reset: Callable[..., None]
 ) -> None:

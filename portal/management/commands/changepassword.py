@@ -1,0 +1,32 @@
+"""`manage.py changepassword`: set a password, and end tokens and links as a reset does."""
+
+import getpass
+from typing import Any
+
+from django.contrib.auth.forms import SetPasswordForm
+from django.contrib.auth.management.commands import changepassword
+from django.core.management import CommandError
+from django.db import transaction
+
+from accounts.management.people import find_user
+from accounts.users import services
+
+
+class Command(changepassword.Command):
+    help = "Set a password, and end the sessions, tokens and links of the account."
+
+    def handle(self, *args: Any, **options: Any) -> str:
+        """Prompt twice. Raises CommandError if the two differ, or for a weak password."""
+        user = find_user(options["username"] or getpass.getuser())
+        typed = {
+            "new_password1": self._get_pass(f"New password of {user.username}: "),
+            "new_password2": self._get_pass("The same again: "),
+        }
+        form = SetPasswordForm(user, typed)
+        if not form.is_valid():
+            reasons = " ".join(str(text) for texts in form.errors.values() for text in texts)
+            raise CommandError(f"nothing was changed: {reasons} Run the command again.")
+        with transaction.atomic():
+            form.save()
+            services.record_password_set(user, by=None)
+        return f"The password of {user.username} is set; sessions, tokens and links have ended."
