@@ -4,7 +4,7 @@ They are drawn from suppressed rows only. A number that is not shown is a hatche
 width, whatever the number is.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -83,7 +83,8 @@ def _by_tier(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
     return [(tier, [row for row in rows if row["tier"] == tier][-MONTHS:]) for tier in tiers]
 
 
-def _by_size(cells: dict[str, list[Cell]]) -> Any:
+def _by_size(cells: dict[str, list[Cell]]) -> Callable[[str], tuple[int, str]]:
+    """A sort key for codes: the largest shown number first."""
     return lambda code: (-shown(cells[code]), code)
 
 

@@ -1,6 +1,7 @@
 """Footprint, openness and citation as pages, files and JSON, for those who may know the family."""
 
 import copy
+import re
 from typing import Any
 
 import pytest
@@ -41,6 +42,17 @@ def test_the_footprint_shows_ranges_formula_sources_and_comparisons(client: Clie
     assert '<svg class="chart--wide"' in text
 
 
+def test_pictures_name_their_title_and_description_by_unique_ids(client: Client) -> None:
+    opt_family.load()
+    for address in ("/footprint/", "/transparency/"):
+        text = client.get(address).text
+        ids = re.findall(r'\bid="([^"]+)"', text)
+        assert len(ids) == len(set(ids)), address
+        named = re.findall(r'aria-(?:labelledby|describedby)="([^"]+)"', text)
+        assert set(named) <= set(ids), address
+        assert text.count('role="img"') >= (2 if address == "/footprint/" else 0)
+
+
 def test_openness_shows_the_class_components_limitations_and_citation(client: Client) -> None:
     opt_family.load()
     assert "No class" in client.get("/openness/").text
@@ -78,6 +90,7 @@ def test_a_checkpoint_links_to_what_its_family_states(client: Client) -> None:
     text = client.get("/facebook/opt-125m").text
     for link in ("/openness/opt/", "/footprint/#opt", "/openness/opt/#cite"):
         assert f'href="{link}"' in text
+    assert "82–365 tonnes" in text
     Checkpoint.objects.update(family=None)
     assert "Openness, footprint and citation" not in client.get("/facebook/opt-125m").text
 
