@@ -4,7 +4,7 @@ from django.urls import path
 
 from accounts.api_tokens import views as api_tokens
 from accounts.applications.documents import views as documents
-from accounts.applications.views import detail, review, start, steps
+from accounts.applications.views import appeal, detail, review, start, steps
 from accounts.audit import views as audit
 from accounts.grants import views as grants
 from accounts.privacy import views as privacy
@@ -47,6 +47,11 @@ urlpatterns = [
         name="application-delete",
     ),
     path("access/<uuid:public_id>/give-back/", grants.grant_surrender, name="grant-surrender"),
+    path(
+        "applications/<uuid:public_id>/appeal/",
+        appeal.application_appeal,
+        name="application-appeal",
+    ),
     path("applications/<uuid:public_id>/copy/", detail.application_copy, name="application-copy"),
     path(
         "applications/<uuid:public_id>/mails/<uuid:mail_id>/",

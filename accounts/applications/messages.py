@@ -7,12 +7,13 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.applications.models import Application
+from accounts.applications.workflow.eligibility import days_to_wait, may_apply_from
 from accounts.grants.models import Grant
 from accounts.mail import outbox
 from accounts.mail.outbox import Message
 from accounts.release_interface import releases
 from accounts.review.models import Decision, ReasonText, Remark
-from accounts.review.reasons import waiting_days
+from accounts.review.reasons import RULES
 
 #: Checkpoints that an approval names; the rest is counted.
 NAMED = 10
@@ -35,6 +36,10 @@ def application_lapsed(application: Application, *, was_draft: bool) -> None:
 def application_reopened(application: Application, ended: Grant | None) -> None:
     """Tell the applicant that staff review again; `ended` is the grant that this revoked."""
     _send(application, "application_reopened", str(application.pk), grant=ended)
+
+
+def appeal_received(appeal: Application) -> None:
+    _send(appeal, "appeal_received", str(appeal.pk))
 
 
 def return_reminder(application: Application, day: int) -> bool:
@@ -79,7 +84,14 @@ def compose_approved(application: Application, *, until: datetime, note: str) ->
 
 
 def compose_rejected(application: Application, *, reasons: list[str], note: str) -> Message:
-    return _compose(application, "application_rejected", note=note, **_reasons(reasons))
+    if application.is_appeal:
+        again = may_apply_from(application.applicant, application.tier)
+        waits = {"waiting_days": again is not None and again > timezone.now(), "again": again}
+        context = {**_reasons(reasons), **waits}
+        return _compose(application, "appeal_rejected", note=note, **context)
+    days = days_to_wait(application, reasons)
+    context = {**_reasons(reasons), **_waits(days), "appeal_until": _appeal_until(reasons)}
+    return _compose(application, "application_rejected", note=note, **context)
 
 
 def compose_returned(
@@ -129,9 +141,18 @@ def _draft_key(draft: Application) -> str:
 
 def _reasons(codes: list[str]) -> dict[str, object]:
     texts = ReasonText.objects.current()
-    days = waiting_days(codes)
-    again = timezone.now() + timedelta(days=days)
-    return {"reasons": [texts[code] for code in codes], "waiting_days": days, "again": again}
+    return {"reasons": [texts[code] for code in codes]}
+
+
+def _waits(days: int) -> dict[str, object]:
+    return {"waiting_days": days, "again": timezone.now() + timedelta(days=days)}
+
+
+def _appeal_until(codes: list[str]) -> datetime | None:
+    """Return until when a rejection of now for these reasons can be appealed; None if never."""
+    if not all(RULES[code].is_appealable for code in codes if code in RULES):
+        return None
+    return timezone.now() + timedelta(days=settings.APPEAL_WITHIN_DAYS)
 
 
 def _send(application: Application, kind: str, key: str, **context: object) -> bool:

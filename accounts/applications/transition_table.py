@@ -29,7 +29,7 @@ OPEN_STATES = frozenset({Status.SUBMITTED, Status.IN_REVIEW, Status.RETURNED})
 WAITING_STATES = frozenset({Status.SUBMITTED, Status.IN_REVIEW})
 #: The applicant may still change the answers.
 EDITABLE_STATES = frozenset({Status.DRAFT, Status.RETURNED})
-#: No transition leaves these, but `reopen` and `copy` start a new application from them.
+#: No transition leaves these, but `reopen`, `appeal` and `copy` start a new application from them.
 TERMINAL_STATES = frozenset({Status.APPROVED, Status.REJECTED, Status.WITHDRAWN, Status.LAPSED})
 
 
@@ -95,5 +95,6 @@ TRANSITIONS: dict[str, Transition] = {
         Actor.LEAD,
         begins=True,
     ),
+    "appeal": _transition({Status.REJECTED}, Status.SUBMITTED, Actor.APPLICANT, begins=True),
     "copy": _transition(set(TERMINAL_STATES), Status.DRAFT, Actor.APPLICANT, begins=True),
 }

@@ -71,10 +71,11 @@ def attachments(person: User) -> Iterable[Attachment]:
 
 def _application(application: Application) -> dict[str, Any]:
     fields = ("public_id", "reference", "status", "kind", "answers", "created_at", "saved_at")
-    times = ("submitted_at", "returned_at", "answered_at", "decided_at", "withdrawn_because")
+    times = ("submitted_at", "returned_at", "answered_at", "decided_at")
+    texts = ("withdrawn_because", "appeal_text")
     return {
         "tier": application.tier.slug,
-        **_fields(application, *fields, *times),
+        **_fields(application, *fields, *times, *texts),
         "snapshots": _rows(application.snapshots, "number", "answers", "created_at"),
         "decisions": _rows(
             application.decisions, "verdict", "reasons", "note", "until", "created_at"

@@ -37,7 +37,9 @@ def reduce_application(application: Application) -> bool:
     with transaction.atomic():
         unreduced = Application.objects.filter(pk=application.pk, reduced_at=None)
         answers: Any = _retained(application.answers)
-        if not unreduced.update(reduced_at=timezone.now(), answers=answers, withdrawn_because=""):
+        if not unreduced.update(
+            reduced_at=timezone.now(), answers=answers, withdrawn_because="", appeal_text=""
+        ):
             return False
         _erase_related_texts(application)
         AuditEvent.record(AccountsEvent.APPLICATION_REDUCED, target=application)
@@ -53,7 +55,7 @@ def erase_texts(application: Application) -> None:
         return
     with transaction.atomic():
         Application.objects.filter(pk=application.pk).update(
-            answers=_retained(application.answers), withdrawn_because=""
+            answers=_retained(application.answers), withdrawn_because="", appeal_text=""
         )
         _erase_related_texts(application)
 

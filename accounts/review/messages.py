@@ -90,6 +90,16 @@ def compose_second_approval(application: Application, by: User) -> list[Message]
     ]
 
 
+def appeal_opened(appeal: Application) -> None:
+    """Mail the reviewers who may decide an appeal; lead reviewers if nobody may."""
+    people = RoleAssignment.objects.people(appeal.tier, DECIDERS).exclude(pk=appeal.applicant_id)
+    able = list(people.exclude(pk__in=appeal.conflicts.values("reviewer")))
+    leads = RoleAssignment.objects.people(appeal.tier, GRANT_MANAGERS)
+    for person in able or leads:
+        key = f"{appeal.pk}:{person.pk}"
+        _send(appeal, person, "appeal_opened", key, is_undecidable=not able)
+
+
 def second_approval_wanted(application: Application, first: Decision) -> None:
     for message in compose_second_approval(application, first.reviewer):
         assert message.recipient is not None

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 class Flag(models.TextChoices):
     """A mark on an application in the list."""
 
+    APPEAL = "appeal", "appeal"
     SECOND = "second", "second approval"
     QUESTION = "question", "open question"
     AGAIN = "again", "sent again"
@@ -187,6 +188,7 @@ def _commercial() -> Q:
 
 
 _CONDITIONS: dict[Flag, Callable[[], Q]] = {
+    Flag.APPEAL: lambda: Q(kind=Application.Kind.APPEAL),
     Flag.SECOND: _second,
     Flag.QUESTION: _question,
     Flag.AGAIN: _again,

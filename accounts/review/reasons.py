@@ -46,10 +46,11 @@ class Rule:
     actions: frozenset[str]
     waiting_days: int
     remedy: str
+    is_appealable: bool = True
 
 
-def _rule(actions: str, waiting_days: int, remedy: str) -> Rule:
-    return Rule(frozenset(actions.split()), waiting_days, remedy)
+def _rule(actions: str, waiting_days: int, remedy: str, *, is_appealable: bool = True) -> Rule:
+    return Rule(frozenset(actions.split()), waiting_days, remedy, is_appealable)
 
 
 RULES: dict[str, Rule] = {
@@ -78,7 +79,9 @@ RULES: dict[str, Rule] = {
     Reason.DUPLICATE: _rule("reject", 0, "Follow the other application, which the note names."),
     Reason.PRIOR_BREACH: _rule("reject revoke", 365, "You may apply again after the waiting time."),
     Reason.LEAK: _rule("suspend revoke", 365, "You may apply again after the waiting time."),
-    Reason.SPAM: _rule("reject", 90, "You may apply again after the waiting time."),
+    Reason.SPAM: _rule(
+        "reject", 90, "You may apply again after the waiting time.", is_appealable=False
+    ),
     Reason.MODEL_WITHDRAWN: _rule("reject revoke", 0, "See the catalogue for other checkpoints."),
     Reason.OTHER: _rule("return reject", 0, "See the note."),
     Reason.UNSPECIFIED: _rule("reject revoke", 0, "Write to the portal's staff."),

@@ -26,7 +26,8 @@ class MonthCounts:
     """The applications of one tier that ended in one month (UTC).
 
     `returned`: returned at least once. `waits`: working days to the first answer, for each
-    application that had one. `reasons`: verdict -> reason code -> applications.
+    application that had one. `reasons`: verdict -> reason code -> applications. `appeals`: outcomes
+    of appeals, which count nowhere else.
     """
 
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -35,6 +36,7 @@ class MonthCounts:
     reasons: dict[str, Counter[str]] = field(
         default_factory=lambda: {"reject": Counter(), "return": Counter()}
     )
+    appeals: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass
@@ -68,12 +70,16 @@ def _months() -> dict[tuple[str, str], MonthCounts]:
         decided_at__lt=newest_month_end(timezone.now()),
     )
     rows = ended.values_list(
-        "pk", "tier__slug", "status", "submitted_at", "answered_at", "decided_at"
+        *("pk", "tier__slug", "kind", "status", "submitted_at", "answered_at", "decided_at")
     )
-    for pk, tier, status, submitted, answered, decided in rows.iterator():
+    for pk, tier, kind, status, submitted, answered, decided in rows.iterator():
         assert submitted is not None  # filtered above
         assert decided is not None
-        month = by_application[pk] = months[f"{decided.astimezone(UTC):%Y-%m}", tier]
+        month = months[f"{decided.astimezone(UTC):%Y-%m}", tier]
+        if kind == Application.Kind.APPEAL:
+            month.appeals[status] += 1
+            continue
+        by_application[pk] = month
         month.outcomes[status] += 1
         if answered is not None:
             month.waits.append(_days(submitted, answered))

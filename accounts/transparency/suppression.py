@@ -59,6 +59,10 @@ def outcomes(month: MonthCounts) -> dict[str, Cell]:
     return {name: cell(month.outcomes[name]) for name in OUTCOMES}
 
 
+def appeals(month: MonthCounts) -> dict[str, Cell]:
+    return {name: cell(month.appeals[name]) for name in OUTCOMES}
+
+
 def returned(month: MonthCounts) -> Cell:
     """Applications returned at least once, which include all that lapsed."""
     cells = outcomes(month)

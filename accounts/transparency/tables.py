@@ -23,6 +23,7 @@ TABLES: dict[str, tuple[str, ...]] = {
         "median_days",
         "p90_days",
     ),
+    "appeals": ("month", "tier", *OUTCOMES, "shown"),
     "reasons": ("month", "tier", "verdict", "code", "applications"),
     "queue": ("tier", *AGES, "shown"),
     "grants": ("tier", *STATES, "shown"),
@@ -51,6 +52,7 @@ def build_tables(counts: Counts) -> dict[str, list[dict[str, Any]]]:
     keys = sorted(counts.months)
     return {
         "applications": [_applications(counts, key) for key in keys],
+        "appeals": [_appeals(counts, key) for key in keys if counts.months[key].appeals],
         "reasons": [row for key in keys for row in _reasons(counts, key)],
         "queue": [_queue(counts, tier) for tier in sorted(counts.queue)],
         "grants": [_grants(counts, tier) for tier in sorted(counts.grants)],
@@ -82,6 +84,11 @@ def _applications(counts: Counts, key: tuple[str, str]) -> dict[str, Any]:
     }
 
 
+def _appeals(counts: Counts, key: tuple[str, str]) -> dict[str, Any]:
+    cells = suppression.appeals(counts.months[key])
+    return {"month": key[0], "tier": key[1], **cells, "shown": shown(cells.values())}
+
+
 def _reasons(counts: Counts, key: tuple[str, str]) -> list[dict[str, Any]]:
     month = counts.months[key]
     return [
@@ -99,8 +106,9 @@ def _queue(counts: Counts, tier: str) -> dict[str, Any]:
 def _grants(counts: Counts, tier: str) -> dict[str, Any]:
     states = {state: counts.grants[tier][state] for state in STATES}
     approved = [
-        suppression.cell(month.outcomes["approved"])
+        suppression.cell(outcomes["approved"])
         for (_, slug), month in counts.months.items()
+        for outcomes in (month.outcomes, month.appeals)
         if slug == tier
     ]
     exact = suppression.grants(states, approved)

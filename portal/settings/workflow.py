@@ -13,6 +13,9 @@ DECISION_UNDO_SECONDS = environment.whole("DECISION_UNDO_SECONDS", 60, at_most=3
 IDLE_CLAIM_DAYS = environment.whole("IDLE_CLAIM_DAYS", 2, at_least=1, at_most=30)
 #: The hour (UTC) from which reviewers get their daily digest.
 DIGEST_HOUR = environment.whole("DIGEST_HOUR", 6, at_most=23)
+#: Days within which a rejection can be appealed, and working days until the appeal is decided.
+APPEAL_WITHIN_DAYS = environment.whole("APPEAL_WITHIN_DAYS", 30, at_least=1, at_most=365)
+APPEAL_ANSWER_DAYS = environment.whole("APPEAL_ANSWER_DAYS", 10, at_least=1, at_most=60)
 #: Days without activity after which a returned application and a draft lapse.
 RETURN_SILENCE_DAYS = environment.whole("RETURN_SILENCE_DAYS", 30, at_least=7, at_most=365)
 DRAFT_SILENCE_DAYS = environment.whole("DRAFT_SILENCE_DAYS", 90, at_least=14, at_most=730)

@@ -73,6 +73,7 @@ class Application(models.Model):
     class Kind(models.TextChoices):
         NEW = "new", "New"
         REOPENED = "reopened", "Reopened by staff"
+        APPEAL = "appeal", "Appeal"
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     applicant = models.ForeignKey(
@@ -113,6 +114,8 @@ class Application(models.Model):
     decided_at = models.DateTimeField(null=True, blank=True)
     #: In the applicant's words; erased with the answers.
     withdrawn_because = models.TextField(blank=True)
+    #: Why the rejection of the predecessor is wrong, for an appeal; erased with the answers.
+    appeal_text = models.TextField(blank=True)
     #: When the answers were reduced to reason, dates, tier and country.
     reduced_at = models.DateTimeField(null=True, blank=True)
     #: The day by which a decision is due; None while the applicant has to act.
@@ -136,6 +139,11 @@ class Application(models.Model):
                 condition=models.Q(status="draft"),
                 name="one_draft_per_tier",
             ),
+            models.UniqueConstraint(
+                fields=["predecessor"],
+                condition=models.Q(kind="appeal"),
+                name="one_appeal_per_rejection",
+            ),
         ]
         indexes = [
             models.Index(fields=["status", "submitted_at"], name="application_queue"),
@@ -155,6 +163,10 @@ class Application(models.Model):
     @property
     def is_reopened(self) -> bool:
         return self.kind == self.Kind.REOPENED
+
+    @property
+    def is_appeal(self) -> bool:
+        return self.kind == self.Kind.APPEAL
 
     @property
     def is_open(self) -> bool:
@@ -229,6 +241,8 @@ class Application(models.Model):
         if not RoleAssignment.objects.covers(by, DECIDERS, self.tier):
             return f"you do not have a reviewer role for {self.tier}"
         if self.is_in_conflict(by):
+            if self.is_appeal:
+                return f"you rejected what {self.reference} appeals, or declared a conflict"
             return f"you declared a conflict of interest in {self.reference}"
         if self.claimed_by is None:
             return f"claim {self.reference} first"

@@ -14,7 +14,7 @@ from accounts.web.current_user import signed_in
 def get_own_application(request: HttpRequest, public_id: str) -> Application:
     """Return the user's application with this id, or raise Http404."""
     own = Application.objects.filter(applicant=signed_in(request))
-    related = own.select_related("tier__licence", "form", "grant")
+    related = own.select_related("tier__licence", "form", "grant", "predecessor")
     return get_object_or_404(related, public_id=public_id)
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -16,14 +17,13 @@ from accounts.applications.models import Application
 from accounts.applications.questions import answered
 from accounts.applications.transition_table import Status
 from accounts.applications.views.common import get_own_application, resume_url, sentence
-from accounts.applications.workflow import submission
+from accounts.applications.workflow import appeals, submission
 from accounts.applications.workflow.eligibility import may_apply_from
 from accounts.errors import AccountsError, LimitReached
 from accounts.mail import outbox
 from accounts.rate_limits import buckets
 from accounts.rate_limits.buckets import Limit
 from accounts.review.models import Decision, ReasonText
-from accounts.review.reasons import waiting_days
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import Tier
 from accounts.users.models import User
@@ -52,7 +52,14 @@ def application_list(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_safe
 def application_detail(request: HttpRequest, public_id: str) -> HttpResponse:
-    application, person = get_own_application(request, public_id), signed_in(request)
+    return render_detail(request, get_own_application(request, public_id))
+
+
+def render_detail(
+    request: HttpRequest, application: Application, *, status: int = 200, **more: Any
+) -> HttpResponse:
+    """Render the page of an application; `more` is added to its context."""
+    person = signed_in(request)
     snapshot = application.latest_snapshot
     answers = snapshot.answers if snapshot else application.answers
     # Documents are listed separately, with links.
@@ -60,7 +67,7 @@ def application_detail(request: HttpRequest, public_id: str) -> HttpResponse:
     context = {
         "application": application,
         "tier": application.tier,
-        "events": timeline.timeline(application),
+        "events": timeline.timeline(application)[::-1],
         "decisions": _decisions(application),
         "answers": answered(answers, custom),
         "documents": application.attachments.filter(removed_at=None),
@@ -70,8 +77,10 @@ def application_detail(request: HttpRequest, public_id: str) -> HttpResponse:
         "can_withdraw": application.is_waiting,
         **_remarks(application),
         **_next_form(application, person),
+        **_appeal(application),
+        **more,
     }
-    return render(request, "accounts/applications/application_detail.html", context)
+    return render(request, "accounts/applications/application_detail.html", context, status=status)
 
 
 def _decisions(application: Application) -> list[dict[str, Any]]:
@@ -83,10 +92,22 @@ def _decisions(application: Application) -> list[dict[str, Any]]:
             "at": decision.created_at,
             "note": decision.note,
             "reasons": [texts[code] for code in decision.reasons],
-            "waiting_days": waiting_days(decision.reasons),
+            "waiting_days": decision.days_to_wait,
         }
-        for decision in timeline.visible_decisions(application)
+        for decision in reversed(timeline.visible_decisions(application))
     ]
+
+
+def _appeal(application: Application) -> dict[str, Any]:
+    """Return the appeal against a rejection, or the time until which one is accepted."""
+    if application.status != Status.REJECTED:
+        return {}
+    return {
+        "appeal": appeals.of(application),
+        "appeal_until": appeals.deadline(application),
+        "appeal_days": settings.APPEAL_ANSWER_DAYS,
+        "appeal_bounds": (appeals.MIN_TEXT, appeals.MAX_TEXT),
+    }
 
 
 def _remarks(application: Application) -> dict[str, Any]:

@@ -2,15 +2,12 @@
 
 from datetime import datetime
 
-from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 
 from accounts.applications import messages as applicant_mails
 from accounts.applications.models import Application
-from accounts.applications.models.form import FormVersion
 from accounts.applications.transition_table import TRANSITIONS, Status
-from accounts.applications.workflow import claims, confirmation, undo_window, verdicts
+from accounts.applications.workflow import claims, confirmation, successors, undo_window, verdicts
 from accounts.applications.workflow.audited import transition
 from accounts.applications.workflow.verdicts import Verdict
 from accounts.audit.event_tags import AccountsEvent
@@ -161,7 +158,7 @@ def reopen(applicant: User, tier: Tier, *, by: User, reason: str = "") -> Applic
     if before is None and not Grant.objects.filter(user=applicant, tier=tier).exists():
         raise TransitionRefused(f"{applicant} has never applied for {tier} or had access to it")
     ended = _end_access(applicant, tier, by=by, reason=reason or REOPENED_REASON)
-    reopened = _successor(applicant, tier, before)
+    reopened = successors.create(applicant, tier, before, kind=Application.Kind.REOPENED)
     details = {
         "predecessor": before.reference if before else "",
         # Typed by staff, and the trail is never erased.
@@ -188,28 +185,6 @@ def _claim_or_require(application: Application, by: User, name: str) -> None:
         application.require(name, by)
     else:
         application.require_reviewer(by)
-
-
-def _successor(applicant: User, tier: Tier, before: Application | None) -> Application:
-    """Create a submitted application with the last snapshot of its predecessor."""
-    snapshot = before.latest_snapshot if before else None
-    now = timezone.now()
-    successor = Application.objects.create(
-        applicant=applicant,
-        tier=tier,
-        kind=Application.Kind.REOPENED,
-        predecessor=before,
-        form=before.form if before else FormVersion.objects.current(tier),
-        status=Status.SUBMITTED,
-        answers=snapshot.answers if snapshot else {},
-        submitted_at=now,
-        due_on=working_days.add(working_days.utc_date(now), settings.ANSWER_DAYS),
-    )
-    if snapshot is not None:
-        successor.snapshots.create(
-            number=1, answers=snapshot.answers, licence_version=snapshot.licence_version
-        )
-    return successor
 
 
 def _end_access(applicant: User, tier: Tier, *, by: User, reason: str) -> Grant | None:

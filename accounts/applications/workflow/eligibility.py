@@ -20,6 +20,18 @@ def refuse_to_apply(applicant: User, tier: Tier) -> None:
 
     Raises NotAllowed, AlreadyHeld, TierRetired or LimitReached; the message states the next step.
     """
+    refuse_to_request(applicant, tier)
+    until = may_apply_from(applicant, tier)
+    now = timezone.now()
+    if until is not None and until > now:
+        raise LimitReached(
+            f"you may apply for {tier} again from {until:%d %B %Y %H:%M} UTC",
+            wait=seconds_until(until, now),
+        )
+
+
+def refuse_to_request(applicant: User, tier: Tier) -> None:
+    """Raise NotAllowed, AlreadyHeld or TierRetired for a person who cannot request access."""
     if applicant.suspended_at is not None or not applicant.is_active:
         raise NotAllowed("your account is suspended; contact the portal's staff")
     if not applicant.has_confirmed_address:
@@ -32,13 +44,6 @@ def refuse_to_apply(applicant: User, tier: Tier) -> None:
     if open_one := Application.objects.open().filter(applicant=applicant, tier=tier).first():
         raise AlreadyHeld(f"your application {open_one.reference} for {tier} is already open")
     tier.require_active()
-    until = may_apply_from(applicant, tier)
-    now = timezone.now()
-    if until is not None and until > now:
-        raise LimitReached(
-            f"you may apply for {tier} again from {until:%d %B %Y %H:%M} UTC",
-            wait=seconds_until(until, now),
-        )
 
 
 def may_apply_from(applicant: User, tier: Tier) -> datetime | None:
@@ -53,15 +58,26 @@ def may_apply_from(applicant: User, tier: Tier) -> datetime | None:
         application__status=Status.REJECTED,
     )
     waits = [
-        one.created_at + timedelta(days=waiting_days(one.reasons))
+        one.created_at + timedelta(days=one.days_to_wait)
         for one in decisions.filter(verdict=Decision.Verdict.REJECT)
-        if waiting_days(one.reasons)
+        if one.days_to_wait
     ]
     revoked = Grant.objects.filter(user=applicant, tier=tier, state=Grant.State.REVOKED)
     for grant in revoked.exclude(end_code=""):
         if grant.ended_at is not None and waiting_days([grant.end_code]):
             waits.append(grant.ended_at + timedelta(days=waiting_days([grant.end_code])))
     return max(waits, default=None)
+
+
+def days_to_wait(application: Application, codes: list[str]) -> int:
+    """Return the days to wait after a rejection for these reasons.
+
+    They are the longest of the reasons and the tier. A rejected appeal adds none: the days count
+    from the rejection that it was about.
+    """
+    if application.is_appeal:
+        return 0
+    return max(waiting_days(codes), application.tier.reapply_days)
 
 
 def seconds_until(moment: datetime, now: datetime) -> int:

@@ -219,7 +219,7 @@ def _due_on(application: Application, today: date) -> date:
 
 def _refuse_past_daily_limit(by: User) -> None:
     limit, since = settings.SUBMISSIONS_A_DAY, timezone.now() - timedelta(days=1)
-    own = Application.objects.filter(applicant=by).exclude(kind=Application.Kind.REOPENED)
+    own = Application.objects.filter(applicant=by).filter(kind=Application.Kind.NEW)
     sent = own.filter(submitted_at__gte=since).order_by("-submitted_at")
     times: list[datetime] = [
         at for at in sent.values_list("submitted_at", flat=True)[:limit] if at is not None

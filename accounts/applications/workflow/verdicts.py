@@ -10,6 +10,7 @@ from django.utils.dateparse import parse_datetime
 from accounts.applications import messages
 from accounts.applications.models import Application
 from accounts.applications.workflow.conversation import add_remark
+from accounts.applications.workflow.eligibility import days_to_wait
 from accounts.errors import InvalidValue, TransitionRefused
 from accounts.grants import lifecycle
 from accounts.grants.models import Grant
@@ -83,6 +84,7 @@ def record(
         internal_note=verdict.internal_note,
         checklist=verdict.checklist,
         until=verdict.until,
+        waiting_days=days_to_wait(application, verdict.reasons) if name == "reject" else None,
     )
 
 

@@ -87,6 +87,7 @@ def _record(application: Application, by: User, return_form: Form | None) -> dic
         "snapshot": snapshots[-1] if snapshots else None,
         "answers": _answers(application, snapshots, remarks, return_form),
         "documents": _documents(application, snapshots),
+        **_predecessor(application, by),
         "general_remarks": [one for one in remarks if not one.field],
         "evidence": evidence.collect(application, by),
         "consultations": consultations,
@@ -106,6 +107,15 @@ def _record(application: Application, by: User, return_form: Form | None) -> dic
         "age": queue.age_in_days(application),
         "is_overdue": queue.is_overdue(application),
     }
+
+
+def _predecessor(application: Application, by: User) -> dict[str, Any]:
+    """The rejected or reopened application that this one continues, with its decisions."""
+    before = application.predecessor
+    if before is None or not Application.objects.readable_by(by).filter(pk=before.pk).exists():
+        return {"predecessor": None}
+    decisions = before.decisions.select_related("reviewer").exclude(verdict="return")
+    return {"predecessor": before, "earlier_decisions": decisions}
 
 
 def _claimer(application: Application, by: User) -> str:

@@ -3,6 +3,8 @@
 from django.conf import settings
 from django.db import models
 
+from accounts.review.reasons import waiting_days
+
 
 class Decision(models.Model):
     """Immutable and never deleted."""
@@ -28,6 +30,8 @@ class Decision(models.Model):
     checklist = models.JSONField(default=dict, blank=True)
     #: When the access granted by an approval ends.
     until = models.DateTimeField(null=True, blank=True)
+    #: Days from a rejection to the next application; None for one before this was stored.
+    waiting_days = models.PositiveSmallIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -35,3 +39,7 @@ class Decision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_verdict_display()} by {self.reviewer}"
+
+    @property
+    def days_to_wait(self) -> int:
+        return waiting_days(self.reasons) if self.waiting_days is None else self.waiting_days

@@ -41,6 +41,11 @@ class Tier(OneLineFields):
     approvals_needed = models.PositiveSmallIntegerField(
         default=1, help_text="Reviewers who must approve: 1, or 2 for the largest weights"
     )
+    reapply_days = models.PositiveSmallIntegerField(
+        "Days to wait after a rejection",
+        default=0,
+        help_text="Before the next application; a reason of the rejection can ask for more",
+    )
     term_days = models.PositiveIntegerField(default=365, help_text="Days that a grant lasts")
     file_link_minutes = models.PositiveSmallIntegerField(
         default=15, help_text="Minutes that file and storage URLs are valid, at most 60"

@@ -45,6 +45,7 @@ def post_data(tier: Tier, *questions: dict[str, Any]) -> dict[str, Any]:
         "mode": tier.mode,
         "licence": tier.licence_id,
         "approvals_needed": 1,
+        "reapply_days": 0,
         "term_days": 365,
         "file_link_minutes": 15,
         "checkpoint_link_hours": 168,

@@ -13,7 +13,14 @@ from django.db import transaction
 from accounts.applications import inactivity
 from accounts.applications.models import Application
 from accounts.applications.transition_table import OPEN_STATES, TRANSITIONS, Status
-from accounts.applications.workflow import claims, conflicts, conversation, decisions, submission
+from accounts.applications.workflow import (
+    appeals,
+    claims,
+    conflicts,
+    conversation,
+    decisions,
+    submission,
+)
 from accounts.audit.models import AuditEvent
 from accounts.errors import AccountsError
 from accounts.grants.models import Grant
@@ -70,6 +77,7 @@ ALLOWED: dict[tuple[Status, str], tuple[set[str], Status]] = {
     (S.APPROVED, "reopen"): ({"lead"}, S.APPROVED),
     (S.REJECTED, "reopen"): ({"lead"}, S.REJECTED),
     (S.WITHDRAWN, "reopen"): ({"lead"}, S.WITHDRAWN),
+    (S.REJECTED, "appeal"): ({"applicant"}, S.REJECTED),
     (S.REJECTED, "copy"): ({"applicant"}, S.REJECTED),
     (S.WITHDRAWN, "copy"): ({"applicant"}, S.WITHDRAWN),
     (S.LAPSED, "copy"): ({"applicant"}, S.LAPSED),
@@ -149,6 +157,7 @@ def attempt(action: str, application: Application, by: User, cast: Cast) -> obje
         "approve": lambda: decisions.approve(application, by=by, confirmed=True),
         "reject": lambda: decisions.reject(application, by=by, reasons=["spam"], note=NOTE),
         "reopen": lambda: decisions.reopen(application.applicant, application.tier, by=by),
+        "appeal": lambda: appeals.appeal(application, "It is research. " * 10, by=by),
         "copy": lambda: submission.copy_as_new(application, by=by),
     }
     return acts[action]()
@@ -166,6 +175,7 @@ ACTIONS = [
     "approve",
     "reject",
     "reopen",
+    "appeal",
     "copy",
 ]
 

@@ -51,6 +51,7 @@ def test_an_administrator_creates_a_tier_of_each_mode_and_it_opens_nothing(
     data = {
         **{"name": "Second", "slug": "second", "mode": mode, "position": 2, "term_days": 30},
         **{"approvals_needed": 1, "file_link_minutes": 15, "checkpoint_link_hours": 168},
+        "reapply_days": 0,
         "licence": gated_tier.accepted_licence.pk if mode.is_gated else "",
         **{"questions-TOTAL_FORMS": 0, "questions-INITIAL_FORMS": 0},
     }

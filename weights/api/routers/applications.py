@@ -1,5 +1,6 @@
 """The caller's applications; the same rules and form as on the web pages."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,8 @@ from accounts.applications.models import Application
 from accounts.applications.questions import LABELS
 from accounts.applications.timeline import events_of
 from accounts.applications.transition_table import Status
-from accounts.applications.workflow import submission
+from accounts.applications.workflow import appeals, submission
+from accounts.applications.workflow.eligibility import may_apply_from
 from accounts.errors import AccountsCode, InvalidAnswers
 from accounts.review.models import Decision, ReasonText
 from weights.api.authentication import ApiRequest, GatedToken, current_user
@@ -24,6 +26,7 @@ from weights.api.operations import BODY_ERRORS, READ_METHODS, responses
 from weights.api.problems import ApiError, FieldError, form_errors
 from weights.api.schemas.applications import (
     AnswersIn,
+    AppealIn,
     ApplicationDetail,
     ApplicationIn,
     ApplicationOut,
@@ -69,7 +72,7 @@ _BIGINT_MAX = 2**63 - 1
 def application_list(request: ApiRequest) -> list[ApplicationOut]:
     """Newest first, drafts included."""
     applications = Application.objects.filter(applicant=current_user(request))
-    newest_first = applications.select_related("tier").order_by("-created_at")
+    newest_first = applications.select_related("tier", "predecessor").order_by("-created_at")
     return [ApplicationOut(**_fields(application)) for application in newest_first]
 
 
@@ -192,6 +195,21 @@ def application_copy(
 
 
 @router.post(
+    "/applications/{uuid:public_id}/appeal",
+    response=responses(ApplicationDetail, 404, 409, *BODY_ERRORS, status=201),
+    summary="Appeal a rejection",
+)
+def application_appeal(
+    request: ApiRequest, response: HttpResponse, public_id: UUID, body: AppealIn
+) -> Response[ApplicationDetail]:
+    """Creates an application of kind `appeal`, which another reviewer decides; once, until
+    `appeal_until`."""
+    made = appeals.appeal(_own(request, public_id), body.text, by=current_user(request))
+    response["Location"] = _url(made)
+    return Response(201, _detail(request, made))
+
+
+@router.post(
     "/applications/{uuid:public_id}/adopt",
     response=responses(ApplicationDetail, 404, 409),
     summary="Adopt the tier's current questions",
@@ -227,7 +245,7 @@ def _url(application: Application) -> str:
 
 def _own(request: ApiRequest, public_id: UUID) -> Application:
     mine = Application.objects.filter(applicant=current_user(request)).select_related(
-        "tier__licence", "form"
+        "tier__licence", "form", "predecessor"
     )
     application = mine.filter(public_id=public_id).first()
     if application is None:
@@ -260,6 +278,8 @@ def _fields(application: Application) -> dict[str, Any]:
     return {
         "id": application.public_id,
         "reference": application.reference,
+        "kind": application.kind,
+        "predecessor": application.predecessor.public_id if application.predecessor else None,
         "tier": application.tier.slug,
         "status": application.status,
         "created_at": application.created_at,
@@ -268,6 +288,18 @@ def _fields(application: Application) -> dict[str, Any]:
         "answer_expected_by": application.due_on,
         "url": absolute_url(reverse("accounts:application-detail", args=[application.public_id])),
     }
+
+
+def _moves(application: Application) -> list[str]:
+    appeal = ["appeal"] if appeals.deadline(application) else []
+    return _MOVES.get(Status(application.status), []) + appeal
+
+
+def _reapply_from(application: Application) -> datetime | None:
+    """When the application may be copied; None if nothing asks to wait, or while it is open."""
+    if not application.is_terminal:
+        return None
+    return may_apply_from(application.applicant, application.tier)
 
 
 def _detail(request: ApiRequest, application: Application) -> ApplicationDetail:
@@ -285,7 +317,10 @@ def _detail(request: ApiRequest, application: Application) -> ApplicationDetail:
         documents=[DocumentOut.from_orm(one) for one in documents],
         remarks=[RemarkOut.from_orm(one) for one in application.remarks.filter(is_public=True)],
         open_points=_open_points(draft),
-        moves=_MOVES.get(Status(application.status), []),
+        moves=_moves(application),
+        appeal_text=application.appeal_text,
+        appeal_until=appeals.deadline(application),
+        reapply_from=_reapply_from(application),
         terms=LicenceOut.of(licence, licence.in_force()),
         decisions=[
             _decision(decision, reason_texts)

@@ -31,6 +31,7 @@ class TransparencyOut(Schema):
     made_at: datetime
     audit_head: HeadOut | None
     applications: list[dict[str, Any]]
+    appeals: list[dict[str, Any]]
     reasons: list[dict[str, Any]]
     queue: list[dict[str, Any]]
     grants: list[dict[str, Any]]

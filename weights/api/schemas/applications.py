@@ -86,9 +86,17 @@ class WithdrawalIn(RequestBody):
     reason: str = Field("", max_length=500)
 
 
+class AppealIn(RequestBody):
+    text: str = Field(max_length=10_000, description="100 to 3,000 characters after trimming")
+
+
 class ApplicationOut(Schema):
+    """`kind` is new, reopened (by staff) or appeal; `predecessor` is what it continues."""
+
     id: UUID
     reference: str
+    kind: str
+    predecessor: UUID | None
     tier: str
     status: str
     created_at: datetime
@@ -185,6 +193,9 @@ class ApplicationDetail(ApplicationOut):
     remarks: list[RemarkOut]
     open_points: list[FieldErrorOut]
     moves: list[str]
+    appeal_text: str
+    appeal_until: datetime | None = Field(description="null if it cannot be appealed")
+    reapply_from: datetime | None = Field(description="null if nothing asks to wait")
     terms: LicenceOut
     decisions: list[DecisionOut]
     events: list[EventOut]
