@@ -1,4 +1,4 @@
-"""The events of the invented months, in order, with the periodic tasks of each day between them."""
+"""The events of the invented months, in order, with the periodic tasks between them."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from weights.task_names import WeightsTask
 
 #: Days from the first event to today.
 DAYS = 150
-_DAILY = [
+_PERIODIC = [
     *[AccountsTask.CLOCKS, AccountsTask.SWEEP],
     *[WeightsTask.SWEEP, WeightsTask.SCRUB],
     AccountsTask.HEADS,
@@ -39,14 +39,19 @@ class Event:
 
 
 def play(events: Iterable[Event], start: datetime, clock: Any) -> None:
-    """Let each event happen at its time, and run the periodic tasks once a day."""
+    """Let each event happen at its time, and the periodic tasks every second day."""
     due = sorted(events, key=lambda event: event.at)
     for day in range(DAYS):
         for event in due:
             if event.at.day == day:
                 clock.move_to(event.at.after(start))
                 event.happen()
-        clock.move_to(Moment(day, 23).after(start))
-        sealer.seal()
-        for task in _DAILY:
-            celery_app.tasks[task].apply(throw=True)
+        if day % 2:
+            clock.move_to(Moment(day, 23).after(start))
+            _run_periodic_tasks()
+
+
+def _run_periodic_tasks() -> None:
+    sealer.seal()
+    for task in _PERIODIC:
+        celery_app.tasks[task].apply(throw=True)

@@ -56,7 +56,7 @@ def test_the_services_make_five_months_of_history(tmp_path: Path) -> None:
         assert len(months) >= 5
         assert model.objects.filter(at__gt=now).count() == 0
     assert not OutgoingMail.objects.filter(state=OutgoingMail.State.QUEUED).exists()
-    assert SealBatch.objects.count() > story.DAYS / 2  # a batch a day with events
+    assert SealBatch.objects.count() > story.DAYS / 3  # a batch each second day with events
 
 
 def test_a_folder_of_another_install_is_refused(tmp_path: Path) -> None:
