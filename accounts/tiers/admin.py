@@ -65,10 +65,14 @@ class TierForm(ReasonToOpen, ConfirmRaisedGate, forms.ModelForm):
 class TierAdmin(OpeningAdmin, NeverDeleted, CustomQuestionsAdmin):
     tier_field = "pk"
     form = TierForm
-    list_display = ["name", "slug", "position", "mode", "licence", "term_days", "retired_at"]
+    list_display = ["name", "slug", "position", "mode", "licence", "retired_at"]
     list_filter = ["mode", ("retired_at", admin.EmptyFieldListFilter)]
     list_select_related = ["licence"]
     actions = ["retire", "unretire"]
+
+    def get_fields(self, request: HttpRequest, obj: Tier | None = None) -> Any:
+        fields = list(super().get_fields(request, obj))
+        return ["name", "slug", *(one for one in fields if one not in {"name", "slug"})]
 
     def get_prepopulated_fields(
         self, request: HttpRequest, obj: Tier | None = None

@@ -34,7 +34,12 @@ class BlobAdmin(OwnTierBlobsAdmin):
     to_blob = "pk"
     list_display = ["sha256", "size", "state_label", "quarantine_reason", "last_verified_at"]
     list_filter = ["state", "quarantine_cause"]
-    readonly_fields = ["used_in"]
+    readonly_fields = ["used_in", "state_label"]
+    fields = [
+        *("sha256", "size", "state_label", "quarantine_reason", "used_in", "last_verified_at"),
+        *("created_at", "check_due_at", "inspect_due_at", "leased_until", "attempts", "doubts"),
+        *("held", "version", "mark", "version_in"),
+    ]
     search_fields = ["sha256"]
     inlines = [InspectionInline, RunInline]
     actions = ["verify_again", "quarantine", "lift"]

@@ -30,8 +30,8 @@ def file_links(blob: Blob, reader: User) -> SafeString:
     files = files_of(blob, reader)
     named = files[:FILES_NAMED]
     links = format_html_join(
-        "",
-        '<li><a href="{}"><bdi>{}</bdi></a> of <a href="{}">{}</a>, revision {}</li>',
+        SafeString("<br>"),
+        '<a href="{}"><bdi>{}</bdi></a> of <a href="{}">{}</a>, revision {}',
         (
             (
                 reverse("admin:weights_file_change", args=[file.pk]),
@@ -46,8 +46,8 @@ def file_links(blob: Blob, reader: User) -> SafeString:
     rest = files.count() - len(named)
     if rest > 0:
         page = reverse("admin:weights_file_changelist")
-        links += format_html('<li><a href="{}?q={}">{} more</a></li>', page, blob.sha256, rest)
-    return format_html("<ul>{}</ul>", links) if links else SafeString("no file that you may see")
+        links += format_html('<br><a href="{}?q={}">{} more</a>', page, blob.sha256, rest)
+    return links or SafeString("no file that you may see")
 
 
 def reach(blob: Blob, reader: User) -> list[str | SafeString]:
@@ -61,13 +61,17 @@ def reach(blob: Blob, reader: User) -> list[str | SafeString]:
     visible = Checkpoint.objects.visible_to(reader).values("pk")
     rows = affected.fetches(Recall(blob=blob)).filter(checkpoint_id__in=visible)
     fetched = affected.reach(Recall(blob=blob), rows)
+    summary = " in ".join(_count(counts[name], name) for name in ("files", "revisions"))
+    summary += f" of {_count(counts['checkpoints'], 'checkpoints')}"
     sentences: list[str | SafeString] = [
-        f"Files: {counts['files']}, in {counts['revisions']} revisions of"
-        f" {counts['checkpoints']} checkpoints",
-        file_links(blob, reader),
+        format_html("{}:<br>{}", summary, file_links(blob, reader)),
         f"People who fetched these bytes: {fetched.people}; anonymous downloads:"
         f" {fetched.anonymous}",
     ]
     if File.objects.filter(blob=blob).count() > counts["files"]:
         sentences.append("Other tiers use them too: only a release owner of these can do it")
     return sentences
+
+
+def _count(number: int, plural: str) -> str:
+    return f"{number} {plural.removesuffix('s') if number == 1 else plural}"

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.widgets import AdminTextInputWidget
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
@@ -21,7 +22,7 @@ from weights.reports.permissions import checkpoints_of
 
 
 class KnownIssueForm(forms.ModelForm):
-    title = forms.CharField(min_length=10, max_length=200)
+    title = forms.CharField(min_length=10, max_length=200, widget=AdminTextInputWidget)
     text = forms.CharField(min_length=20, max_length=5000, widget=forms.Textarea(attrs={"rows": 6}))
     #: Limits the choice of checkpoints.
     by: ClassVar[User]

@@ -91,7 +91,8 @@ def test_only_an_administrator_creates_and_orders_tiers(
 
 def test_pages_and_api_list_tiers_in_their_order(client: Client, applicant: User) -> None:
     for position, slug in enumerate(["zulu", "mike", "alpha"]):
-        factories.tier(slug, position=position)
+        tier = factories.tier(slug, position=position)
+        Checkpoint.objects.create(org="acme", name=f"number-{position}", tier=tier)
     client.force_login(applicant)
     for page in ("/tiers/", "/models", "/applications/"):
         text = client.get(page).text

@@ -144,7 +144,7 @@ def test_a_file_shows_the_reach_of_its_quarantine_before_the_act(
         in client.get(reverse("admin:weights_file_change", args=[file.pk])).text
     )
     asked = client.get(_quarantine_page(file)).text
-    assert "Files: 2, in 2 revisions of 2 checkpoints" in asked
+    assert "2 files in 2 revisions of 2 checkpoints" in asked
     assert "People who fetched these bytes: 2; anonymous downloads: 1" in asked
     assert Blob.objects.get(pk=file.blob_id).state == "verified"
     done = client.post(_quarantine_page(file), {"confirmed": "1", "reason": WHY})

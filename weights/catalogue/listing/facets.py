@@ -70,12 +70,12 @@ def counted(
 def _options(
     facet: str, counts: Counter[str], filters: Filters, labels: Mapping[str, str]
 ) -> list[Option]:
-    """The most frequent values; classes of size stay in their order."""
+    """The most frequent values; classes of size and tiers stay in their order."""
     selected = filters.facets.get(facet, ())
     names = [value for value, _ in counts.most_common(_MAX_OPTIONS)]
     names += [value for value in selected if value not in names]
-    if facet == "size":
-        names = [value for value in SIZES if value in names]
+    if (order := {"size": SIZES, "tier": labels}.get(facet)) is not None:
+        names = [value for value in order if value in names]
     return [
         Option(value, labels.get(value, value), counts[value], value in selected) for value in names
     ]
