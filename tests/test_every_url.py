@@ -140,6 +140,7 @@ WORDS = {
     *("weights:key-list", "weights:key-file"),
     *("weights:manifest", "weights:manifest-signature", "weights:manifest-sums"),
     "weights:access",
+    "weights:download-list",
     "weights:link-request",
     "weights:link-revoke",
     "weights:file-list",

@@ -42,6 +42,7 @@ urlpatterns = [
     path("models", listing.checkpoint_list, name="checkpoint-list"),
     path("will-it-run", hardware_fit.will_it_run, name="will-it-run"),
     path("access/", my_access.access, name="access"),
+    path("access/downloads/", my_access.downloads, name="download-list"),
     path("access/links/<str:org>/<str:name>/", my_access.link_request, name="link-request"),
     path("access/revoke/<uuid:public_id>/", my_access.link_revoke, name="link-revoke"),
     path("access/data/", export.export_list, name="export-list"),

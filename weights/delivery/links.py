@@ -80,22 +80,53 @@ def request_link(
         )
         if (link := waiting.first()) is not None:
             return link
-        _demand_daily_quota(user, checkpoint)
-        link = CheckpointLink.objects.create(
-            grant=decision.grant,
-            checkpoint=checkpoint,
-            holder=user,
-            token=token,
-            session_key=session_key,
-            cause=CheckpointLink.Cause.REQUEST,
-        )
-        AuditEvent.record(
-            WeightsEvent.CHECKPOINT_LINK_REQUESTED,
-            actor=user,
-            target=link,
-            credential=caller.credential,
-        )
+        link = _request(caller, decision, checkpoint, token=token, session_key=session_key)
         queue_after_commit(WeightsTask.ISSUE_CHECKPOINT_LINK, link.pk)
+    return link
+
+
+def show_link(user: User, checkpoint: Checkpoint, *, session_key: str) -> str:
+    """Issue a link to the page that requested it; returns its address, `…/d/<token>/`.
+
+    For portals that send no mail. The address is not stored, so only this response contains it.
+    The link ends with the session; GateRefused as from `request_link`.
+    """
+    caller = session_caller(user)
+    decision = gate.may_fetch_revision(caller, checkpoint.repo_id, "main", timezone.now())
+    decision.demand_allowed()
+    with transaction.atomic():
+        lock_user(user)
+        link = _request(caller, decision, checkpoint, session_key=session_key)
+        link.shown_at = timezone.now()
+        return _issue(link, decision, timedelta(hours=checkpoint.tier.checkpoint_link_hours))
+
+
+def _request(
+    caller: Caller,
+    decision: gate.Decision,
+    checkpoint: Checkpoint,
+    *,
+    token: ApiToken | None = None,
+    session_key: str = "",
+) -> CheckpointLink:
+    """Record the request of a link within the daily quota; the caller's user is locked."""
+    user = caller.user
+    assert user is not None  # the gate allowed this person
+    _demand_daily_quota(user, checkpoint)
+    link = CheckpointLink.objects.create(
+        grant=decision.grant,
+        checkpoint=checkpoint,
+        holder=user,
+        token=token,
+        session_key=session_key,
+        cause=CheckpointLink.Cause.REQUEST,
+    )
+    AuditEvent.record(
+        WeightsEvent.CHECKPOINT_LINK_REQUESTED,
+        actor=user,
+        target=link,
+        credential=caller.credential,
+    )
     return link
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Container
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
@@ -16,17 +17,17 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.api_tokens.models import ApiToken
 from accounts.grants.models import Grant
 from accounts.grants.queries import tiers_open_to
+from accounts.templatetags.wording import day
 from accounts.users.models import User
 from accounts.web.current_user import user_or_none
 from weights.catalogue.models import Checkpoint
 from weights.delivery import links
 from weights.delivery.models import CheckpointLink
 from weights.errors import GateRefused
-from weights.ledger.models import Download
-from weights.my_access import attention
+from weights.my_access import attention, sessions
 from weights.web.lookup import checkpoint_or_404
 
-DOWNLOADS_PAGE = 50
+DOWNLOADS_PAGE, SESSIONS_PAGE = 50, 20
 #: The newest links; older ones are left out.
 LINKS_SHOWN = 20
 
@@ -34,6 +35,24 @@ LINKS_SHOWN = 20
 @login_required
 @require_safe
 def access(request: HttpRequest) -> HttpResponse:
+    return render(request, "weights/my_access/access.html", _context(request))
+
+
+@login_required
+@require_safe
+def downloads(request: HttpRequest) -> HttpResponse:
+    """The rows of one session of downloads, with their proofs."""
+    rows = sessions.rows_of(_signed_in(request), request.GET)
+    query = request.GET.copy()
+    query.pop("page", None)
+    context = {
+        "rows": Paginator(rows, DOWNLOADS_PAGE).get_page(request.GET.get("page")),
+        "query": f"{query.urlencode()}&",
+    }
+    return render(request, "weights/my_access/downloads.html", context)
+
+
+def _context(request: HttpRequest) -> dict[str, Any]:
     user = _signed_in(request)
     grants = list(
         Grant.objects.filter(user=user)
@@ -46,11 +65,11 @@ def access(request: HttpRequest) -> HttpResponse:
         .select_related("checkpoint", "revision")
         .defer("plan")
     )
-    downloads = Download.objects.filter(user_id=user.pk).order_by("-at")
+    page = Paginator(sessions.sessions_of(user), SESSIONS_PAGE).get_page(request.GET.get("page"))
     now = timezone.now()
     live = attention.with_newer_text([grant for grant in grants if grant.is_live], now)
     open_tiers = set(tiers_open_to(user).values_list("pk", flat=True))
-    context = {
+    return {
         "attention": attention.items_for(user),
         "live": live,
         "held": [grant for grant in grants if grant.is_suspended],
@@ -66,20 +85,27 @@ def access(request: HttpRequest) -> HttpResponse:
         ],
         "open_tiers": open_tiers,
         "tokens": ApiToken.objects.active().filter(user=user).count(),
-        "downloads": Paginator(downloads, DOWNLOADS_PAGE).get_page(request.GET.get("page")),
+        "page": page,
+        "sessions": sessions.shown(list(page)),
         "now": now,
         "mail_leaves": settings.MAIL_LEAVES,
     }
-    return render(request, "weights/my_access/access.html", context)
 
 
 @login_required
 @require_POST
 def link_request(request: HttpRequest, org: str, name: str) -> HttpResponse:
-    """Queue a new checkpoint link; its holder gets it by mail."""
+    """Queue a new checkpoint link, which its holder gets by mail.
+
+    On a portal that sends no mail the response shows the link, once.
+    """
     checkpoint = checkpoint_or_404(request, org, name)
     try:
         session_key = request.session.session_key or ""
+        if not settings.MAIL_LEAVES:
+            address = links.show_link(_signed_in(request), checkpoint, session_key=session_key)
+            shown = {"shown_address": address, "shown_checkpoint": checkpoint}
+            return render(request, "weights/my_access/access.html", _context(request) | shown)
         links.request_link(_signed_in(request), checkpoint, session_key=session_key)
         message = f"A link to {checkpoint.repo_id} is being prepared and will be mailed to you."
         messages.success(request, message)
@@ -146,6 +172,8 @@ def _link_badge(link: CheckpointLink, open_tiers: Container[int], now: datetime)
     by_staff = link.cause == CheckpointLink.Cause.COMMAND
     if by_staff:
         return Badge("verified", "Issued by staff")
+    if link.shown_at:
+        return Badge("verified", f"Shown on {day(link.shown_at)}", "it is not stored anywhere")
     if settings.MAIL_LEAVES:
         return Badge("verified", "Mailed")
     return Badge("verified", "Ready", "an administrator can find its mail in the outbox")

@@ -52,8 +52,9 @@ def key_of(kind: str) -> str:
 
 @pytest.mark.requirement("AC-15")
 def test_no_link_in_a_queued_mail_is_in_the_database(
-    client: Client, applicant: User, gated_tier: Tier, store: Any
+    client: Client, applicant: User, gated_tier: Tier, store: Any, settings: Settings
 ) -> None:
+    settings.MAIL_LEAVES = True
     password = {"password1": factories.PASSWORD, "password2": factories.PASSWORD}
     client.post(
         "/accounts/signup/", {"username": "grace", "email": "grace@uni.example", **password}

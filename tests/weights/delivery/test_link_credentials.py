@@ -13,6 +13,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.api_tokens import leaked_tokens
 from accounts.api_tokens.models import ApiToken
@@ -34,6 +35,11 @@ REPO, FILE = "acme/gated", "config.json"
 WORKS = (200, "")
 REVOKED = (410, "link_revoked")
 NEW = "another suite password 2"
+
+
+@pytest.fixture(autouse=True)
+def _links_are_mailed(settings: Settings) -> None:
+    settings.MAIL_LEAVES = True
 
 
 @pytest.fixture

@@ -1,7 +1,10 @@
 """My access: grants, links, downloads."""
 
+import re
 from datetime import timedelta
+from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -10,8 +13,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
+from accounts.api_tokens.models import ApiToken
 from accounts.audit.models import AuditEvent
 from accounts.grants import lifecycle
+from accounts.mail.models import OutgoingMail
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.support import factories
@@ -50,8 +55,9 @@ def test_without_a_grant_the_refusal_names_the_next_step(
 
 
 def test_a_holder_asks_for_a_link_and_sees_it_prepared(
-    client: Client, gated: Revision, gated_tier: Tier, applicant: User
+    client: Client, gated: Revision, gated_tier: Tier, applicant: User, settings: Settings
 ) -> None:
+    settings.MAIL_LEAVES = True
     factories.grant(applicant, gated_tier)
     client.force_login(applicant)
     assert "Send me a link" in text(client)
@@ -61,8 +67,9 @@ def test_a_holder_asks_for_a_link_and_sees_it_prepared(
 
 
 def test_two_clicks_make_one_link(
-    client: Client, gated: Revision, gated_tier: Tier, applicant: User
+    client: Client, gated: Revision, gated_tier: Tier, applicant: User, settings: Settings
 ) -> None:
+    settings.MAIL_LEAVES = True
     factories.grant(applicant, gated_tier)
     client.force_login(applicant)
     for _ in range(2):
@@ -153,24 +160,100 @@ def test_access_closed_by_a_new_licence_text_is_not_shown_as_active(
     assert "Active" not in page
 
 
-def test_downloads_are_listed_and_paged(client: Client, applicant: User) -> None:
+def _token_of(link: str) -> str:
+    return link.rstrip("/").rpartition("/")[2]
+
+
+def test_without_a_mail_server_a_link_is_shown_once_to_its_holder(
+    client: Client, gated: Revision, gated_tier: Tier, applicant: User, settings: Settings
+) -> None:
+    settings.MAIL_LEAVES = False
+    factories.grant(applicant, gated_tier)
+    client.force_login(applicant)
+    assert "Show me a link" in text(client)
+    answer = client.post("/access/links/acme/gated/")
+    assert answer.status_code == 200
+    assert answer["Cache-Control"] == "private, no-store"
+    found = re.search(r"http\S+/d/[\w.~-]+/", answer.text)
+    assert found is not None
+    link = CheckpointLink.objects.get()
+    assert (link.state, link.session_key) == ("issued", client.session.session_key)
+    stored = repr(CheckpointLink.objects.filter(pk=link.pk).values().get())
+    assert _token_of(found[0]) not in stored
+    assert not OutgoingMail.objects.filter(kind="checkpoint_link").exists()
+    page = text(client)
+    assert _token_of(found[0]) not in page
+    assert "Shown on" in page
+    assert "Mailed" not in page
+    folder = found[0].removeprefix(settings.PUBLIC_URL)
+    assert client.get(folder).status_code == 200
+    assert AuditEvent.objects.about(link).filter(action="checkpoint_link.issued").exists()
+
+
+def test_shown_links_count_against_the_daily_quota(
+    client: Client, gated: Revision, gated_tier: Tier, applicant: User, settings: Settings
+) -> None:
+    settings.MAIL_LEAVES = False
+    factories.grant(applicant, gated_tier)
+    client.force_login(applicant)
+    for _ in range(3):
+        assert client.post("/access/links/acme/gated/").status_code == 200
+    refused = client.post("/access/links/acme/gated/", follow=True)
+    assert "at most 3 links a day" in refused.text.lower()
+    assert CheckpointLink.objects.count() == 3
+
+
+def _downloads(person: User, count: int, **values: Any) -> None:
+    defaults = {"credential_kind": "token", "repo_id": "acme/gated", "outcome": "served"}
     rows = [
-        Download(
-            user_id=applicant.pk,
-            credential_kind="token",
-            repo_id="acme/gated",
-            path=f"file-{number}.pt",
-            length=1000,
-            outcome=Download.Outcome.SERVED,
-        )
-        for number in range(60)
+        Download(user_id=person.pk, path=f"file-{number}.pt", length=1000, **(defaults | values))
+        for number in range(count)
     ]
     Download.objects.bulk_create(rows)
+
+
+def test_downloads_are_grouped_by_client_and_checkpoint(client: Client, applicant: User) -> None:
+    factories.token(applicant, "read")
+    token = ApiToken.objects.get(user=applicant)
+    _downloads(applicant, 60, credential_id=str(token.public_id))
+    _downloads(applicant, 2, credential_kind="link", outcome="refused", code="link_revoked")
     client.force_login(applicant)
-    page = text(client)
-    assert page.count("acme/gated") == 50
-    assert "51" not in page.partition("1 to 50 of 60")[0][-20:]
-    assert "file-0.pt" in client.get("/access/?page=2").content.decode()
+    page = " ".join(text(client).split())
+    assert page.count("acme/gated<br>") == 2
+    assert "60 files" in page
+    assert "60.0 kB" in page
+    assert f"with an API token, {token.name}" in page
+    assert "0 files" in page
+    assert "2 refused" in page
+    assert "file-0.pt" not in page
+
+
+def test_the_rows_of_a_session_are_listed_with_their_proofs(
+    client: Client, applicant: User
+) -> None:
+    _downloads(applicant, 60)
+    _downloads(applicant, 1, repo_id="acme/other")
+    client.force_login(applicant)
+    address = re.search(r'/access/downloads/\?[^"]*gated[^"]*', text(client))
+    assert address is not None
+    rows = client.get(unescape(address[0])).text
+    assert rows.count("<br><code>") == 50
+    assert "1 to 50 of 60" in rows
+    assert "/access/proofs/download/" in rows
+    assert "acme/other" not in rows
+    assert "file-0.pt" in client.get(unescape(address[0]) + "&page=2").text
+
+
+def test_nobody_lists_the_rows_of_others(
+    client: Client, applicant: User, other_person: User
+) -> None:
+    _downloads(other_person, 3, repo_id="acme/theirs")
+    client.force_login(applicant)
+    day = timezone.now().date().isoformat()
+    query = f"?day={day}&credential_kind=token&credential_id=&repo_id=acme/theirs"
+    assert "file-0.pt" not in client.get(f"/access/downloads/{query}").text
+    for bad in ("", "?day=x", "?day=2026-13-01", f"?day={day}&repo_id=%00"):
+        assert client.get(f"/access/downloads/{bad}").status_code in {400, 404}, bad
 
 
 def test_other_peoples_rows_are_not_shown(
