@@ -112,7 +112,7 @@ def revision_facts(revision: Revision) -> RevisionFacts:
     if 0 < len(unread) <= READ_AT_ONCE:
         facts = _read_and_store(unread)
         files = [replace(file, facts=facts.get(file.key, file.facts)) for file in files]
-    return _combined(files, measured.of_revision(revision))
+    return _combined(files, getattr(revision, "measured", None))
 
 
 def read_revision(revision: Revision) -> None:

@@ -2,28 +2,19 @@
 
 from typing import Any
 
-from weights.catalogue.measured.counting import count, measure, store_counts, sweep
+from weights.catalogue.measured.counting import measure, store_counts, sweep
 from weights.catalogue.models import Checkpoint, MeasuredFacts
-from weights.inspection.formats.verdict import VERSION
-from weights.publishing.models import Revision
 
 __all__ = [
     "facts_of",
     "measure",
     "merged_facts",
-    "of_revision",
     "parameters_of",
     "store_counts",
     "sweep",
 ]
 #: The source of a measured fact.
 _WEIGHTS, _CONFIG, _GGUF = "the published weights", "the published config.json", "the GGUF header"
-
-
-def of_revision(revision: Revision) -> MeasuredFacts:
-    """The facts of one revision: one query, two more if it awaits being measured."""
-    stored = MeasuredFacts.objects.filter(revision=revision, version__gte=VERSION).first()
-    return count(revision) if stored is None else stored
 
 
 def facts_of(measured: MeasuredFacts) -> dict[str, dict[str, Any]]:

@@ -98,7 +98,7 @@ def test_a_gguf_file_is_counted_and_states_its_architecture(client: Client, stor
         "architecture": "llama",
         "context_length": 2048,
     }
-    shape = shape_of(revision.checkpoint, measured.of_revision(revision))
+    shape = shape_of(revision.checkpoint, MeasuredFacts.objects.get(revision=revision))
     assert (shape.layers, shape.kv_heads, shape.d_model) == (2, 2, 64)
     assert shape.published_bytes == 16384 + 288 + 128
 
@@ -117,7 +117,9 @@ def test_counted_facts_win_over_declared_ones_and_say_so(store: Path) -> None:
         "carbon": {"value": "75 t", "source": "Zhang et al."},
     }
     revision = published({"config.json": json.dumps(CONFIG).encode()}, facts=declared)
-    merged = measured.merged_facts(revision.checkpoint, measured.of_revision(revision))
+    merged = measured.merged_facts(
+        revision.checkpoint, MeasuredFacts.objects.get(revision=revision)
+    )
     assert merged["layers"] == {
         "value": 12,
         "source": "the published config.json",
