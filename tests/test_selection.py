@@ -34,6 +34,28 @@ def test_a_test_that_starts_a_server_is_not_fast(
     assert not is_fast(request)
 
 
+def own_markers(request: pytest.FixtureRequest) -> set[str]:
+    """Names of the item's markers without those of its file."""
+    return {mark.name for mark in request.node.own_markers}
+
+
+def test_a_test_without_a_database_runs_on_one_only(request: pytest.FixtureRequest) -> None:
+    assert "one_database" in own_markers(request)
+
+
+@pytest.mark.django_db
+def test_a_test_that_is_marked_with_the_database_runs_on_both(
+    request: pytest.FixtureRequest,
+) -> None:
+    assert "one_database" not in own_markers(request)
+
+
+def test_a_test_whose_fixtures_use_the_database_runs_on_both(
+    gated_tier: object, request: pytest.FixtureRequest
+) -> None:
+    assert "one_database" not in own_markers(request)
+
+
 def test_helpers_that_start_processes_are_modules_of_the_suite() -> None:
     helpers = [name for name in MODULES if name.startswith("tests.")]
     assert all(Path(f"{name.replace('.', '/')}.py").is_file() for name in helpers)

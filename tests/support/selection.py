@@ -1,12 +1,13 @@
-"""The markers `processes` and `fast`, set by what a test uses.
+"""The markers `processes`, `fast` and `one_database`, set by what a test uses.
 
     pytest -m processes          # tests that start servers, browsers or long commands
     pytest -m "not processes"    # tests that need this process, the database and the broker
     pytest -m fast               # `make test-fast`: the edit loop
 
-A test is in `processes` if it uses one of `FIXTURES`; a file that starts processes by itself sets
-`pytest.mark.processes`. A fast test uses no server except the database, is rolled back at its end,
-and is the first of its parameters. A test that is slow nevertheless sets `pytest.mark.slow`.
+A test that uses no database is in `one_database`. A test is in `processes` if it uses one of
+`FIXTURES`; a file that starts processes by itself sets `pytest.mark.processes`. A fast test uses no
+server except the database, is rolled back at its end, and is the first of its parameters. A test
+that is slow nevertheless sets `pytest.mark.slow`.
 """
 
 from functools import cache
@@ -32,10 +33,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         needs_torch = item.get_closest_marker("transformers")
         if FIXTURES.intersection(item.fixturenames) and not needs_torch:
             item.add_marker("processes")
+        if not _uses_the_database(item):
+            item.add_marker("one_database")
         name = item.path, item.originalname
         if name not in chosen and not _is_slow(item):
             chosen.add(name)
             item.add_marker("fast")
+
+
+def _uses_the_database(item: pytest.Function) -> bool:
+    fixtures = {"db", "transactional_db", "django_db_setup"}
+    return bool(item.get_closest_marker("django_db") or fixtures.intersection(item.fixturenames))
 
 
 def _is_slow(item: pytest.Function) -> bool:
