@@ -1,6 +1,7 @@
 """Pages in a real browser: both widths, both colours, by keyboard, and without scripts."""
 
 import gzip
+from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,6 +29,7 @@ from weights.catalogue.models import Checkpoint
 from weights.delivery.models import CheckpointLink
 from weights.ledger.models import Download
 from weights.logbook import loading as logbook
+from weights.publishing.models import Ref
 from weights.storage.models import Blob
 
 pytestmark = [pytest.mark.browser, pytest.mark.one_database]
@@ -37,6 +39,43 @@ SHARDS = {
     for part in range(8)
     for shard in range(24)
 }
+#: A picture of one pixel.
+PIXEL = b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII="
+)
+CARD = """# A card
+
+![A pixel](pixel.png) ![elsewhere](https://elsewhere.example/a.png) [Down](#the-table)
+<img src=x onerror="document.title='run'"><script>document.title = "run"</script>
+
+> [!CAUTION]
+> Not for production, where $n > \\frac{1}{2}$.
+
+- [x] trained
+- [ ] evaluated[^1]
+
+## The table
+
+| a long name of a column | another one | a third | a fourth | a fifth | a sixth | a seventh |
+|---|--:|---|---|---|---|---|
+| wordsthatdonotendwordsthatdonotend | 1 | 2 | 3 | 4 | 5 | 6 |
+
+| another |
+|---|
+| table |
+
+<details><summary>More</summary>
+
+```python
+def load(path: str) -> dict[str, int]:
+    return {"a": 1}  # a comment
+```
+
+$$\\sum_{i=1}^{n} x_i + aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa$$
+</details>
+
+[^1]: A note.
+"""
 LONG_TITLE = "A title of three hundred characters in 文字 and العربية, " + "wordsthatdonotend" * 14
 
 OPEN_PAGES = [
@@ -46,6 +85,11 @@ OPEN_PAGES = [
     "/acme/open",
     "/acme/open/tree/main",
     "/acme/open/blob/main/config.json",
+    "/acme/open/blob/main/model.safetensors",
+    "/acme/card",
+    "/acme/card/commits/main",
+    "/acme/card/compare/v1...main?path=README.md",
+    "/acme/card/issues",
     "/acme/sharded",
     "/acme/sharded/tree/main",
     "/acme/sharded/blob/main/checkpoint_last-model_part-0-shard0.pt",
@@ -156,6 +200,9 @@ def site(
     tier = Tier.objects.get(slug="opt-175b")
     factories.published(f"{'o' * 96}/{'n' * 96}")
     factories.published("acme/open", tier=Tier.objects.get(slug="open"))
+    first = factories.published("acme/card", files={"README.md": b"# A card\n"})
+    Ref.objects.create(checkpoint=first.checkpoint, kind=Ref.Kind.TAG, name="v1", revision=first)
+    factories.published("acme/card", files={"README.md": CARD.encode(), "pixel.png": PIXEL})
     sharded = factories.published("acme/sharded", tier=tier, files=SHARDS, synthetic=True)
     states = [Blob.State.QUARANTINED, Blob.State.HASHING]
     for shard, state in enumerate(states):
@@ -234,6 +281,23 @@ def test_everything_comes_from_our_own_origin(
         page.goto(site.url + path, wait_until="networkidle")
     assert asked
     assert [address for address in asked if not address.startswith(site.url)] == []
+
+
+def test_a_card_shows_its_own_images_and_runs_nothing(
+    site: Site, open_browser: Callable[..., BrowserContext]
+) -> None:
+    page = open_browser().new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(site.url + "/acme/card", wait_until="networkidle")
+    assert page.title() != "run"
+    assert [address for address in asked if not address.startswith(site.url)] == []
+    image = page.locator(".card img").first
+    image.scroll_into_view_if_needed()
+    page.wait_for_function("document.querySelector('.card img').naturalWidth === 1")
+    page.get_by_role("link", name="Down", exact=True).click()
+    assert page.url.endswith("#card-the-table")
+    assert page.locator("#card-the-table").is_visible()
 
 
 def test_no_page_ships_more_than_150_kb_of_script_style_and_type() -> None:

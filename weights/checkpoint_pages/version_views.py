@@ -1,5 +1,6 @@
 """The Versions tab: the history of a branch, and the differences between two revisions."""
 
+from itertools import pairwise
 from urllib.parse import quote
 
 from django.core.paginator import Paginator
@@ -35,22 +36,19 @@ def version_list(request: HttpRequest, org: str, name: str, rest: str) -> HttpRe
     revisions = history(revision)
     page = Paginator(revisions, PAGE_SIZE).get_page(request.GET.get("page"))
     refs = list(Ref.objects.filter(checkpoint=checkpoint).select_related("revision"))
-    visible = {one.pk: one for one in revisions if one.state == Revision.State.VISIBLE}
+    visible = [one for one in revisions if one.state == Revision.State.VISIBLE]
+    before = {newer.pk: older for newer, older in pairwise(visible)}
     context = {
         "header": header(checkpoint, Tab.VERSIONS),
         "checkpoint": checkpoint,
         "written": rest,
         "page": page,
         "rows": [
-            (
-                one,
-                [ref for ref in refs if ref.revision_id == one.pk],
-                visible.get(one.parent_id or 0) if one.pk in visible else None,
-            )
+            (one, [ref for ref in refs if ref.revision_id == one.pk], before.get(one.pk))
             for one in page
         ],
         "refs": refs,
-        "choices": list(visible.values())[:PAGE_SIZE],
+        "choices": visible[:PAGE_SIZE],
     }
     return render(request, "weights/checkpoint_pages/version_list.html", context)
 

@@ -131,6 +131,7 @@ def test_a_withdrawn_revision_stays_as_a_tombstone_and_is_not_compared(
     assert "Withdrawn" in page
     assert f"compare/{second.sha}" not in page
     assert f"...{second.sha}" not in page
+    assert f"compare/{first.sha}...{third.sha}" in page
     answer = client.get(f"/{REPO}/compare/{second.sha}...{third.sha}")
     assert answer.headers["X-Refusal-Code"] == "withdrawn"
     assert "same files" in text(client, f"/{REPO}/compare/{first.sha}...{third.sha}")

@@ -16,7 +16,7 @@ _TAG = re.compile(rf"<(/?)(\w+){_ATTRIBUTES}>")
 _HEADING = re.compile(rf"<h([1-6]){_ATTRIBUTES}>(.*?)</h\1>", re.DOTALL)
 _ATTRIBUTE = re.compile(r' ([\w:-]+)="([^"]*)"')
 _SIZE = re.compile(r"[1-9][0-9]{0,3}")
-_TABLE = '<div class="table-wrap" role="region" tabindex="0" aria-label="Table"><table>'
+_TABLE = '<div class="table-wrap" role="group" tabindex="0" aria-label="Table"><table>'
 
 
 class Rewriter:

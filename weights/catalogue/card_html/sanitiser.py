@@ -55,7 +55,7 @@ _CLASSES = {
 }
 #: Attributes that the rewriting adds.
 _ADDED = {
-    "div": {"role": {"region"}, "tabindex": {"0"}, "aria-label": {"Table"}},
+    "div": {"role": {"group"}, "tabindex": {"0"}, "aria-label": {"Table"}},
     "img": {"loading": {"lazy"}},
     "span": {"role": {"img"}, "aria-label": {"Done", "To do"}},
 }
