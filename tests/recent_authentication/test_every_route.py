@@ -235,7 +235,7 @@ def test_reviewers_approve_for_two_hours_and_revoke_for_fifteen_minutes(
 #: Operations of our API that write: acts on one's own applications, access and links.
 OWN = {
     *("application_create", "answers_save", "application_submit", "application_withdraw"),
-    *("application_copy", "application_adopt", "remark_answer"),
+    *("application_copy", "application_appeal", "application_adopt", "remark_answer"),
     *("licence_accept", "grant_surrender", "link_request", "link_revoke", "file_link"),
     *("document_send", "document_remove"),
 }

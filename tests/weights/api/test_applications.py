@@ -1,13 +1,18 @@
 """My applications and my grants by the API."""
 
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.applications.models import Application
 from accounts.applications.questions import LABELS
-from accounts.applications.workflow import claims, decisions
+from accounts.applications.workflow import appeals, claims, decisions, undo_window
 from accounts.grants.models import Grant
 from accounts.tiers.models import Tier
 from accounts.users.models import User
@@ -245,3 +250,55 @@ def test_grants_show_whether_they_are_live(
     assert [grant["live"] for grant in mine] == [True, True, True, False]
     assert mine[-1]["tier"]["slug"] == gated_tier.slug
     assert not mine[-1]["licence_outdated"]
+
+
+def test_a_rejection_is_appealed_once_and_copied_after_the_waiting_days(
+    script: ApiClient, draft: str, reviewer: User, settings: Settings
+) -> None:
+    Tier.objects.update(reapply_days=14)
+    save(script, draft)
+    application = Application.objects.get(public_id=submit(script, draft)["id"])
+    settings.DECISION_UNDO_SECONDS = 60
+    note = "The plan does not say who can read the weights."
+    decisions.reject(application, by=reviewer, reasons=["plan_insufficient"], note=note)
+    waiting = script.get(draft)
+    assert (waiting["status"], waiting["decisions"]) == ("in_review", [])
+    assert note not in str(waiting)
+    undo_window.finish(application.pk, now=timezone.now() + timedelta(minutes=2))
+
+    rejected = script.get(draft)
+    assert (rejected["status"], rejected["moves"]) == ("rejected", ["copy", "appeal"])
+    refused = script.post(f"{draft}/copy", None, 429)
+    assert f"{rejected['reapply_from'][:4]} " in refused["detail"]
+    short = script.post(f"{draft}/appeal", {"text": "No."}, 422)
+    assert short["code"] == "invalid_value"
+    text = "The plan names both people and the day of deletion; please read it again. " * 2
+    appeal = script.post(f"{draft}/appeal", {"text": text}, 201)
+    assert (appeal["kind"], appeal["predecessor"]) == ("appeal", rejected["id"])
+    assert (appeal["status"], appeal["appeal_text"]) == ("submitted", text.strip())
+    assert script.post(f"{draft}/appeal", {"text": text}, 409)["code"] == "already_held"
+    assert script.get(draft)["appeal_until"] is None
+    assert [one["kind"] for one in script.get("/applications")] == ["appeal", "new"]
+    stranger = ApiClient(factories.person(), "read-gated")
+    assert stranger.post(f"{draft}/appeal", {"text": text}, 404)["code"]
+
+
+def test_the_list_of_applications_takes_no_query_for_each(
+    script: ApiClient, applicant: User, reviewer: User
+) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            script.get("/applications")
+        return len(captured)
+
+    def reject_and_appeal() -> None:
+        one = factories.submitted(applicant, factories.tier())
+        note = "The plan does not say who can read the weights."
+        decisions.reject(one, by=reviewer, reasons=["plan_insufficient"], note=note)
+        appeals.appeal(one, "It is research. " * 10, by=applicant)
+
+    reject_and_appeal()
+    queries()  # the first use of the token is recorded
+    few = queries()
+    reject_and_appeal()
+    assert queries() == few
