@@ -50,13 +50,16 @@ def may_apply_from(applicant: User, tier: Tier) -> datetime | None:
     """Return when a new application is accepted again.
 
     This is the end of the longest waiting period after a rejection or revocation for this tier,
-    or None if there is no waiting period.
+    or None if there is no waiting period. A rejection that an appeal overturned has none.
     """
+    overturned = Application.objects.filter(
+        kind=Application.Kind.APPEAL, status=Status.APPROVED, applicant=applicant
+    )
     decisions = Decision.objects.filter(
         application__applicant=applicant,
         application__tier=tier,
         application__status=Status.REJECTED,
-    )
+    ).exclude(application__in=overturned.values("predecessor"))
     waits = [
         one.created_at + timedelta(days=one.days_to_wait)
         for one in decisions.filter(verdict=Decision.Verdict.REJECT)

@@ -13,8 +13,10 @@ from pytest_django import Settings
 
 from accounts.applications.models import Application
 from accounts.applications.workflow import appeals, claims, decisions, submission
+from accounts.applications.workflow.eligibility import may_apply_from
 from accounts.audit.models import AuditEvent
 from accounts.errors import AccountsError, AlreadyHeld, InvalidValue, LimitReached, NotAllowed
+from accounts.grants import lifecycle
 from accounts.mail.models import OutgoingMail
 from accounts.privacy import personal_data, retention
 from accounts.review import queue, working_days
@@ -124,6 +126,15 @@ def test_an_approved_appeal_gives_access(appeal: Application, lead_reviewer: Use
     assert f"Your appeal {appeal.reference}" in (
         OutgoingMail.objects.get(kind="application_approved").text
     )
+
+
+def test_an_overturned_rejection_asks_for_no_waiting_after_the_access(
+    application: Application, applicant: User, reviewer: User, lead_reviewer: User
+) -> None:
+    decisions.reject(application, by=reviewer, reasons=["commercial_use"], note=NOTE)
+    grant = factories.approved(appeals.appeal(application, TEXT, by=applicant), lead_reviewer)
+    lifecycle.surrender(grant, by=applicant)
+    assert may_apply_from(applicant, application.tier) is None
 
 
 @pytest.mark.parametrize("length", [0, 99, 3001])
