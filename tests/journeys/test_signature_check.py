@@ -5,10 +5,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import entry_points
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+from click.testing import CliRunner
 from django.test import Client
 from huggingface_hub import snapshot_download
 
@@ -50,14 +52,23 @@ def published(open_tier: Tier, portal_server: Portal, tmp_path: Path) -> str:
     return done.stdout.strip()
 
 
+def arguments(folder: Path, signature: Path, key: Path) -> list[str]:
+    files = ["--signature", str(signature), "--public_key", str(key)]
+    return ["verify", "key", str(folder), *files]
+
+
 def verify(folder: Path, signature: Path, key: Path, *options: str) -> tuple[int, str]:
     """Run the stock tool; returns its exit code and output."""
-    command = [str(PROGRAMS / "model_signing"), "verify", "key", str(folder)]
-    files = ["--signature", str(signature), "--public_key", str(key)]
-    done = subprocess.run(
-        [*command, *files, *options], capture_output=True, text=True, timeout=120, check=False
-    )
+    command = [str(PROGRAMS / "model_signing"), *arguments(folder, signature, key), *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     return done.returncode, done.stdout + done.stderr
+
+
+def verify_in_process(folder: Path, signature: Path, key: Path) -> tuple[int, str]:
+    """Like `verify`, but without another start of the tool, which takes 0.9 s of CPU."""
+    (tool,) = entry_points(group="console_scripts", name="model_signing")
+    result = CliRunner().invoke(tool.load(), arguments(folder, signature, key))
+    return result.exit_code, result.output
 
 
 def fetched(portal: Portal, path: str, into: Path) -> Path:
@@ -111,7 +122,7 @@ def test_the_stock_tool_accepts_the_published_files_and_refuses_every_change(
         copy = tmp_path / "changed"
         shutil.copytree(folder, copy)
         change(copy)
-        code, said = verify(copy, signature, key)
+        code, said = verify_in_process(copy, signature, key)
         assert code == 1, name
         assert "Verification failed" in said, name
         shutil.rmtree(copy)
@@ -121,6 +132,7 @@ def test_the_stock_tool_accepts_the_published_files_and_refuses_every_change(
     altered = tmp_path / "altered.sig"
     altered.write_text(signature.read_text().replace('"sig": "M', '"sig": "N'))
     assert verify(folder, altered, key)[0] == 1
+    assert verify_in_process(folder, signature, key) == (0, "Verification succeeded\n")
 
 
 def test_a_snapshot_in_the_clients_cache_is_verified_through_its_symlinks(
