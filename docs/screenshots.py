@@ -13,12 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import django
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs" / "images"
 STAFF = "lead-dalia"
-WIDTH, HEIGHT = 1200, 900
+SIZE = ViewportSize(width=1200, height=900)
 #: Name of the picture -> address; the pages of staff come last.
 PUBLIC = {
     "home": "/",
@@ -71,8 +71,7 @@ def _portal() -> Iterator[str]:
 
 
 def _take(browser: Browser, url: str, password: str) -> None:
-    viewport = {"width": WIDTH, "height": HEIGHT}
-    page = browser.new_context(viewport=viewport, color_scheme="light").new_page()
+    page = browser.new_page(viewport=SIZE, color_scheme="light")
     for name, path in PUBLIC.items():
         _picture(page, url + path, name)
     page.goto(f"{url}/accounts/login/")

@@ -37,6 +37,10 @@ class ReadOnlyInline(NeverDeleted, admin.TabularInline):
 class ReadOnlyAdmin(NeverDeleted, admin.ModelAdmin):
     """The view permission grants access; adding, changing and deleting are disabled."""
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
+        """The record, never None: the guarded site answers 404 for an unknown one."""
+        return super().get_object(request, object_id, from_field)
+
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         """Refuses filters on excluded fields, which would reveal their values."""
         if lookup.partition("__")[0] in (self.exclude or ()):

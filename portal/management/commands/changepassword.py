@@ -19,8 +19,8 @@ class Command(changepassword.Command):
         """Prompt twice. Raises CommandError if the two differ, or for a weak password."""
         user = find_user(options["username"] or getpass.getuser())
         typed = {
-            "new_password1": self._get_pass(f"New password of {user.username}: "),
-            "new_password2": self._get_pass("The same again: "),
+            "new_password1": getpass.getpass(f"New password of {user.username}: "),
+            "new_password2": getpass.getpass("The same again: "),
         }
         form = SetPasswordForm(user, typed)
         if not form.is_valid():

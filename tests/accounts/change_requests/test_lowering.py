@@ -123,7 +123,8 @@ def test_another_licence_waits_and_the_first_one_does_not(
 def test_more_excluded_countries_and_a_shorter_term_do_not_wait(
     gated_tier: Tier, release_owner: User
 ) -> None:
-    gated_tier.blocked_countries, gated_tier.term_days = ["KP", "SY", "IR"], 30
+    gated_tier.blocked_countries = "KP,SY,IR"
+    gated_tier.term_days = 30
     saved = services.save_tier(gated_tier, by=release_owner)
     assert saved.waiting is None
     stored = Tier.objects.get(pk=gated_tier.pk)
