@@ -52,20 +52,20 @@ def _work(user: User) -> Iterator[Work]:
         page = reverse("admin:weights_report_changelist")
         open_reports = permissions.readable_by(user).filter(state__in=[State.NEW, State.TRIAGED])
         own = open_reports.filter(assigned_to=user).count()
-        yield Work(own, "reports assigned to me", f"{page}?assigned_to__id__exact={user.pk}")
+        yield Work(own, "Reports assigned to me", f"{page}?assigned_to__id__exact={user.pk}")
         new = open_reports.filter(state=State.NEW).count()
-        yield Work(new, "new reports", f"{page}?state__exact={State.NEW}")
+        yield Work(new, "New reports", f"{page}?state__exact={State.NEW}")
     own_requests = ChangeRequest.objects.waiting().filter(requester=user).count()
     url = reverse("admin:accounts_changerequest_changelist")
-    yield Work(own_requests, "my requests that wait for a second person", url)
+    yield Work(own_requests, "My requests that wait for a second person", url)
     drafts = user.applications.filter(status__in=[Status.DRAFT, Status.RETURNED]).count()
-    yield Work(drafts, "my own applications to finish", reverse("accounts:application-list"))
+    yield Work(drafts, "My own applications to finish", reverse("accounts:application-list"))
 
 
 _DESKS = {
-    Desk.MINE: "applications that I claimed",
-    Desk.OVERDUE: "applications overdue",
-    Desk.SECOND: "applications for my second approval",
-    Desk.ASKED: "questions to me",
-    Desk.UNCLAIMED: "unclaimed applications",
+    Desk.MINE: "Applications that I claimed",
+    Desk.OVERDUE: "Applications overdue",
+    Desk.SECOND: "Applications for my second approval",
+    Desk.ASKED: "Questions to me",
+    Desk.UNCLAIMED: "Unclaimed applications",
 }

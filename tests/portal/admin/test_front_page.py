@@ -54,18 +54,18 @@ def test_my_work_counts_what_waits_for_the_reader(
     claims.claim(factories.submitted(applicant, gated_tier), by=reviewer)
     client.force_login(reviewer)
     page = client.get(INDEX).text
-    assert "<strong>1</strong> applications that I claimed" in page
-    assert "<strong>1</strong> unclaimed applications" in page
-    assert "reports assigned to me" not in page
+    assert "Applications that I claimed: <strong>1</strong>" in page
+    assert "Unclaimed applications: <strong>1</strong>" in page
+    assert "Reports assigned to me" not in page
     client.force_login(factories.staff("owner", Role.RELEASE_OWNER))
-    assert "unclaimed applications" not in client.get(INDEX).text
+    assert "Unclaimed applications" not in client.get(INDEX).text
 
 
 def test_reports_are_counted_for_those_who_triage_them(client: Client) -> None:
     owner = factories.staff("owner", Role.RELEASE_OWNER)
     Report.objects.create(kind="bad_file", text="Wrong.", assigned_to=owner, state="triaged")
     client.force_login(owner)
-    assert "<strong>1</strong> reports assigned to me" in client.get(INDEX).text
+    assert "Reports assigned to me: <strong>1</strong>" in client.get(INDEX).text
 
 
 def test_the_page_takes_the_same_queries_for_few_and_many_rows(
