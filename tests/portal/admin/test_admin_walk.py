@@ -451,7 +451,8 @@ def test_a_token_decides_access_requests_only_for_staff_with_a_second_factor(
     lead = factories.staff("tokenlead", L)
     if has_factor:
         Authenticator.objects.create(user=lead, type="totp", data={"secret": "x"})
-    headers = {"Authorization": f"Bearer {factories.token(lead, 'admin')}"}
+    token = factories.token(lead, "admin")
+    headers = {"Authorization": f"Bearer {token}", "X-Confirmed": "true"}
     grants = Grant.objects.count()
     path, body = API[call](records["accounts.application"])
     if call == "list":

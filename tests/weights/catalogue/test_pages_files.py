@@ -144,7 +144,7 @@ def test_pages_of_filtered_files_are_linked_by_number(
 ) -> None:
     factories.published("acme/sharded", files=SHARDS)
     page = text(client, "/acme/sharded/tree/main?q=shard&page=2")
-    assert 'href="?q=shard&amp;page=1" aria-label="Page 1"' in page
+    assert 'href="?q=shard&amp;page=1#table" aria-label="Page 1"' in page
     assert '<span aria-current="page">2</span>' in page
     assert "101 to 128 of 128" in page
 

@@ -124,7 +124,7 @@ def test_pages_of_what_is_checked_or_was_refused_are_for_the_staff_of_its_tier(
     client.force_login(release_owner)
     assert "os.system, which is not on the list" in client.get(tree).text
     page = client.get(f"{file}/model.bin").text
-    assert "Quarantined: nobody can download it" in page
+    assert "Refused by inspection: nobody can download it" in page
     assert f"/resolve/{revision.sha}/model.bin" not in page
     page = client.get(f"{file}/config.json").text
     assert "once every file of its revision has passed" in page
