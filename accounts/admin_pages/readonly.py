@@ -38,7 +38,7 @@ class ReadOnlyAdmin(NeverDeleted, admin.ModelAdmin):
     """The view permission grants access; adding, changing and deleting are disabled."""
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
-        """The record, never None: the guarded site answers 404 for an unknown one."""
+        """The record, or None for an unknown one: the guarded site then answers 404."""
         return super().get_object(request, object_id, from_field)
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:

@@ -81,7 +81,8 @@ class InspectionAdmin(OwnTierBlobsAdmin):
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
         inspection = super().get_object(request, object_id, from_field)
-        inspection.visible_files = _visible_files(inspection, signed_in(request))
+        if inspection is not None:
+            inspection.visible_files = _visible_files(inspection, signed_in(request))
         return inspection
 
     @admin.display(description="Files")

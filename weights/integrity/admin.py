@@ -47,7 +47,8 @@ class BlobAdmin(OwnTierBlobsAdmin):
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
         blob = super().get_object(request, object_id, from_field)
-        blob.file_links = blob_uses.file_links(blob, signed_in(request))
+        if blob is not None:
+            blob.file_links = blob_uses.file_links(blob, signed_in(request))
         return blob
 
     @admin.display(description="Used in")
