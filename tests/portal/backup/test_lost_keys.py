@@ -1,5 +1,6 @@
 """A lost key file costs sessions and links, and no record (OP)."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,12 @@ import pytest
 from portal.backup import layout
 from tests.portal.settings.test_private_files import manage
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_database]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.one_database,
+    # In one process of the suite, so that the backup is made once.
+    pytest.mark.xdist_group("lost keys"),
+]
 
 NOWHERE = {"BROKER_URL": "redis://127.0.0.1:1/0"}
 
@@ -19,9 +25,10 @@ ADD_APP = (
 )
 
 
-@pytest.fixture
-def backup(tmp_path: Path) -> Path:
-    """Of an embedded install with a checkpoint, a person and a token."""
+@pytest.fixture(scope="module")
+def whole_backup(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of an embedded install with a checkpoint, a person and a second factor."""
+    tmp_path = tmp_path_factory.mktemp("lost-keys")
     data_dir, model = tmp_path / "lost", tmp_path / "model"
     model.mkdir()
     (model / "model.bin").write_bytes(b"weights")
@@ -35,6 +42,13 @@ def backup(tmp_path: Path) -> Path:
         done = manage(data_dir, *command, **NOWHERE)
         assert done.returncode == 0, done.stderr
     return Path(done.stdout.strip())
+
+
+@pytest.fixture
+def backup(whole_backup: Path, tmp_path: Path) -> Path:
+    """A copy, with the blobs beside it, that a test may damage."""
+    copies = Path(shutil.copytree(whole_backup.parent, tmp_path / "backups"))
+    return copies / whole_backup.name
 
 
 def public_key(backup: Path) -> str:
