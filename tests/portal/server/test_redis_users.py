@@ -40,6 +40,7 @@ celery_app.control.purge()
 
 @dataclass
 class Server:
+    folder: Path
     port: int
     passwords: dict[str, str]
 
@@ -53,19 +54,21 @@ class Server:
         return client
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    """Valkey with the users of docker-compose.yml."""
-    shutil.copy(ROOT / "deploy" / "secrets.sh", tmp_path)
-    secrets = tmp_path / "secrets"
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Valkey with the users of docker-compose.yml, which no test changes."""
+    folder = tmp_path_factory.mktemp("redis-users")
+    shutil.copy(ROOT / "deploy" / "secrets.sh", folder)
+    secrets = folder / "secrets"
     secrets.mkdir()
-    subprocess.run(["sh", str(tmp_path / "secrets.sh")], capture_output=True, check=True)
+    subprocess.run(["sh", str(folder / "secrets.sh")], capture_output=True, check=True)
     found = Server(
+        folder,
         services.free_port(),
         {name: (secrets / f"{name}_password").read_text() for name in ("broker", "cache")},
     )
     options = ("--port", str(found.port), "--save", "", "--aclfile", str(secrets / "redis_acl"))
-    process = services.start([str(get_binary_path()), *options], tmp_path / "valkey.log")
+    process = services.start([str(get_binary_path()), *options], folder / "valkey.log")
     client = redis.Redis(port=found.port)
 
     def answers() -> bool:
@@ -83,13 +86,13 @@ def run(client: Any, command: tuple[str, ...]) -> None:
     client.execute_command(*command)
 
 
-def environment(server: Server, folder: Path) -> dict[str, str]:
+def environment(server: Server) -> dict[str, str]:
     """Passwords are files, as in the containers."""
-    return live.environment("http://127.0.0.1:1", f"file://{folder}") | {
+    return live.environment("http://127.0.0.1:1", f"file://{server.folder}") | {
         "BROKER_URL": server.url("broker", 0),
-        "BROKER_PASSWORD_FILE": str(folder / "secrets" / "broker_password"),
+        "BROKER_PASSWORD_FILE": str(server.folder / "secrets" / "broker_password"),
         "CACHE_URL": server.url("cache", 1),
-        "CACHE_PASSWORD_FILE": str(folder / "secrets" / "cache_password"),
+        "CACHE_PASSWORD_FILE": str(server.folder / "secrets" / "cache_password"),
     }
 
 
@@ -98,7 +101,7 @@ def environment(server: Server, folder: Path) -> dict[str, str]:
 def test_queue_and_cache_work_with_the_rights_of_their_users(
     server: Server, tmp_path: Path
 ) -> None:
-    portal = Portal("", environment(server, tmp_path), tmp_path)
+    portal = Portal("", environment(server), tmp_path)
     portal.start("worker")
     try:
         done = subprocess.run(
