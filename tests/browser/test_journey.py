@@ -165,6 +165,7 @@ def _approve(page: Page, review: str) -> None:
     page.keyboard.press("y")
     page.wait_for_selector(".mail-text:visible")
     page.locator("button.decide-approve:visible").click()
+    page.get_by_role("button", name="Approve anyway").click()  # the remark is not ticked off
     page.locator(".messagelist").get_by_text("approved").wait_for()
 
 
