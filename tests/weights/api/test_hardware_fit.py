@@ -103,5 +103,5 @@ def test_a_hidden_checkpoint_looks_like_a_missing_one(store: Path, release_owner
 
 def test_an_estimate_costs_few_queries(store: Path, django_assert_num_queries: Any) -> None:
     factories.published("acme/bare", parameters=10**9)
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(3):
         ApiClient().get("/checkpoints/acme/bare/hardware-fit")
