@@ -270,7 +270,7 @@ def test_the_pages_of_a_checkpoint_show_that_its_only_revision_was_withdrawn(
 
 
 def test_its_tag_is_marked_on_the_pages(client: Client, withdrawn: Revision) -> None:
-    assert "withdrawn" in client.get(f"/{REPO}").content.decode()
+    assert "withdrawn" in client.get(f"/{REPO}/commits/main").content.decode()
     assert "(withdrawn)" in client.get(f"/{REPO}/tree/main").content.decode()
 
 
