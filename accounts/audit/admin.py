@@ -74,7 +74,8 @@ class AuditEventAdmin(AllTiersAdmin, ReadOnlyAdmin):
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
         event = super().get_object(request, object_id, from_field)
-        event.names = self._names(request, [event])
+        if event is not None:
+            event.names = self._names(request, [event])
         return event
 
     def _names(self, request: HttpRequest, events: Iterable[AuditEvent]) -> Names:

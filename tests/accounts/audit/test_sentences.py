@@ -114,3 +114,8 @@ def test_hostile_details_are_shown_as_text(applicant: User, client: Client) -> N
     page = client.get(reverse("admin:accounts_auditevent_change", args=[event.pk])).text
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert" in page
+
+
+def test_an_unknown_event_is_not_found(client: Client) -> None:
+    client.force_login(factories.staff("auditor", Role.AUDITOR))
+    assert client.get(reverse("admin:accounts_auditevent_change", args=[10**9])).status_code == 404
