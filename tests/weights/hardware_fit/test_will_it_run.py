@@ -215,5 +215,5 @@ def test_a_published_checkpoint_costs_few_queries(
 ) -> None:
     for number in range(3):
         factories.published(f"acme/m{number}", facts=FACTS, parameters=10**9)
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(3):
         assert "Fits on" in text(client, f"{PAGE}?checkpoint=acme/m1")
