@@ -103,12 +103,18 @@ def opened_fields(before: Checkpoint, after: Checkpoint) -> list[str]:
 
 
 def move_opens(before: Tier, after: Tier) -> bool:
-    """Returns whether somebody gains the bytes by a move to a tier that is not stricter."""
+    """Returns whether somebody gains the bytes by a move.
+
+    Nobody does by a stricter access mode: before, everybody could give themselves access. More
+    approvals alone could be those of a tier whose holders one person wants to serve.
+    """
     if strictness.lowered_fields(before, after):
         return True
-    if strictness.lowered_fields(after, before):
+    if strictness.is_raised(before.mode, after.mode):
         return False
-    return bool(strictness.opened_fields(before, after)) or _has_other_people(before, after)
+    is_stricter = bool(strictness.lowered_fields(after, before))
+    has_laxer_terms = not is_stricter and bool(strictness.opened_fields(before, after))
+    return has_laxer_terms or _has_other_people(before, after)
 
 
 def _has_other_people(before: Tier, after: Tier) -> bool:

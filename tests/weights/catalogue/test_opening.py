@@ -16,6 +16,7 @@ from accounts.errors import NotAllowed
 from accounts.grants.models import Grant
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
+from accounts.tiers import services as services_of_tiers
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.accounts.tiers.test_history import form_of
@@ -160,7 +161,7 @@ def test_a_move_between_equal_tiers_of_the_same_people_does_not_wait(
 
 
 @pytest.mark.requirement("AD-7")
-@pytest.mark.parametrize("who", ["holder", "suspended", "staff", "countries", "term"])
+@pytest.mark.parametrize("who", ["holder", "suspended", "raised", "staff", "countries", "term"])
 def test_a_move_by_which_somebody_gains_the_bytes_waits(
     gated_tier: Tier,
     equal_tier: Tier,
@@ -169,12 +170,15 @@ def test_a_move_by_which_somebody_gains_the_bytes_waits(
     second_owner: User,
     who: str,
 ) -> None:
-    """Also where the other tier is as strict."""
+    """Also where the other tier is as strict, or takes more approvals."""
     factories.published("acme/weights", gated_tier)
-    if who in {"holder", "suspended"}:
+    if who in {"holder", "suspended", "raised"}:
         factories.grant(applicant, equal_tier)
     if who == "suspended":
         Grant.objects.update(state=Grant.State.SUSPENDED)
+    if who == "raised":  # by the same person, at once, to make it the stricter one
+        equal_tier.approvals_needed = 2
+        assert services_of_tiers.save_tier(equal_tier, by=release_owner).waiting is None
     if who == "staff":
         factories.staff("local", Role.REVIEWER, equal_tier)
     if who == "countries":
@@ -192,9 +196,12 @@ def test_a_move_to_a_stricter_tier_waits_for_nobody(
     gated_tier: Tier, equal_tier: Tier, applicant: User, release_owner: User
 ) -> None:
     factories.published("acme/weights", gated_tier)
-    factories.grant(applicant, equal_tier)
     Tier.objects.filter(pk=equal_tier.pk).update(approvals_needed=2, term_days=3000)
-    Tier.objects.filter(pk=gated_tier.pk).update(approvals_needed=1)
+    assert _save(release_owner, tier=Tier.objects.get(pk=equal_tier.pk)) is None
+    assert _stored().tier == equal_tier
+    Checkpoint.objects.update(tier=gated_tier)
+    Tier.objects.filter(pk=gated_tier.pk).update(mode="click-through")
+    factories.grant(applicant, equal_tier)
     assert _save(release_owner, tier=Tier.objects.get(pk=equal_tier.pk)) is None
     assert _stored().tier == equal_tier
 
