@@ -240,7 +240,7 @@ def accept(
     """Claim and approve. A refused request is reopened first, which takes a lead reviewer.
 
     Returns None while the grant has not started, see `decisions.approve`. The Hub's requests carry
-    no checklist, so this raises ConfirmationRequired unless `confirmed`.
+    no checklist; ConfirmationRequired is raised for open remarks, unless `confirmed`.
     """
     _lock_unchanged(request, RequestStatus.ACCEPTED, tier)
     if request.status is RequestStatus.REJECTED:

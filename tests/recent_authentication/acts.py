@@ -320,7 +320,10 @@ BY_SESSION: dict[str, Act] = {
         _add_codes,
     ),
     "approve an application": Act(
-        lead, _decide("approve", days="30"), _grant_is("active"), lambda w: w.application
+        lead,
+        _decide("approve", days="30", confirmed="on"),
+        _grant_is("active"),
+        lambda w: w.application,
     ),
     "reopen an application": Act(
         lead,

@@ -59,7 +59,7 @@ def approve(
     if application.tier.approvals_needed > 1:
         own_password.require(by)
     if not confirmed:
-        confirmation.require(application, checklist or {})
+        confirmation.require(application, checklist)
     first = application.first_approval
     if until is None:
         until = first.until if first is not None else None

@@ -256,6 +256,6 @@ def test_an_approval_with_open_points_asks_by_name(
 def test_the_first_of_two_approvals_asks_too(applicant: User, reviewer: User) -> None:
     application = factories.submitted(applicant, factories.tier("two", approvals_needed=2))
     with pytest.raises(ConfirmationRequired):
-        decisions.approve(application, by=reviewer)
+        decisions.approve(application, by=reviewer, checklist={})
     application.refresh_from_db()
     assert application.first_approval is None

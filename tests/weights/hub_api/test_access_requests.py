@@ -253,18 +253,21 @@ def test_the_scope_alone_is_no_right(
     assert gated_tier not in tiers_open_to(applicant)
 
 
-def test_an_acceptance_without_the_confirming_header_is_refused_with_the_open_points(
+def test_an_acceptance_with_open_remarks_needs_the_confirming_header(
     lead: HfApi, lead_reviewer: User, applicant: User, gated_tier: Tier
 ) -> None:
-    factories.submitted(applicant, gated_tier)
+    application = factories.submitted(applicant, gated_tier)
+    application.remarks.create(author=lead_reviewer, text="Which data?")
     plain = HfApi(endpoint=lead.endpoint, token=factories.token(lead_reviewer, "admin"))
     with pytest.raises(HfHubHTTPError) as refused:
         plain.accept_access_request(REPO, applicant.username)
     answer = refused.value.response
     assert (answer.status_code, answer.json()["code"]) == (409, "confirmation_required")
-    assert "Is the applicant clearly identified?" in answer.json()["error"]
+    assert "open remark: Which data?" in answer.json()["error"]
     assert "X-Confirmed: true" in answer.json()["error"]
     assert where(plain, applicant) == ["pending"]
+    lead.accept_access_request(REPO, applicant.username)
+    assert where(plain, applicant) == ["accepted"]
 
 
 def test_a_plain_reviewer_neither_cancels_nor_grants_nor_revokes(
