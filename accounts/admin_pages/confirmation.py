@@ -24,7 +24,7 @@ class ConfirmationForm(forms.Form):
     button: ClassVar[str]
 
     def reach(self, record: Any, reader: User) -> list[str | SafeString]:
-        """Sentences about what the action would reach, for the reader, below the record."""
+        """Sentences on what the action affects, shown to the reader below the record."""
         return []
 
 

@@ -51,7 +51,7 @@ class Counters:
         self._retry_at = now + _RETRY_AFTER
         if now >= self._log_at:
             self._log_at = now + _LOG_INTERVAL
-            log.error("the counters of rate limits and tallies do not answer: %s", error)
+            log.error("Redis (rate limits, tallies) does not answer: %s", error)
 
 
 @cache

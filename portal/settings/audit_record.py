@@ -1,7 +1,7 @@
 """Record changed settings in the audit trail when a process starts.
 
 The environment can change without a login or an approval. Secrets and people's addresses are
-recorded as fingerprints. The last event is what the next start compares with.
+recorded as fingerprints. Each start compares with the last event.
 """
 
 import hashlib
@@ -97,7 +97,7 @@ def _database(database: Mapping[str, Any]) -> str:
 def note(process: str) -> AuditEvent | None:
     """Record the settings of this kind of process, if they differ from its last start.
 
-    Of two processes that start at once one records them. Returns the event, if any.
+    If two processes start at once, only one records them. Returns the event, if any.
     """
     _lock()
     current = effective()
@@ -134,7 +134,7 @@ def _note_with_retries(process: str) -> None:
         try:
             note(process)
         except (DatabaseError, InterfaceError) as error:
-            log.error("the settings are not on record yet: %s", outage_message(error))
+            log.error("the settings have not been recorded yet: %s", outage_message(error))
         else:
             return
         finally:

@@ -15,7 +15,7 @@ ADDRESS = "admin@localhost"
 
 @dataclass(frozen=True)
 class FirstAccount:
-    """A name and its password in clear, which is printed once and stored nowhere."""
+    """A name and its plaintext password, which is printed once and never stored."""
 
     name: str
     password: str
@@ -24,7 +24,7 @@ class FirstAccount:
 def create_once() -> FirstAccount | None:
     """Create the first account; None once its password was shown or another administrator exists.
 
-    A start that was killed before it showed the password is followed by one with a new password.
+    If a start is killed before it shows the password, the next one sets a new password.
     """
     if _was_shown() or RoleAssignment.objects.exclude(user__username=NAME).filter(
         role=Role.ADMINISTRATOR

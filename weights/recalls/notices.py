@@ -12,7 +12,7 @@ from weights.publishing.models import File
 from weights.recalls.affected import Place, replacements
 from weights.recalls.models import Recall
 
-#: Places listed per recall; small files such as empty ones have very many.
+#: Places listed per recall; a small file, such as an empty one, can occur in thousands.
 MAX_PLACES = 50
 
 
@@ -40,7 +40,7 @@ class Notice:
 
 
 def visible_recalls(user: User | None, token: ApiToken | None = None) -> QuerySet[Recall]:
-    """The recalls visible to the user by `token`, newest first."""
+    """The recalls visible to the user with `token`, newest first."""
     return _related(Recall.objects.visible_to(user, token))
 
 
@@ -53,7 +53,7 @@ def of_checkpoint(checkpoint: Checkpoint) -> list[Notice]:
 def notices_for(
     recalls: Iterable[Recall], user: User | None, token: ApiToken | None = None
 ) -> list[Notice]:
-    """The notices with the places that the user may see by `token`."""
+    """The notices with the places that the user may see with `token`."""
     return _notices(recalls, Checkpoint.objects.visible_to(user, token).published())
 
 

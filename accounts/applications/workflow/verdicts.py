@@ -33,7 +33,7 @@ class Verdict:
     checklist: dict[str, str]
     #: When the access of an approval ends.
     until: datetime | None = None
-    #: Field -> what should change there, for a return.
+    #: Field -> the requested change, when returning.
     remarks: dict[str, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def record(
 
 def _approve(application: Application, verdict: Verdict, by: User) -> Decision:
     if verdict.until is None:
-        raise ValueError(f"the approval of {application.reference} names no end")
+        raise ValueError(f"the approval of {application.reference} has no end date")
     decision = record(application, verdict, by=by, decided_at=timezone.now(), due_on=None)
     grant = lifecycle.create(
         application.applicant,
@@ -119,7 +119,7 @@ def _return(application: Application, verdict: Verdict, by: User) -> Decision:
 
 
 def _accepted_licence(application: Application) -> LicenceVersion:
-    """Return the accepted text; without an application, the text in force."""
+    """Return the text accepted with the newest snapshot, else the text in force."""
     snapshot = application.latest_snapshot
     if snapshot is not None:
         return snapshot.licence_version

@@ -100,6 +100,6 @@ def test_a_database_that_is_unavailable_at_start_is_tried_again(
     # A separate thread, because it returns its connections.
     audit_record.note_at_start("web").join(5)
     assert next(answers, "asked twice") == "asked twice"
-    assert "the settings are not on record yet: the database does not answer: it is away" in (
+    assert "the settings have not been recorded yet: the database does not answer: it is away" in (
         caplog.text
     )

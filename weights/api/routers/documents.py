@@ -1,4 +1,4 @@
-"""Documents of the caller's applications, sent and read as PDF."""
+"""Documents of the caller's applications, uploaded and downloaded as PDF."""
 
 from uuid import UUID
 
@@ -25,7 +25,7 @@ _BINARY = {"application/pdf": {"schema": {"type": "string", "format": "binary"}}
 @router.post(
     "/applications/{uuid:public_id}/documents",
     response=responses(DocumentOut, 400, 404, 409, 413, 415, 422, status=201),
-    summary="Send a document",
+    summary="Upload a document",
     openapi_extra={"requestBody": {"required": True, "content": _BINARY}},
 )
 def document_send(
@@ -34,8 +34,8 @@ def document_send(
     question: str = Query(max_length=60, description="Key of a question of kind `file`"),
     name: str = Query("document.pdf", max_length=200),
 ) -> Status[DocumentOut]:
-    """The body is the PDF itself: at most 10 MiB, sent with its length, without scripts, embedded
-    files or a password. Sending the same content again changes nothing."""
+    """The body is the PDF itself: at most 10 MiB, with a Content-Length, without scripts,
+    embedded files or a password. Uploading the same content again changes nothing."""
     application = (
         Application.objects.filter(applicant=current_user(request), public_id=public_id)
         .select_related("tier", "form")
@@ -47,7 +47,7 @@ def document_send(
         services.get_question(application, question)
     except NotFound as error:
         raise ApiError(
-            AccountsCode.INVALID_VALUE, f"The form asks for no document {question!r}."
+            AccountsCode.INVALID_VALUE, f"The form has no file question {question!r}."
         ) from error
     attachment = services.attach(
         application, question, name, _body(request), by=current_user(request)

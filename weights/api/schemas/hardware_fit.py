@@ -12,7 +12,7 @@ from weights.hardware_fit.estimate import Placement
 
 
 class AcceleratorOut(Schema):
-    """An accelerator by its `key`; 1 GB of a data sheet counts 10^9 bytes."""
+    """An accelerator by its `key`. Data sheets use 1 GB = 10^9 bytes."""
 
     key: str
     name: str
@@ -40,10 +40,10 @@ class PlacementOut(Schema):
     key_value_cache: int
     activations: int
     overhead: int
-    free: int = Field(description="Negative if the need is larger than the memory")
+    free: int = Field(description="Negative if the model needs more than there is")
     total: int
     fullest: int = Field(description="Need of the fullest accelerator, without overhead")
-    usable: int = Field(description="Bytes of one accelerator that the model may take")
+    usable: int = Field(description="Memory of one accelerator that the model can use")
 
     @classmethod
     def of(cls, placement: Placement) -> "PlacementOut":
@@ -70,7 +70,7 @@ class HardwareFitOut(Schema):
     dtype: str
     context: int
     batch: int
-    fits: bool | None = Field(description="Null if a missing fact decides")
+    fits: bool | None = Field(description="Null if the answer depends on a missing fact")
     verdict: str
     weights: int | None
     placement: PlacementOut | None = Field(description="Null if a fact is missing")
