@@ -13,8 +13,8 @@ from typing import Any
 import redis
 from redis.commands.core import Script
 
-from accounts.rate_limits import counters
-from accounts.rate_limits.counters import CountersUnavailable
+from accounts.rate_limits import redis_connection
+from accounts.rate_limits.redis_connection import RedisUnavailable
 
 # A stored value outside two windows is not a time of this bucket and counts as none. Two windows
 # leave room for a clock that was set back.
@@ -81,7 +81,7 @@ def take(limit: Limit, key: str) -> Verdict:
     """Take one request from the bucket of `key`. Allows the request if Redis does not answer."""
     try:
         left, wait = _run(_TAKE, limit, key)
-    except CountersUnavailable:
+    except RedisUnavailable:
         return Verdict(limit, allowed=True, remaining=0, wait=0, counted=False)
     if not left:
         return Verdict(limit, allowed=False, remaining=0, wait=math.ceil(float(wait)))
@@ -90,13 +90,15 @@ def take(limit: Limit, key: str) -> Verdict:
 
 def give_back(limit: Limit, key: str) -> None:
     """Return one request to the bucket of `key`; does nothing if Redis does not answer."""
-    with suppress(CountersUnavailable):
+    with suppress(RedisUnavailable):
         _run(_GIVE_BACK, limit, key)
 
 
 def _run(source: str, limit: Limit, key: str) -> Any:
     keys, arguments = [f"rate:{limit.name}:{key}"], [limit.quota, limit.window]
-    return counters.shared().run(lambda store: _script(store, source)(keys=keys, args=arguments))
+    return redis_connection.shared().run(
+        lambda store: _script(store, source)(keys=keys, args=arguments)
+    )
 
 
 def headers(verdict: Verdict) -> dict[str, str]:

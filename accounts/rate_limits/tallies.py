@@ -2,23 +2,23 @@
 
 import redis
 
-from accounts.rate_limits import counters
-from accounts.rate_limits.counters import CountersUnavailable
+from accounts.rate_limits import redis_connection
+from accounts.rate_limits.redis_connection import RedisUnavailable
 
 
 def add(name: str, field: str) -> None:
     """Add one to `field` of the tally `name`; does nothing if Redis does not answer."""
     try:
-        counters.shared().run(lambda store: store.hincrby(f"tally:{name}", field, 1))
-    except CountersUnavailable:
+        redis_connection.shared().run(lambda store: store.hincrby(f"tally:{name}", field, 1))
+    except RedisUnavailable:
         return
 
 
 def drain(name: str) -> dict[str, int]:
     """Return and reset the counts of `name`, by field; empty if Redis does not answer."""
     try:
-        counts = counters.shared().run(lambda store: _drain(store, f"tally:{name}"))
-    except CountersUnavailable:
+        counts = redis_connection.shared().run(lambda store: _drain(store, f"tally:{name}"))
+    except RedisUnavailable:
         return {}
     return {field.decode(): int(number) for field, number in sorted(counts.items())}
 

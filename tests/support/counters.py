@@ -6,14 +6,14 @@ from contextlib import contextmanager
 
 from pytest_django import Settings
 
-from accounts.rate_limits import counters
+from accounts.rate_limits import redis_connection
 from accounts.rate_limits.buckets import Limit
 
 
 def spend(limit: Limit, key: str, count: int) -> None:
     """Take `count` tokens at once from a full bucket."""
     full_at = time.time() + count * limit.window / limit.quota
-    store = counters.shared().client
+    store = redis_connection.shared().client
     store.set(f"rate:{limit.name}:{key}", f"{full_at:.6f}", ex=limit.window)
 
 
@@ -21,8 +21,8 @@ def spend(limit: Limit, key: str, count: int) -> None:
 def away(settings: Settings, location: str = "redis://127.0.0.1:1/0") -> Iterator[None]:
     """Point the counters at `location`, where nothing listens."""
     settings.CACHES = {"default": settings.CACHES["default"] | {"LOCATION": location}}
-    counters.shared.cache_clear()
+    redis_connection.shared.cache_clear()
     try:
         yield
     finally:
-        counters.shared.cache_clear()
+        redis_connection.shared.cache_clear()

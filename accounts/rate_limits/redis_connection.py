@@ -22,11 +22,11 @@ _LOG_INTERVAL = 60.0
 Result = TypeVar("Result")
 
 
-class CountersUnavailable(Exception):
+class RedisUnavailable(Exception):
     """Redis does not answer, or did not within the last second."""
 
 
-class Counters:
+class RedisConnection:
     """The connections of one process, and the state of its circuit breaker."""
 
     def __init__(self, location: str) -> None:
@@ -37,16 +37,17 @@ class Counters:
         self._log_at = 0.0
 
     def run(self, command: Callable[[redis.Redis], Result]) -> Result:
-        """The result of `command`; raises CountersUnavailable if Redis does not answer."""
+        """The result of `command`; raises RedisUnavailable if Redis does not answer."""
         if time.monotonic() < self._retry_at:
-            raise CountersUnavailable
+            raise RedisUnavailable
         try:
             return command(self.client)
         except redis.RedisError as error:
-            self._log(error)
-            raise CountersUnavailable from error
+            self._open(error)
+            raise RedisUnavailable from error
 
-    def _log(self, error: redis.RedisError) -> None:
+    def _open(self, error: redis.RedisError) -> None:
+        """Open the breaker, and log an outage once in a while."""
         now = time.monotonic()
         self._retry_at = now + _RETRY_AFTER
         if now >= self._log_at:
@@ -55,6 +56,6 @@ class Counters:
 
 
 @cache
-def shared() -> Counters:
-    """The counters of this process."""
-    return Counters(str(settings.CACHES["default"]["LOCATION"]))
+def shared() -> RedisConnection:
+    """The connection of this process."""
+    return RedisConnection(str(settings.CACHES["default"]["LOCATION"]))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from pytest_django import Settings
 
-from accounts.rate_limits import buckets, counters, tallies
+from accounts.rate_limits import buckets, redis_connection, tallies
 from accounts.rate_limits.buckets import API_ANONYMOUS
 from tests.support.counters import away
 
@@ -33,19 +33,19 @@ def test_counters_that_hang_hold_one_request_a_second_and_not_each(
         took = time.monotonic() - began
     assert {(one.allowed, one.counted) for one in verdicts} == {(True, False)}
     assert took < 5.0, "each of 500 would have waited half a second"
-    assert caplog.text.count("do not answer") == 1
+    assert caplog.text.count("does not answer") == 1
 
 
 def test_counters_that_are_back_are_used_again_after_a_second(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    available = counters.shared()
-    monkeypatch.setattr(counters, "_RETRY_AFTER", 0.3)  # shorter than the real second
+    available = redis_connection.shared()
+    monkeypatch.setattr(redis_connection, "_RETRY_AFTER", 0.3)  # shorter than the real second
     with away(settings):
-        broken = counters.shared()
+        broken = redis_connection.shared()
         assert not buckets.take(API_ANONYMOUS, "somebody").counted
         broken.client = available.client  # it listens again
         assert not buckets.take(API_ANONYMOUS, "somebody").counted
         time.sleep(0.3)
         assert buckets.take(API_ANONYMOUS, "somebody").counted
-    assert caplog.text.count("do not answer") == 1
+    assert caplog.text.count("does not answer") == 1
