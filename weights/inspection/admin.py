@@ -25,7 +25,7 @@ class AskForm(RecordAction):
     warning = (
         "A refused file can harm people who load it. If you have checked its imports and consider "
         "the refusal wrong, explain why. A second release owner must agree before the file is "
-        "served."
+        "served, unless this portal has a single operator."
     )
 
     why = reason_field(reasons.INTERNAL, "Why")

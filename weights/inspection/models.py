@@ -111,7 +111,9 @@ def _granted() -> OverrideQuerySet:
 
 
 class InspectionOverride(models.Model):
-    """The decision to serve a refused file: one staff member requested it, another granted it.
+    """The decision to serve a refused file: one release owner requested it, another granted it.
+
+    `granted_by` is empty if one decided alone (SINGLE_OPERATOR).
 
     It is valid only for this blob, this family of names and this exact refusal, and only for a
     file that was read to the end.

@@ -1,9 +1,8 @@
-"""Overrides of refused inspections: one staff member requests one, another confirms it.
+"""Overrides of refused inspections: one release owner requests one, another confirms it.
 
 An override is valid for one blob, one family of names and one refusal; a different refusal needs
 a new override. A file that was not read to the end cannot be overridden, because some of its
-imports are unknown. It takes two people under SINGLE_OPERATOR too: a harmful file harms whoever
-loads it, and pages say that two people allowed it.
+imports are unknown. Under SINGLE_OPERATOR one release owner overrides alone.
 """
 
 from django.db import transaction
@@ -28,8 +27,8 @@ ACT = "inspection.override"
 
 
 @transaction.atomic
-def ask(inspection: Inspection, why: str, *, by: User) -> ChangeRequest:
-    """Opens the request for an override; a second release owner confirms it.
+def ask(inspection: Inspection, why: str, *, by: User) -> ChangeRequest | InspectionOverride:
+    """Opens the request for an override; overrides at once if no second person is required.
 
     Raises TransitionRefused if the refusal cannot be overridden, or if its override was requested
     before.
@@ -47,6 +46,9 @@ def ask(inspection: Inspection, why: str, *, by: User) -> ChangeRequest:
     parameters = {"refusal": current.reason}
     if _is_requested(current) or _is_overridden(current):
         raise TransitionRefused(f"an override of {current} has already been requested")
+    if not change_requests.is_required(by):
+        recent_authentication.require()
+        return _override(current, by, why, asked_by=by, asked_why=why)
     tiers = tiers_of(inspection.blob)
     request = change_requests.open_request(ACT, current, parameters, tiers=tiers, by=by, reason=why)
     _record(WeightsEvent.INSPECTION_OVERRIDE_ASKED, current, by, why)
@@ -65,19 +67,30 @@ def grant(request: ChangeRequest, inspection: Inspection) -> None:
         raise TransitionRefused(outdated)
     second = request.decided_by
     assert second is not None
-    InspectionOverride.objects.create(
-        inspection=locked,
-        refusal=locked.reason,
+    _override(
+        locked,
+        second,
+        request.outcome,
         asked_by=request.requester,
         asked_at=request.created_at,
         asked_why=request.reason,
         granted_by=second,
-        granted_at=timezone.now(),
         granted_why=request.outcome,
     )
-    _record(WeightsEvent.INSPECTION_OVERRIDDEN, locked, second, request.outcome)
-    Blob.objects.filter(pk=locked.blob_id).update(check_due_at=timezone.now(), attempts=0)
-    queue_after_commit(WeightsTask.VERIFY_BLOB, locked.blob_id)
+
+
+def _override(inspection: Inspection, by: User, why: str, **decision: object) -> InspectionOverride:
+    """Stores the override and requests a check, which releases the blob."""
+    override = InspectionOverride.objects.create(
+        inspection=inspection,
+        refusal=inspection.reason,
+        granted_at=timezone.now(),
+        **decision,
+    )
+    _record(WeightsEvent.INSPECTION_OVERRIDDEN, inspection, by, why)
+    Blob.objects.filter(pk=inspection.blob_id).update(check_due_at=timezone.now(), attempts=0)
+    queue_after_commit(WeightsTask.VERIFY_BLOB, inspection.blob_id)
+    return override
 
 
 def outdated_reason(request: ChangeRequest, inspection: Inspection) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from django.db import IntegrityError, transaction
 from django.test import Client
+from pytest_django import Settings
 
 from accounts.audit.models import AuditEvent
 from accounts.change_requests import services as change_requests
@@ -25,6 +26,11 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("open_tier", "store
 
 WHY, AGREED = "numpy.dtype only names a type.", "Read the imports; it runs nothing."
 PATH = "model.bin"
+
+
+@pytest.fixture(autouse=True)
+def two_people(settings: Settings) -> None:
+    settings.SINGLE_OPERATOR = False
 
 
 @pytest.fixture
@@ -50,6 +56,12 @@ def second_owner(db: None) -> User:
     return factories.staff("second", Role.RELEASE_OWNER)
 
 
+def requested(inspection: Inspection, by: User) -> ChangeRequest:
+    request = overrides.ask(inspection, WHY, by=by)
+    assert isinstance(request, ChangeRequest)
+    return request
+
+
 @pytest.mark.requirement("IN-8")
 def test_in_st_two_release_owners_let_a_refused_file_pass(
     client: Client,
@@ -58,7 +70,7 @@ def test_in_st_two_release_owners_let_a_refused_file_pass(
     release_owner: User,
     second_owner: User,
 ) -> None:
-    asked = overrides.ask(refused, WHY, by=release_owner)
+    asked = requested(refused, release_owner)
     verification.verify(refused.blob_id)
     assert refused.blob.state == Blob.State.QUARANTINED
     change_requests.confirm(asked, by=second_owner, reason=AGREED)
@@ -67,7 +79,7 @@ def test_in_st_two_release_owners_let_a_refused_file_pass(
     assert revision.state == Revision.State.VISIBLE
     assert client.get(f"/acme/model/resolve/main/{PATH}").status_code == 200
     page = client.get(f"/acme/model/blob/main/{PATH}").content.decode()
-    assert "two members of staff reviewed it and allowed it" in " ".join(page.split())
+    assert "staff reviewed it and allowed it" in " ".join(page.split())
     listed = client.get("/api/models/acme/model/tree/main?expand=true").json()
     assert listed[0]["securityFileStatus"]["status"] == "suspicious"
     files = client.get("/api/v1/checkpoints/acme/model/files").json()["files"]
@@ -83,10 +95,28 @@ def test_in_st_two_release_owners_let_a_refused_file_pass(
 
 
 @pytest.mark.requirement("IN-8")
+def test_in_st_a_single_operator_lets_a_refused_file_pass_alone(
+    settings: Settings, revision: Revision, refused: Inspection, release_owner: User
+) -> None:
+    settings.SINGLE_OPERATOR = True
+    override = overrides.ask(refused, WHY, by=release_owner)
+    assert isinstance(override, InspectionOverride)
+    assert (override.asked_by, override.granted_by) == (release_owner, None)
+    verification.verify(refused.blob_id)
+    revision.refresh_from_db()
+    assert revision.state == Revision.State.VISIBLE
+    assert not ChangeRequest.objects.exists()
+    event = AuditEvent.objects.get(action__startswith="inspection.")
+    assert (event.action, event.actor_name) == ("inspection.overridden", "owner")
+    with pytest.raises(TransitionRefused, match="already been requested"):
+        overrides.ask(refused, WHY, by=release_owner)
+
+
+@pytest.mark.requirement("IN-8")
 def test_in_st_the_requester_of_an_override_cannot_approve_it(
     refused: Inspection, release_owner: User
 ) -> None:
-    asked = overrides.ask(refused, WHY, by=release_owner)
+    asked = requested(refused, release_owner)
     with pytest.raises(NotAllowed, match="another person"):
         change_requests.confirm(asked, by=release_owner, reason=AGREED)
     override = {"inspection": refused, "refusal": refused.reason, "asked_by": release_owner}
@@ -101,7 +131,7 @@ def test_other_roles_neither_request_nor_approve(
     member = factories.staff("member", role)
     with pytest.raises(NotAllowed):
         overrides.ask(refused, WHY, by=member)
-    asked = overrides.ask(refused, WHY, by=release_owner)
+    asked = requested(refused, release_owner)
     with pytest.raises(NotAllowed):
         change_requests.confirm(asked, by=member, reason=AGREED)
 
@@ -109,7 +139,7 @@ def test_other_roles_neither_request_nor_approve(
 def test_an_override_holds_for_the_very_refusal_alone(
     refused: Inspection, release_owner: User, second_owner: User
 ) -> None:
-    asked = overrides.ask(refused, WHY, by=release_owner)
+    asked = requested(refused, release_owner)
     change_requests.confirm(asked, by=second_owner, reason=AGREED)
     assert not Inspection.objects.refusing().exists()
     Inspection.objects.update(reason="its pickle imports os.system, which is not on the list")
@@ -172,14 +202,14 @@ def test_in_st_a_file_that_was_not_read_to_its_end_is_refused_for_good(
 def test_an_override_of_a_file_that_was_not_read_to_its_end_no_longer_holds(
     refused: Inspection, release_owner: User, second_owner: User
 ) -> None:
-    asked = overrides.ask(refused, WHY, by=release_owner)
+    asked = requested(refused, release_owner)
     Inspection.objects.update(read_to_end=False)  # as before this was known
     change_requests.confirm(asked, by=second_owner, reason=AGREED)
     assert asked.state == ChangeRequest.State.SUPERSEDED
     assert "outdated" in asked.outcome
     assert Inspection.objects.refusing().get() == refused
     Inspection.objects.update(read_to_end=True)
-    again = overrides.ask(refused, WHY, by=release_owner)
+    again = requested(refused, release_owner)
     change_requests.confirm(again, by=second_owner, reason=AGREED)
     assert not Inspection.objects.refusing().exists()
     Inspection.objects.update(read_to_end=False)
@@ -190,12 +220,12 @@ def test_an_override_of_a_file_that_was_not_read_to_its_end_no_longer_holds(
 def test_a_declined_override_may_be_requested_again(
     refused: Inspection, release_owner: User, second_owner: User
 ) -> None:
-    asked = overrides.ask(refused, WHY, by=release_owner)
+    asked = requested(refused, release_owner)
     with pytest.raises(TransitionRefused, match="already"):
         overrides.ask(refused, WHY, by=second_owner)
     change_requests.decline(asked, by=second_owner, reason="It could do harm.")
     assert Inspection.objects.refusing().exists()
-    again = overrides.ask(refused, WHY, by=second_owner)
+    again = requested(refused, second_owner)
     with pytest.raises(InvalidValue):
         change_requests.confirm(again, by=release_owner, reason="ok")
 

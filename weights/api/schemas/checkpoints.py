@@ -197,7 +197,7 @@ class InspectionOut(Schema):
     """The inspection of a file under its name; `imports` are those of its pickles.
 
     `outcome` is inspected, not_inspected, code (it contains a program, which is not judged),
-    refused, or overridden: a refusal that two staff members overrode.
+    refused, or overridden: a refusal that staff overrode.
     """
 
     format: str = Field(examples=["safetensors"])
