@@ -141,8 +141,9 @@ def test_a_worker_runs_what_beat_sends(worker: Portal) -> None:
     for name, facts in current_app.conf.beat_schedule.items():
         entry = ScheduleEntry(name, app=current_app, **facts)
         scheduler.apply_async(entry, advance=False)
-    # One a task, the last thing each of them writes.
-    names = {"mail", "grants", "weights", "scrub", "clocks", "heads", "profiles", "tidy", "trail"}
+    # The last thing that each task writes.
+    names = {"decisions", "mail", "grants", "weights", "scrub", "clocks", "heads", "profiles"}
+    names |= {"tidy", "trail"}
     beats = Heartbeat.objects.filter(at__gte=begun)
     services.wait_until(
         lambda: set(beats.values_list("name", flat=True)) == names, "the heartbeats"
