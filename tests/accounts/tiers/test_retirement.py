@@ -1,5 +1,6 @@
 """Tiers that administrators create, order, retire and put back into use."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -94,9 +95,11 @@ def test_pages_and_api_list_tiers_in_their_order(client: Client, applicant: User
         tier = factories.tier(slug, position=position)
         Checkpoint.objects.create(org="acme", name=f"number-{position}", tier=tier)
     client.force_login(applicant)
-    for page in ("/tiers/", "/models", "/applications/"):
+    for page in ("/tiers/", "/applications/"):
         text = client.get(page).text
         assert text.index("zulu") < text.index("mike") < text.index("alpha"), page
+    listed = re.findall(r'name="tier" value="(\w+)"', client.get("/models").text)
+    assert listed == ["zulu", "mike", "alpha"]
     assert [one["slug"] for one in ApiClient().get("/tiers")] == ["zulu", "mike", "alpha"]
 
 
