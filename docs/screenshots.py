@@ -21,7 +21,6 @@ STAFF = "lead-dalia"
 SIZE = ViewportSize(width=1200, height=900)
 #: Name of the picture -> address; the pages of staff come last.
 PUBLIC = {
-    "home": "/",
     "checkpoint": "/weighbridge/demo-gated",
     "will-it-run": "/will-it-run?checkpoint=facebook/opt-175b&accelerator=a100-80&count=8",
     "transparency": "/transparency/",
