@@ -16,6 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from accounts.api_tokens.models import ApiToken
 from accounts.users import recent_authentication
 from accounts.users.models import User
+from accounts.users.usernames import validate_username
 
 #: Characters of a mail address (RFC 5321, 4.5.3.1.3); usernames are shorter. Without a bound,
 #: SQLite fails: it compares at most 50,000 characters case-insensitively.
@@ -37,6 +38,11 @@ class SignupForm(AllauthSignupForm):
 
     allauth gives both the same response, but hashes the password of a new account only.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["username"]
+        field.help_text, field.min_length = validate_username.message, None
 
     def try_save(self, request: HttpRequest) -> tuple[User | None, HttpResponse | None]:
         saved: tuple[Any, Any] = super().try_save(request)

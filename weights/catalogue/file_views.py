@@ -127,15 +127,17 @@ def file_detail(request: HttpRequest, org: str, name: str, rest: str) -> HttpRes
             request.GET.get("page", ""),
         ),
         "recall": file.blob.recalls.first() if file.blob.quarantine_reason else None,
-        "may_quarantine": _may_quarantine(request, checkpoint),
+        "may_quarantine": _may_quarantine(request, file),
         "shared": File.objects.filter(blob=file.blob, revision=revision).exclude(pk=file.pk)[:5],
     }
     return render(request, "weights/catalogue/file_detail.html", context)
 
 
-def _may_quarantine(request: HttpRequest, checkpoint: Checkpoint) -> bool:
-    """True for a release owner of the tier."""
-    user = user_or_none(request)
+def _may_quarantine(request: HttpRequest, file: File) -> bool:
+    """True for a release owner of the tier, unless the file is in quarantine."""
+    user, checkpoint = user_or_none(request), file.revision.checkpoint
+    if file.blob.quarantine_reason:
+        return False
     owners = manual_quarantine.OWNERS
     return user is not None and RoleAssignment.objects.covers(user, owners, checkpoint.tier)
 

@@ -199,7 +199,8 @@ def _terms(facts: Facts) -> list[Line]:
 
 def _conflict(facts: Facts) -> Line:
     if facts.conflict is not None:
-        return Line("conflict", Level.RED, "Conflict", "you declared a conflict")
+        text = f"you declared a conflict, or decided before: {facts.conflict}"
+        return Line("conflict", Level.RED, "Conflict", text)
     organisations = _organisations(facts.verified)
     shared = sorted(organisations & _organisations(facts.reviewer_addresses))
     if shared:

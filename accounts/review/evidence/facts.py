@@ -126,6 +126,6 @@ def _breaches(applicant: "User") -> list[str]:
 
 
 def _conflict(application: Application, reviewer: "User") -> str | None:
-    """The reason of a declared conflict; None without one."""
+    """The reason of the reviewer's conflict; None without one."""
     rows = Conflict.objects.filter(application=application, reviewer=reviewer)
     return rows.values_list("reason", flat=True).first()
