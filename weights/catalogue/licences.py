@@ -183,6 +183,13 @@ def find_text(chosen: str) -> Licence | None:
     return by_slug or Licence.objects.filter(spdx_id__iexact=chosen).first()
 
 
+def named_text(card_licence: Mapping[str, str]) -> str:
+    """Return the slug of this portal's licence that a card with `license: other` names, or ""."""
+    named = card_licence.get("name", "") if card_licence.get("code") == OTHER else ""
+    text = find_text(named) if "link" not in card_licence else None
+    return text.slug if text else ""
+
+
 def spdx_id(code: str) -> str:
     """Return the SPDX identifier of a code; empty if SPDX has none."""
     return SPDX[code][0] if code in SPDX else ""

@@ -102,6 +102,8 @@ def publish(
         names.check_ref(tag)
     message = multiline(message)
     sources = scan(directory)
+    card_licence = _card_licence(sources)
+    licence = licence or licences.named_text(card_licence)
     request = PublishRequest(
         org=org,
         name=name,
@@ -114,7 +116,7 @@ def publish(
         synthetic=synthetic,
         accept_findings=accept_findings,
         licence=licence,
-        card_licence=_card_licence(sources),
+        card_licence=card_licence,
     )
     if _check_names(request) is None:
         request.tier.require_active()

@@ -112,6 +112,15 @@ def test_a_licence_of_this_portal_can_be_named_by_its_slug(folder: Path, open_ti
     )
 
 
+def test_a_card_names_a_licence_of_this_portal_without_a_link(
+    folder: Path, open_tier: Tier
+) -> None:
+    """The advice that a gated tier gives holds in an open one too."""
+    Licence.objects.create(slug="ours", title="Our licence")
+    card = "license: other\nlicense_name: ours"
+    assert shown(publish(folder, card, open_tier)) == ("Our licence", "/licences/ours/")
+
+
 @pytest.mark.parametrize(
     ("front_matter", "option", "remedy"),
     [
