@@ -92,7 +92,7 @@ class Action:
             if previewed != preview.digest(mails):
                 raise PreviewOutdated
         result = self.service(application, by=by, **values)
-        if application.pending_until is not None:
+        if self.is_verdict and application.pending_until is not None:
             return Outcome(_WAITS.format(application.pending_until), application)
         message = self.message if isinstance(self.message, str) else self.message(values, result)
         return Outcome(message, result if isinstance(result, Application) else application)

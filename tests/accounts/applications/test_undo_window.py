@@ -229,6 +229,15 @@ def test_the_desk_says_when_a_decision_takes_effect(desk: Client, application: A
     assert f"takes effect at {application.pending_until:%H:%M:%S} UTC" in done.text
 
 
+def test_a_remark_while_a_decision_waits_is_confirmed_as_a_remark(
+    decided: Application, desk: Client, lead_reviewer: User
+) -> None:
+    desk.force_login(lead_reviewer)
+    done = desk.post(button_of(decided, "remark"), {"remark-text": "Good."}, follow=True)
+    assert "remarked for staff" in done.text
+    assert "you can undo it" not in done.text
+
+
 # -- confirmation -----------------------------------------------------------------------
 
 
