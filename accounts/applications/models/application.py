@@ -240,10 +240,8 @@ class Application(models.Model):
             return f"only {self.pending_by}, whose decision it is, can undo it"
         if not RoleAssignment.objects.covers(by, DECIDERS, self.tier):
             return f"you do not have a reviewer role for {self.tier}"
-        if self.is_in_conflict(by):
-            if self.is_appeal:
-                return f"you rejected what {self.reference} appeals, or declared a conflict"
-            return f"you declared a conflict of interest in {self.reference}"
+        if conflict := self.conflicts.filter(reviewer=by).first():
+            return conflict.refusal
         if self.claimed_by is None:
             return f"claim {self.reference} first"
         return f"{self.claimed_by} has claimed {self.reference}"
@@ -271,7 +269,7 @@ class Application(models.Model):
             )
 
     def is_in_conflict(self, by: User) -> bool:
-        """True if `by` declared a conflict of interest."""
+        """True if `by` declared a conflict, or rejected what this appeals."""
         return self.conflicts.filter(reviewer=by).exists()
 
     def transition(

@@ -16,13 +16,12 @@ from accounts.audit.models import AuditEvent
 from accounts.background.locks import lock_user
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TransitionRefused
 from accounts.review import messages as staff_mails
-from accounts.review.models import Decision
+from accounts.review.models import Conflict, Decision
 from accounts.review.reasons import RULES
 from accounts.users.models import User
 
 #: Characters of the text, after trimming.
 MIN_TEXT, MAX_TEXT = 100, 3000
-CONFLICT = "rejected the application that this appeals"
 
 
 @transition
@@ -53,7 +52,8 @@ def appeal(application: Application, text: str, *, by: User) -> Application:
         appeal_text=text,
     )
     for decision in _rejections(application):
-        made.conflicts.get_or_create(reviewer=decision.reviewer, defaults={"reason": CONFLICT})
+        defaults = {"reason": Conflict.REJECTED}
+        made.conflicts.get_or_create(reviewer=decision.reviewer, defaults=defaults)
     details = {"predecessor": application.reference}
     AuditEvent.record(AccountsEvent.APPLICATION_APPEAL, actor=by, target=made, details=details)
     messages.appeal_received(made)

@@ -16,7 +16,7 @@ from accounts.release_interface import CheckpointSize
 from accounts.review.evidence import domains
 from accounts.review.evidence.facts import Facts
 from accounts.review.evidence.hardware import Machines, parse_hardware
-from accounts.review.models import ProfileLook
+from accounts.review.models import Conflict, ProfileLook
 from accounts.tiers.precheck import Weight
 
 #: An older account was not created for this application.
@@ -199,7 +199,8 @@ def _terms(facts: Facts) -> list[Line]:
 
 def _conflict(facts: Facts) -> Line:
     if facts.conflict is not None:
-        text = f"you declared a conflict, or decided before: {facts.conflict}"
+        is_declared = facts.conflict != Conflict.REJECTED
+        text = "you declared a conflict" if is_declared else f"you {Conflict.REJECTED}"
         return Line("conflict", Level.RED, "Conflict", text)
     organisations = _organisations(facts.verified)
     shared = sorted(organisations & _organisations(facts.reviewer_addresses))

@@ -1,11 +1,14 @@
-"""Declared conflicts of interest."""
+"""Conflicts of interest, declared by reviewers or caused by an earlier rejection."""
 
 from django.conf import settings
 from django.db import models
 
 
 class Conflict(models.Model):
-    """A declaration of a reviewer that they must not decide this application."""
+    """Excludes a reviewer from the decision on an application."""
+
+    #: The reason of a reviewer who rejected the application that an appeal is about.
+    REJECTED = "rejected the application that this appeals"
 
     application = models.ForeignKey(
         "accounts.Application", models.PROTECT, related_name="conflicts"
@@ -23,3 +26,10 @@ class Conflict(models.Model):
 
     def __str__(self) -> str:
         return f"{self.reviewer} in {self.application}"
+
+    @property
+    def refusal(self) -> str:
+        """Why the reviewer cannot decide, without the reason that they typed."""
+        if self.reason == self.REJECTED:
+            return f"you rejected what {self.application.reference} appeals"
+        return f"you declared a conflict of interest in {self.application.reference}"

@@ -12,14 +12,14 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.applications.models import Application
-from accounts.applications.workflow import appeals, claims, decisions, submission
+from accounts.applications.workflow import appeals, claims, conflicts, decisions, submission
 from accounts.applications.workflow.eligibility import may_apply_from
 from accounts.audit.models import AuditEvent
 from accounts.errors import AccountsError, AlreadyHeld, InvalidValue, LimitReached, NotAllowed
 from accounts.grants import lifecycle
 from accounts.mail.models import OutgoingMail
 from accounts.privacy import personal_data, retention
-from accounts.review import queue, working_days
+from accounts.review import evidence, queue, working_days
 from accounts.review.desk.access import access_of
 from accounts.review.forms import AssignForm
 from accounts.tiers.models import Tier
@@ -89,6 +89,21 @@ def test_whoever_rejected_it_can_neither_be_assigned_the_appeal_nor_decide_it(
     assert queue.next_application(lead_reviewer) == appeal
     form = AssignForm(application=appeal, by=lead_reviewer)
     assert list(form.fields["to"].queryset) == [lead_reviewer]  # type: ignore[attr-defined]
+
+
+def test_the_evidence_of_an_appeal_names_the_grounds_of_a_conflict(
+    appeal: Application, reviewer: User, lead_reviewer: User
+) -> None:
+    conflicts.declare_conflict(appeal, by=lead_reviewer, reason="we share a grant")
+    expected = {
+        reviewer: ("you rejected the application that this appeals", "you rejected what"),
+        lead_reviewer: ("you declared a conflict", "you declared a conflict of interest in"),
+    }
+    for person, (fact, refusal) in expected.items():
+        lines = {line.key: line for line in evidence.collect(appeal, person)}
+        assert (lines["conflict"].level, lines["conflict"].fact) == ("red", fact)
+        with pytest.raises(NotAllowed, match=refusal):
+            claims.claim(appeal, by=person)
 
 
 def test_an_appeal_without_another_reviewer_alarms_the_leads(
