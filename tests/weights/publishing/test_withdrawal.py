@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings as portal_settings
+from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.test import Client
 from django.utils import timezone
@@ -334,6 +335,19 @@ def test_the_command_withdraws_and_repeating_it_changes_nothing(
         manage("withdraw", REPO, "v9", "--reason", WHY)
     with pytest.raises(CommandError, match="say why"):
         manage("withdraw", REPO, first.sha, "--reason", "x")
+
+
+def test_the_command_says_that_the_revision_of_a_tag_is_already_withdrawn(
+    manage: Callable[..., str], second: Revision, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manage("withdraw", REPO, "v2", "--reason", WHY)
+    capsys.readouterr()
+    call_command("withdraw", REPO, "v2", "--reason", "Another reason.")
+    output = capsys.readouterr()
+    assert output.out == f"{second.sha}\n"
+    assert output.err == f"{REPO} at {second.sha} is already withdrawn.\n"
+    second.refresh_from_db()
+    assert second.state_reason == WHY
 
 
 @pytest.mark.django_db(transaction=True)

@@ -25,15 +25,19 @@ class Command(PortalCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         revision = _revision(options["repo_id"], options["revision"])
-        if revision.state != Revision.State.WITHDRAWN:
+        if revision.state == Revision.State.WITHDRAWN:
+            self.stderr.write(f"{options['repo_id']} at {revision.sha} is already withdrawn.")
+        else:
             withdrawal.withdraw(revision, options["reason"], by=None, recall=options["recall"])
         self.stdout.write(revision.sha)
 
 
 def _revision(repo_id: str, name: str) -> Revision:
     checkpoint = find_checkpoint(repo_id)
-    # An id also finds hidden and withdrawn revisions; branches and tags name visible ones.
+    # An id also finds hidden revisions; branches and tags name visible and withdrawn ones.
     found = checkpoint.revisions.filter(sha=name).first() or gate.find_revision(checkpoint, name)
+    if found is None and (tombstone := gate.withdrawn(checkpoint, name)) is not None:
+        found = tombstone.revision
     if found is None:
         raise CommandError(
             f"{repo_id} has no revision {name}; its page lists branches, tags and their ids"
