@@ -308,6 +308,15 @@ def test_after_eight_tries_the_revision_shows_why_it_is_not_visible(
     assert verification.progress_of_revisions([revision]).counts["unreadable"] == 1
 
 
+def test_a_damaged_file_of_several_revisions_is_listed_once() -> None:
+    files = {"model.pt": BODY}
+    first = factories.published("acme/model", files=files)
+    second = factories.published("acme/model", files={**files, "new.txt": b"new"})
+    first.files.get().blob.transition("quarantine", quarantine_reason="it is damaged")
+    progress = verification.progress_of_revisions([first, second])
+    assert progress.failures == [("acme/model/model.pt", "it is damaged")]
+
+
 @pytest.mark.requirement("CE-5")
 def test_a_blob_whose_checks_kill_their_workers_is_reported_and_retried_hourly(
     revision: Revision, shard: Blob

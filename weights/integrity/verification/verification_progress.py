@@ -84,7 +84,8 @@ def progress_of_revisions(revisions: Iterable[Revision]) -> VerificationProgress
     running = VerificationRun.objects.filter(result=Result.RUNNING, blob__in=blobs.values("pk"))
     done += running.aggregate(read=models.Sum("bytes_read"))["read"] or 0
     failures = _failures(ids, reasons) + _refused_names(ids, reasons)
-    return VerificationProgress(counts, done, everything, failures)
+    # Several revisions may have the same file: one good copy repairs all of them.
+    return VerificationProgress(counts, done, everything, list(dict.fromkeys(failures)))
 
 
 def _result(blob: Blob) -> str:
