@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from django.contrib import admin, messages
 from django.db import models
 from django.http import HttpRequest, HttpResponse
+from django.utils.text import capfirst
 
 from accounts.admin_pages import confirmation
 from accounts.errors import DomainError, RecentAuthenticationRequired
@@ -37,11 +38,12 @@ def act(
 def _apply(
     model_admin: admin.ModelAdmin, request: HttpRequest, form: RecordAction, record: Any
 ) -> None:
+    # Django's page capitalises messages, so none begins with a name.
     try:
         form.run(record, by=signed_in(request), **form.cleaned_data)
     except RecentAuthenticationRequired:
         raise
     except DomainError as error:
-        model_admin.message_user(request, f"{record}: nothing was done: {error}.", messages.ERROR)
+        model_admin.message_user(request, f"Nothing was done to {record}: {error}.", messages.ERROR)
     else:
-        model_admin.message_user(request, f"{record}: {form.done}", messages.SUCCESS)
+        model_admin.message_user(request, f"{capfirst(form.done)}: {record}", messages.SUCCESS)

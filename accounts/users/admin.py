@@ -169,9 +169,9 @@ class AccountAdmin(NeverDeleted, UserAdmin):
                     raise NotAllowed("this account has rights beyond your own tiers")
                 erasure.erase(person, by=by)
             except NotAllowed as error:
-                self.message_user(request, f"{name}: {error}", messages.ERROR)
+                self.message_user(request, f"Nothing was done to {name}: {error}.", messages.ERROR)
             else:
-                self.message_user(request, f"{name}: erased", messages.SUCCESS)
+                self.message_user(request, f"Erased: {name}", messages.SUCCESS)
         return None
 
     @transaction.atomic

@@ -94,4 +94,4 @@ class KnownIssueAdmin(OpeningAdmin, TierScopedAdmin, ReadOnlyAdmin):
             try:
                 change(issue, by=signed_in(request))
             except AccountsError as error:
-                self.message_user(request, f"{issue}: {error}", messages.ERROR)
+                self.message_user(request, f"Nothing was done to {issue}: {error}.", messages.ERROR)

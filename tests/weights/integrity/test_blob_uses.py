@@ -169,8 +169,11 @@ def test_the_row_of_a_file_starts_its_quarantine(
     data = {"action": "quarantine", "_selected_action": [file.pk]}
     page = reverse("admin:weights_file_changelist")
     assert "People who fetched these bytes: 0" in client.post(page, data).text
-    client.post(page, {**data, "confirmed": "1", "reason": WHY})
+    done = client.post(page, {**data, "confirmed": "1", "reason": WHY}, follow=True).text
+    assert f"Quarantined: {PATH}" in done
     assert Blob.objects.get(pk=file.blob_id).held
+    again = client.post(page, {**data, "confirmed": "1", "reason": WHY}, follow=True).text
+    assert f"Nothing was done to {PATH}: " in again
 
 
 def test_nobody_else_is_offered_a_quarantine(
