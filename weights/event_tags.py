@@ -9,6 +9,7 @@ class WeightsEvent(EventTag):
     CATALOGUE_LOADED = "catalogue.loaded", "{by} loaded the shipped catalogue"
 
     CHECKPOINT_CHANGED = "checkpoint.changed", "{by} changed {it}"
+    CHECKPOINT_MOVED = "checkpoint.moved", "{by} moved {it}"
 
     FAMILY_MADE = "family.made", "{by} made {it}"
     FAMILY_CHANGED = "family.changed", "{by} changed {it}"

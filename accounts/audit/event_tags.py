@@ -13,7 +13,7 @@ class EventTag(StrEnum):
     (`report.issue`). A member is named by its value in capitals, with `_` for the dot.
 
     Each member is defined with its sentence, in which `{by}` stands for the actor and `{it}` for
-    the object.
+    the object. Details `from` and `to` are named behind it.
     """
 
     sentence: str

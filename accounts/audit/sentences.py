@@ -40,6 +40,8 @@ def sentence(event: AuditEvent, names: Names) -> str:
     place = (event.object_kind, event.object_id)
     other = f"{event.object_kind.replace('_', ' ')} {event.object_id[:8]}".strip() or "the portal"
     text = template.format(by=event.actor_name or "the portal", it=names.get(place, other))
+    if {"from", "to"} <= event.details.keys():
+        text += f" from {event.details['from']} to {event.details['to']}"
     refused = "" if event.result == "ok" else f" ({event.result.replace('_', ' ')})"
     return f"{capfirst(text) if not event.actor_name else text}{refused}"
 

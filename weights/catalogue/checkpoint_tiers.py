@@ -164,14 +164,17 @@ def _store(checkpoint: Checkpoint, stored: Checkpoint, by: User | None) -> None:
         if getattr(stored, field.attname) != getattr(checkpoint, field.attname)
     ]
     checkpoint.save()
+    has_moved = stored.tier_id != checkpoint.tier_id
     if changed:
-        details = {"fields": changed}
-        AuditEvent.record(
-            WeightsEvent.CHECKPOINT_CHANGED, actor=by, target=checkpoint, details=details
-        )
+        event = WeightsEvent.CHECKPOINT_CHANGED
+        details: dict[str, Any] = {"fields": changed}
+        if has_moved:
+            event = WeightsEvent.CHECKPOINT_MOVED
+            details |= {"from": stored.tier.slug, "to": checkpoint.tier.slug}
+        AuditEvent.record(event, actor=by, target=checkpoint, details=details)
     if checkpoint.is_hidden:
         services.hide_checkpoint(checkpoint.repo_id)
-    if stored.tier_id != checkpoint.tier_id:
+    if has_moved:
         check_licence(checkpoint, checkpoint.tier)
         hidden = checkpoint.is_hidden or stored.is_hidden
         services.record_checkpoint(

@@ -10,6 +10,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.audit.models import AuditEvent
+from accounts.audit.sentences import sentence
 from accounts.change_requests import services
 from accounts.change_requests.models import ChangeRequest
 from accounts.errors import NotAllowed
@@ -72,6 +73,8 @@ def test_one_save_by_one_person_gives_a_gated_checkpoint_to_nobody(
     client.post(request.path, {"move": "confirm", "confirm-reason": AGREED})
     assert _stored().tier == open_tier
     assert Client().get(FILE).status_code == 200
+    moved = AuditEvent.objects.get(action="checkpoint.moved")
+    assert sentence(moved, {}).endswith(" from opt-175b to open")
 
 
 def test_a_private_checkpoint_stays_so_until_a_second_person_confirms(
