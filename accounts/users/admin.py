@@ -239,17 +239,17 @@ class RoleAssignmentAdmin(OpeningAdmin, TierScopedAdmin):
     ) -> None:
         if not has_permission_for(signed_in(request), "accounts.add_roleassignment", obj.tier):
             raise PermissionDenied(_OWN_TIERS)
-        given = give_role(
+        outcome = give_role(
             obj.user,
             Role(obj.role),
             obj.tier,
             by=signed_in(request),
             reason=form.cleaned_data["opening_reason"],
         )
-        if isinstance(given, ChangeRequest):
-            announce_waiting(request, given)
+        if isinstance(outcome, ChangeRequest):
+            announce_waiting(request, outcome)
         else:
-            obj.pk = given.pk
+            obj.pk = outcome.pk
 
     def log_addition(self, request: HttpRequest, obj: RoleAssignment, message: Any) -> Any:
         """Log nothing for a role that waits for a second person."""
