@@ -4,6 +4,7 @@ The three verdicts share one HTML form, so that a note typed for one verdict is 
 another is chosen; each class reads its own fields of the POST data.
 """
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -11,6 +12,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.applications.models import Application
+from accounts.applications.workflow.verdicts import Verdict
 from accounts.errors import InvalidValue, NotFound
 from accounts.mail.models import OutgoingMail
 from accounts.review import checklist
@@ -95,12 +97,16 @@ class ApproveForm(VerdictForm):
         first = self.application.first_approval
         if first is None or first.until is None:
             return self.application.tier.term_days
-        return max(1, (utc_date(first.until) - utc_date(timezone.now())).days)
+        return _days_until(first.until)
 
     def values(self) -> dict[str, Any]:
         days = self.cleaned_data.get("days") or self.default_days()
         confirmed = bool(self.cleaned_data.get("confirmed"))
         return {**super().values(), "until": end_of_day(days), "confirmed": confirmed}
+
+
+def _days_until(moment: datetime) -> int:
+    return max(1, (utc_date(moment) - utc_date(timezone.now())).days)
 
 
 class _ReasonedForm(VerdictForm):
@@ -169,6 +175,18 @@ class RejectForm(_ReasonedForm):
         self.fields["note"].error_messages |= {"required": message, "min_length": message}
 
 
+def verdict_data(verdict: Verdict) -> dict[str, Any]:
+    """The data of a form with which this verdict was decided."""
+    return {
+        "note": verdict.note,
+        "internal_note": verdict.internal_note,
+        f"{verdict.name}_reasons": verdict.reasons,
+        **{CHECK + key: answer for key, answer in verdict.checklist.items()},
+        **{REMARK + key: text for key, text in verdict.remarks.items()},
+        **({"days": _days_until(verdict.until)} if verdict.until else {}),
+    }
+
+
 # -- conversation and claims ------------------------------------------------------------
 
 
@@ -220,12 +238,12 @@ def _find(records: QuerySet[Any], noun: str, **lookup: Any) -> Any:
 
 
 class AnswerForm(ActionForm):
-    asked = forms.IntegerField(widget=forms.HiddenInput)
+    consultation = forms.IntegerField(widget=forms.HiddenInput)
     text = _text("Answer")
 
     def values(self) -> dict[str, Any]:
         questions = self.application.consultations.all()
-        consultation = _find(questions, "question", pk=self.cleaned_data["asked"])
+        consultation = _find(questions, "question", pk=self.cleaned_data["consultation"])
         return {"consultation": consultation, "text": self.cleaned_data["text"]}
 
 

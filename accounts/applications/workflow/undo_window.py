@@ -51,9 +51,10 @@ def decide(application: Application, verdict: Verdict, *, by: User) -> Decision 
 
 
 @transition
-def undo(application: Application, *, by: User) -> None:
-    """Undo a decision that has not taken effect; the application stays with its claimer.
+def undo(application: Application, *, by: User) -> Verdict:
+    """Undo a decision that has not taken effect, and return its verdict, to be changed.
 
+    The application stays with its claimer.
     Raises NotAllowed unless `by` made the decision, TransitionRefused once the time has passed.
     """
     application.refresh_from_db()
@@ -62,8 +63,9 @@ def undo(application: Application, *, by: User) -> None:
     application.require("undo", by)
     if application.pending_until <= timezone.now():
         raise TransitionRefused("the time to undo this decision has passed; it takes effect now")
-    details = {"verdict": application.pending_verdict["name"]}
-    application.transition("undo", by=by, details=details)
+    verdict = Verdict.from_json(application.pending_verdict)
+    application.transition("undo", by=by, details={"verdict": verdict.name})
+    return verdict
 
 
 def finish_due(now: datetime) -> int:

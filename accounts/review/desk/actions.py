@@ -16,6 +16,7 @@ from accounts.applications.workflow import (
     decisions,
     undo_window,
 )
+from accounts.applications.workflow.verdicts import Verdict
 from accounts.errors import AccountsError, NotAllowed, NotFound
 from accounts.grants.models import Grant
 from accounts.mail.outbox import Message
@@ -33,10 +34,11 @@ _WAITS = "decided; it takes effect at {:%H:%M:%S} UTC, and you can undo it until
 
 
 class Outcome(NamedTuple):
-    """The message for the reviewer, and the application to show next."""
+    """The message for the reviewer, the application to show next, and a verdict to fill in."""
 
     message: str
     application: Application
+    undone: Verdict | None = None
 
 
 class PreviewOutdated(AccountsError):
@@ -95,6 +97,8 @@ class Action:
         if self.is_verdict and application.pending_until is not None:
             return Outcome(_WAITS.format(application.pending_until), application)
         message = self.message if isinstance(self.message, str) else self.message(values, result)
+        if isinstance(result, Verdict):
+            return Outcome(message, application, undone=result)
         return Outcome(message, result if isinstance(result, Application) else application)
 
 

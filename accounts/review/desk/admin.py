@@ -26,10 +26,10 @@ from accounts.errors import AccountsError, ConfirmationRequired
 from accounts.review import queue
 from accounts.review.desk import export, preview, review_page
 from accounts.review.desk.access import access_of
-from accounts.review.desk.actions import REVIEW, PreviewOutdated, get_action, offered
+from accounts.review.desk.actions import ACTIONS, REVIEW, PreviewOutdated, get_action, offered
 from accounts.review.desk.batch import BatchActions
 from accounts.review.desk.change_list import FILTERS, Columns, Queue, search
-from accounts.review.forms import ActionForm
+from accounts.review.forms import ActionForm, verdict_data
 from accounts.review.queue import Desk
 from accounts.web.current_user import signed_in
 from accounts.web.row_ids import is_row_id
@@ -192,7 +192,7 @@ class ApplicationAdmin(BatchActions, Columns, ReadOnlyAdmin):
         return JsonResponse(shown)
 
     def decide(self, request: HttpRequest, application_id: int, action: str) -> HttpResponse:
-        """Run one action. An invalid form is shown again with the input."""
+        """Run one action. An invalid form, or an undone verdict, is shown again with the input."""
         application = self._get_application(request, application_id)
         by = signed_in(request)
         try:
@@ -222,6 +222,9 @@ class ApplicationAdmin(BatchActions, Columns, ReadOnlyAdmin):
         self.message_user(request, text, messages.SUCCESS)
         if chosen.is_verdict:
             return self._open_next(request, None)
+        if (undone := outcome.undone) is not None:
+            form = ACTIONS[undone.name].bind(application, by, verdict_data(undone))
+            return self._render_again(request, application, undone.name, form)
         return redirect("admin:accounts_application_change", outcome.application.pk)
 
     def _render_again(

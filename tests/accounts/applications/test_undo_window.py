@@ -229,6 +229,32 @@ def test_the_desk_says_when_a_decision_takes_effect(desk: Client, application: A
     assert f"takes effect at {application.pending_until:%H:%M:%S} UTC" in done.text
 
 
+@pytest.mark.parametrize("verdict", list(VERDICTS))
+def test_an_undone_decision_fills_the_forms_of_the_desk(
+    verdict: str, application: Application, desk: Client
+) -> None:
+    entries: dict[str, Any] = {
+        "note": NOTE,
+        "internal_note": "Ask <b>Grace</b> first.",
+        "check_identity": "no",
+        "remark_abstract": REMARKS["abstract"],
+        "days": "30",
+        "reject_reasons": ["spam"],
+        "return_reasons": ["purpose_unclear"],
+        "confirmed": "on",
+    }
+    desk.post(button_of(application, verdict), entries)
+    page = desk.post(button_of(application, "undo"))
+    assert page.context["chosen"] == verdict
+    assert page.context["errors"] == []
+    form = page.context["forms"][verdict]
+    values = {name: form[name].value() for name in form.fields if name in entries}
+    values.pop("confirmed", None)  # an approval with open points asks again
+    assert values == {name: {"days": 30}.get(name, entries[name]) for name in values}
+    assert NOTE in page.text
+    assert "Ask &lt;b&gt;Grace&lt;/b&gt; first." in page.text
+
+
 def test_a_remark_while_a_decision_waits_is_confirmed_as_a_remark(
     decided: Application, desk: Client, lead_reviewer: User
 ) -> None:

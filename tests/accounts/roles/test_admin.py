@@ -156,7 +156,7 @@ def _filled(remark: int, person: int) -> dict[str, Any]:
         "ask-colleague": person,
         "ask-question": "Is it good?",
         "assign-to": person,
-        "answer-asked": 1,
+        "answer-consultation": 1,
         "answer-text": "Yes.",
         "remark-text": "A remark",
         "settle-remark": remark,

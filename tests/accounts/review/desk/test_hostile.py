@@ -44,7 +44,14 @@ def test_no_number_breaks_a_page(desk: Client, application: Application) -> None
 def test_no_form_breaks_a_button(desk: Client, application: Application) -> None:
     names = [
         *("days", "note", "return_reasons", "reject_reasons", "check_identity", "remark_abstract"),
-        *("seen", "ask-colleague", "assign-to", "answer-asked", "settle-remark", "remark-field"),
+        *(
+            "seen",
+            "ask-colleague",
+            "assign-to",
+            "answer-consultation",
+            "settle-remark",
+            "remark-field",
+        ),
     ]
     for value in HOSTILE:
         data = dict.fromkeys(names, value)
