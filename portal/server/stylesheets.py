@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from django.contrib.staticfiles.storage import ManifestStaticFilesStorage, StaticFilesStorage
+from django.contrib.staticfiles.storage import StaticFilesStorage
 from django.core.files.base import ContentFile
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
@@ -59,9 +59,5 @@ class BundledStorage(BundleMixin, StaticFilesStorage):
     """Plain names, for tests."""
 
 
-class HashedStorage(BundleMixin, ManifestStaticFilesStorage):  # type: ignore[misc]
-    """Names with a hash of the content, so that browsers may cache a file for ever."""
-
-
 class CompressedStorage(BundleMixin, CompressedManifestStaticFilesStorage):
-    """Hashed names, and a compressed copy of each file beside it."""
+    """Names with a hash of the content, cached for ever, and a compressed copy of each file."""

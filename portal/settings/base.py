@@ -192,7 +192,7 @@ STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
-    "staticfiles": {"BACKEND": "portal.server.stylesheets.HashedStorage"},
+    "staticfiles": {"BACKEND": "portal.server.stylesheets.CompressedStorage"},
 }
 
 CONTENT_SECURITY_POLICY = {

@@ -22,10 +22,6 @@ CELERY_BROKER_READ_URL = CELERY_BROKER_WRITE_URL = CELERY_BROKER_URL = environme
 )
 CACHES = caches(environment.redis("CACHE_URL", None, "CACHE_PASSWORD"))
 STATIC_ROOT = BASE_DIR / "staticfiles"
-STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
-    "staticfiles": {"BACKEND": "portal.server.stylesheets.CompressedStorage"},
-}
 
 if PUBLIC_URL.startswith("https://"):
     SECURE_SSL_REDIRECT = environment.flag("SECURE_SSL_REDIRECT", default=True)

@@ -1,6 +1,7 @@
 """`manage.py quickstart`: what a newcomer starts, kills, and starts again."""
 
 import os
+import re
 import signal
 import socket
 import time
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 from celery import Celery
 from django.core.management import CommandError, call_command
 from kombu.exceptions import OperationalError
@@ -53,6 +55,15 @@ def test_the_first_account_has_every_role_and_its_password_is_stored_nowhere(
     password = line.removeprefix("password: ").encode()
     for path in running.data_dir.rglob("*"):
         assert not path.is_file() or password not in path.read_bytes(), path
+
+
+@together
+def test_stylesheets_are_sent_compressed(running: Install) -> None:
+    page = requests.get(f"{running.url}/", timeout=30).text
+    [sheet] = re.findall(r'rel="stylesheet" href="([^"]+)"', page)
+    response = requests.get(running.url + sheet, timeout=30, stream=True)
+    assert response.headers["Content-Encoding"] == "gzip"
+    assert int(response.headers["Content-Length"]) < len(response.content) / 3
 
 
 @together
