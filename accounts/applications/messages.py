@@ -13,7 +13,7 @@ from accounts.mail import outbox
 from accounts.mail.outbox import Message
 from accounts.release_interface import releases
 from accounts.review.models import Decision, ReasonText, Remark
-from accounts.review.reasons import RULES
+from accounts.review.reasons import is_appealable
 
 #: Checkpoints that an approval names; the rest is counted.
 NAMED = 10
@@ -86,8 +86,8 @@ def compose_approved(application: Application, *, until: datetime, note: str) ->
 def compose_rejected(application: Application, *, reasons: list[str], note: str) -> Message:
     if application.is_appeal:
         again = may_apply_from(application.applicant, application.tier)
-        waits = {"waiting_days": again is not None and again > timezone.now(), "again": again}
-        context = {**_reasons(reasons), **waits}
+        is_future = again is not None and again > timezone.now()
+        context = {**_reasons(reasons), "again": again if is_future else None}
         return _compose(application, "appeal_rejected", note=note, **context)
     days = days_to_wait(application, reasons)
     context = {**_reasons(reasons), **_waits(days), "appeal_until": _appeal_until(reasons)}
@@ -150,7 +150,7 @@ def _waits(days: int) -> dict[str, object]:
 
 def _appeal_until(codes: list[str]) -> datetime | None:
     """Return until when a rejection of now for these reasons can be appealed; None if never."""
-    if not all(RULES[code].is_appealable for code in codes if code in RULES):
+    if not is_appealable(codes):
         return None
     return timezone.now() + timedelta(days=settings.APPEAL_WITHIN_DAYS)
 

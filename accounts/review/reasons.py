@@ -102,6 +102,11 @@ def waiting_days(codes: Iterable[str]) -> int:
     return max((RULES[code].waiting_days for code in codes if code in RULES), default=0)
 
 
+def is_appealable(codes: Iterable[str]) -> bool:
+    """True if a rejection for all of these reasons can be appealed."""
+    return all(RULES[code].is_appealable for code in codes if code in RULES)
+
+
 def validate_reasons(verdict: str, codes: list[str], note: str) -> None:
     """Raise InvalidValue unless the reasons and the note fit the verdict."""
     if verdict == "approve":

@@ -17,7 +17,7 @@ from accounts.background.locks import lock_user
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TransitionRefused
 from accounts.review import messages as staff_mails
 from accounts.review.models import Conflict, Decision
-from accounts.review.reasons import RULES
+from accounts.review.reasons import is_appealable
 from accounts.users.models import User
 
 #: Characters of the text, after trimming.
@@ -83,7 +83,7 @@ def _refuse(application: Application) -> datetime:
     if (made := of(application)) is not None:
         raise AlreadyHeld(f"{made.reference} appeals this rejection already")
     codes = {code for decision in _rejections(application) for code in decision.reasons}
-    if any(code in RULES and not RULES[code].is_appealable for code in codes):
+    if not is_appealable(codes):
         raise NotAllowed("a rejection for this reason cannot be appealed; you can apply again")
     until = application.decided_at + timedelta(days=settings.APPEAL_WITHIN_DAYS)
     if until <= timezone.now():

@@ -187,6 +187,9 @@ def test_a_rejection_is_appealed_once_and_in_time(
 
 def test_spam_cannot_be_appealed(application: Application, applicant: User, reviewer: User) -> None:
     decisions.reject(application, by=reviewer, reasons=["spam"], note=NOTE)
+    mail = OutgoingMail.objects.get(kind="application_rejected")
+    assert "with your answers filled in. Start at" in mail.text
+    assert "appeal" not in mail.text
     assert "you can appeal" not in OutgoingMail.objects.get(kind="application_rejected").text
     with pytest.raises(NotAllowed, match="cannot be appealed"):
         appeals.appeal(application, TEXT, by=applicant)
