@@ -99,7 +99,7 @@ class AccountsEvent(EventTag):
     APPLICATION_APPROVE = "application.approve", "{by} approved {it}"
     APPLICATION_REJECT = "application.reject", "{by} rejected {it}"
     APPLICATION_REOPEN = "application.reopen", "{by} reopened {it}"
-    APPLICATION_APPEAL = "application.appeal", "{by} appealed a rejection by {it}"
+    APPLICATION_APPEAL = "application.appeal", "{by} appealed a rejection with {it}"
     APPLICATION_WITHDRAW = "application.withdraw", "{by} withdrew {it}"
     APPLICATION_DELETE = "application.delete", "{by} deleted the draft {it}"
     APPLICATION_LAPSE = "application.lapse", "{by} let {it} lapse"

@@ -34,7 +34,7 @@ def object_phrase(record: models.Model) -> str:
 
 
 def sentence(event: AuditEvent, names: Names) -> str:
-    """The event as a sentence. An object that `names` does not hold is named by its kind and id."""
+    """The event as a sentence; an object without a phrase in `names` is named by kind and id."""
     tag = EventTag.named(event.action)
     template = tag.sentence if tag else f"{{by}} did {event.action} to {{it}}"
     place = (event.object_kind, event.object_id)

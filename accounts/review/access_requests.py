@@ -237,7 +237,7 @@ def _owner(tier: Tier, request_id: str) -> User | None:
 def accept(
     request: AccessRequest, tier: Tier, *, by: User, confirmed: bool = False
 ) -> Grant | None:
-    """Claim and approve. A refused request is reopened first, which takes a lead reviewer.
+    """Claim and approve. A refused request is reopened first, which requires a lead reviewer.
 
     Returns None while the grant has not started, see `decisions.approve`. The Hub's requests carry
     no checklist; ConfirmationRequired is raised for open remarks, unless `confirmed`.
@@ -252,7 +252,7 @@ def accept(
 
 @transaction.atomic
 def reject(request: AccessRequest, tier: Tier, *, by: User, reason: str = "") -> None:
-    """Reject an open application; revoke a grant, which takes a lead reviewer.
+    """Reject an open application; revoke a grant, which requires a lead reviewer.
 
     The applicant reads `reason`, of up to 200 characters.
     """

@@ -51,8 +51,8 @@ def _change(
     if not MIN_REASON_LENGTH <= len(reason) <= MAX_REASON_LENGTH:
         limits = f"{MIN_REASON_LENGTH} to {MAX_REASON_LENGTH} characters"
         raise InvalidValue(f"give a reason of {limits}; the public history shows it")
-    others = Tier.objects.filter(pk=tier.pk, retired_at__isnull=retired_at is not None)
-    if not others.update(retired_at=retired_at):
+    changeable = Tier.objects.filter(pk=tier.pk, retired_at__isnull=retired_at is not None)
+    if not changeable.update(retired_at=retired_at):
         raise TransitionRefused(f"the tier {tier} is {'retired' if retired_at else 'in use'}")
     tier.retired_at = retired_at
     AuditEvent.record(event, actor=by, target=tier, details={"reason": reason})

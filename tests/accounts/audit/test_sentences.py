@@ -57,15 +57,13 @@ def test_an_approval_reads_as_a_sentence_with_its_record_behind_it(
     assert str(application.public_id) in raw
 
 
-def test_a_list_of_events_takes_a_query_for_each_kind_of_object(
+def test_a_list_of_events_makes_one_query_for_each_kind_of_object(
     gated_tier: Tier, client: Client
 ) -> None:
     client.force_login(factories.staff("auditor", Role.AUDITOR))
 
     def count() -> int:
-        with CaptureQueriesContext(
-            connection,
-        ) as queries:
+        with CaptureQueriesContext(connection) as queries:
             assert client.get(reverse(LIST)).status_code == 200
         return len(queries)
 
