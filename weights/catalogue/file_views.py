@@ -19,12 +19,13 @@ from weights import gate
 from weights.catalogue.download_commands import check_recipe
 from weights.catalogue.models import Checkpoint
 from weights.checkpoint_pages import tensors
-from weights.checkpoint_pages.file_filter import STATES, FileFilter, natural_order
+from weights.checkpoint_pages.file_filter import STATES, FileFilter
 from weights.checkpoint_pages.header import Tab, header
 from weights.delivery.previews import PREVIEW_BYTES, preview
 from weights.gate.access_checklist import next_step
 from weights.gate.caller import session_caller
 from weights.inspection import results
+from weights.inspection.tensor_list import natural_order
 from weights.integrity import manual_quarantine, verification
 from weights.manifests import signatures
 from weights.publishing.models import File, Ref, Revision

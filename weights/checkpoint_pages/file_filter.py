@@ -1,6 +1,5 @@
 """The filter of a list of files, by name and state, from the query of its URL."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlencode
@@ -8,6 +7,7 @@ from urllib.parse import urlencode
 from django.http import QueryDict
 
 from accounts.web.sanitize import storable
+from weights.inspection.tensor_list import natural_order
 from weights.publishing.models import File
 from weights.templatetags.weights_format import state_kind
 
@@ -36,8 +36,8 @@ class FileFilter:
     @property
     def query(self) -> str:
         """The query of the filter, ending in `&`; empty for none."""
-        given = {"q": self.text, "state": self.state}
-        pairs = {name: value for name, value in given.items() if value}
+        fields = {"q": self.text, "state": self.state}
+        pairs = {name: value for name, value in fields.items() if value}
         return f"{urlencode(pairs)}&" if pairs else ""
 
     def apply(self, files: Iterable[File], start: int) -> list[File]:
@@ -50,8 +50,3 @@ class FileFilter:
             and all(word in file.path[start:].casefold() for word in words)
         ]
         return sorted(found, key=lambda file: natural_order(file.path))
-
-
-def natural_order(name: str) -> str:
-    """Sort key that puts shard 2 before shard 10."""
-    return re.sub(r"[0-9]+", lambda number: number[0].zfill(20), name)

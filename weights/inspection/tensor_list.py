@@ -37,7 +37,7 @@ def page_as_json(
         return {"problem": str(error)}
     words = query.lower().split()
     found = [one for one in tensors if all(word in _text(one) for word in words)]
-    found.sort(key=lambda tensor: _natural(tensor.name))
+    found.sort(key=lambda tensor: natural_order(tensor.name))
     page = max(1, min(page, -(-len(found) // page_size)))
     return {
         "total": len(tensors),
@@ -69,6 +69,6 @@ def _text(tensor: Tensor) -> str:
     return f"{tensor.name} {tensor.dtype}".lower()
 
 
-def _natural(name: str) -> str:
-    """Sort key that puts layer 2 before layer 10."""
+def natural_order(name: str) -> str:
+    """Sort key that puts layer 2 before layer 10, and shard 2 before shard 10."""
     return re.sub(r"[0-9]+", lambda number: number[0].zfill(20), name)
