@@ -13,6 +13,7 @@ from django.utils.dateparse import parse_date
 
 from accounts.api_tokens.models import ApiToken
 from accounts.users.models import User
+from accounts.web.sanitize import is_storable
 from weights.ledger.models import Download
 
 #: Kind of credential -> how the files left, in words.
@@ -82,7 +83,7 @@ def rows_of(user: User, query: QueryDict) -> QuerySet[Download]:
     """
     day = _day(query.get("day", ""))
     keys = ("credential_kind", "credential_id", "repo_id")
-    if day is None or any("\0" in query.get(key, "") for key in keys):
+    if day is None or not all(is_storable(query.get(key, "")) for key in keys):
         raise Http404("no such session")
     start = datetime(day.year, day.month, day.day, tzinfo=UTC)
     end = start.replace(hour=23, minute=59, second=59, microsecond=999_999)

@@ -12,6 +12,7 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.api_tokens.models import ApiToken
@@ -110,8 +111,7 @@ def link_request(request: HttpRequest, org: str, name: str) -> HttpResponse:
         message = f"A link to {checkpoint.repo_id} is being prepared and will be mailed to you."
         messages.success(request, message)
     except GateRefused as error:
-        text = str(error)
-        messages.error(request, f"{text[:1].upper()}{text[1:]}")
+        messages.error(request, capfirst(str(error)))
     return redirect("weights:access")
 
 
