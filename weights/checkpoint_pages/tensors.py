@@ -37,7 +37,7 @@ class TensorPage:
     page: "Page[int]"
 
     @property
-    def kept(self) -> str:
+    def url_query(self) -> str:
         """The query for links to other pages, ending in `&`."""
         return f"{urlencode({'q': self.query})}&" if self.query else ""
 

@@ -52,8 +52,9 @@ def counted(
         failing = filters.failing_facets(values)
         if not failing:
             matching.append(row)
-        for facet in FACETS if not failing else failing[:1] if len(failing) == 1 else ():
-            counts[facet].update(values[facet])
+        if len(failing) <= 1:
+            for facet in failing or FACETS:
+                counts[facet].update(values[facet])
     labels = {
         "licence": licences,
         "size": {key: label for key, (label, _) in SIZES.items()},

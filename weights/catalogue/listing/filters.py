@@ -1,4 +1,4 @@
-"""What a visitor looks for, and which checkpoints match."""
+"""The filters of the catalogue's list, and the checkpoints that match them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -50,7 +50,7 @@ def facet_values(row: Row) -> dict[str, tuple[str, ...]]:
 
 @dataclass(frozen=True)
 class Filters:
-    """What is looked for; empty fields match everything, and all fields have to match.
+    """Criteria of a list; empty fields match everything, and all fields have to match.
 
     Of a facet, any of the selected values has to match; of tags, all. A text matches checkpoints
     whose names or summary contain each word, and those that the full text search finds.
@@ -104,7 +104,7 @@ class Filters:
         return all(word in row.names for word in self._words)
 
     def matches(self, row: Row) -> bool:
-        """True if all filters match, facets left out."""
+        """True if all filters but the facets match."""
         checks = (
             not self.text or self.is_named(row) or row.pk in self.ranks,
             not self.org or row.org.casefold() == self.org.casefold(),

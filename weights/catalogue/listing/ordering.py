@@ -3,8 +3,9 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
+
+from django.db.models import TextChoices
 
 from weights.catalogue.listing.filters import Filters
 from weights.catalogue.listing.rows import Row
@@ -14,24 +15,14 @@ _UNITS = {"k": 10**3, "m": 10**6, "b": 10**9, "t": 10**12}
 _NUMBER = re.compile(r"(\d{1,15}(?:\.\d{1,6})?)(?:([kmbt])(?![a-z]))?")
 
 
-class Order(StrEnum):
+class Order(TextChoices):
     """Orders of a list, each with its label."""
 
-    RELEVANCE = "relevance"
-    NAME = "name"
-    PARAMETERS = "parameters"
-    DOWNLOADS = "downloads"
-    NEWEST = "newest"
-
-    @property
-    def label(self) -> str:
-        return {
-            Order.RELEVANCE: "Best match",
-            Order.NAME: "Name",
-            Order.PARAMETERS: "Largest first",
-            Order.DOWNLOADS: "Most downloads",
-            Order.NEWEST: "Newest first",
-        }[self]
+    RELEVANCE = "relevance", "Best match"
+    NAME = "name", "Name"
+    PARAMETERS = "parameters", "Largest first"
+    DOWNLOADS = "downloads", "Most downloads"
+    NEWEST = "newest", "Newest first"
 
 
 def ordered(

@@ -1,4 +1,4 @@
-"""Reads what filters, facets and orders need of each visible checkpoint."""
+"""Reads the values of each visible checkpoint by which lists are filtered and ordered."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlencode
 
 from django.core.paginator import Page, Paginator
@@ -23,7 +22,6 @@ from weights.catalogue.models import Checkpoint, CheckpointQuerySet, Family
 from weights.publishing.models import Ref, Revision
 
 PAGE_SIZE = 50
-_NOT_KEPT = {"page"}
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ def checkpoint_list(request: HttpRequest) -> HttpResponse:
         "selections": _selections(request.GET, filters, labels),
         "order": order,
         "orders": [one for one in Order if one is not Order.RELEVANCE or filters.text],
-        "kept": _kept(request.GET, _NOT_KEPT),
+        "url_query": _url_query(request.GET),
     }
     return render(request, "weights/catalogue/checkpoint_list.html", context)
 
@@ -91,7 +89,7 @@ def org_detail(request: HttpRequest, org: str) -> HttpResponse:
         "published": sum(row.published_at is not None for row in found),
         "downloads": sum(downloads.get(row.pk, 0) for row in found),
         "families": Family.objects.filter(checkpoints__in=visible).distinct(),
-        "kept": "",
+        "url_query": "",
     }
     return render(request, "weights/catalogue/org_detail.html", context)
 
@@ -108,7 +106,7 @@ def _order(name: str, filters: Filters) -> Order:
 
 
 def _entries(page: Collection[Row], downloads: dict[int, int]) -> list[Entry]:
-    """What the table shows of these rows, in their order: one query."""
+    """The table's entries for these rows, in their order: one query."""
     checkpoints = _with_main(Checkpoint.objects.all()).in_bulk([row.pk for row in page])
     return [
         Entry(
@@ -155,22 +153,19 @@ def _selections(
 
 
 def _without(query: QueryDict, name: str, value: str) -> str:
-    pairs = [
-        (key, one)
-        for key, values in query.lists()
-        for one in values
-        if key not in _NOT_KEPT and not (key == name and one.strip() == value)
-    ]
-    return _encoded(pairs)
+    return _encoded([pair for pair in _pairs(query) if (pair[0], pair[1].strip()) != (name, value)])
 
 
-def _kept(query: QueryDict, left_out: Collection[str]) -> str:
-    """The query's parameters for links to other pages, ending in `&`; empty for none."""
-    pairs = [
-        (key, one) for key, values in query.lists() if key not in left_out for one in values if one
-    ]
-    return f"{encoded}&" if (encoded := _encoded(pairs)) else ""
+def _url_query(query: QueryDict) -> str:
+    """The parameters for links to other pages, ending in `&`; empty for none."""
+    encoded = _encoded([pair for pair in _pairs(query) if pair[1]])
+    return f"{encoded}&" if encoded else ""
 
 
-def _encoded(pairs: list[tuple[str, Any]]) -> str:
-    return urlencode([(key, str(value)[:200]) for key, value in pairs[:100]], errors="replace")
+def _pairs(query: QueryDict) -> list[tuple[str, str]]:
+    """Names and values of all parameters but the number of the page."""
+    return [(key, one) for key, values in query.lists() if key != "page" for one in values]
+
+
+def _encoded(pairs: list[tuple[str, str]]) -> str:
+    return urlencode([(key, value[:200]) for key, value in pairs[:100]], errors="replace")
