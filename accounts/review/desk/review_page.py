@@ -111,8 +111,8 @@ def _record(application: Application, by: User, return_form: Form | None) -> dic
 
 def _predecessor(application: Application, by: User) -> dict[str, Any]:
     """The rejected or reopened application that this one continues, with its decisions."""
-    before = Application.objects.readable_by(by).filter(pk=application.predecessor_id).first()
-    if before is None:
+    before = application.predecessor
+    if before is None or not Application.objects.readable_by(by).filter(pk=before.pk).exists():
         return {"predecessor": None}
     decisions = before.decisions.select_related("reviewer").exclude(verdict="return")
     return {"predecessor": before, "earlier_decisions": decisions}
