@@ -32,14 +32,14 @@ def travelling(start: datetime) -> Iterator[Any]:
     except ImportError as error:
         raise DemoError("install the development requirements first: make demo does it") from error
     celery_app.loader.import_default_modules()  # registers the tasks
-    here = override_settings(
+    demo_settings = override_settings(
         EMAIL_BACKEND=_MAIL,
         CACHES=dict.fromkeys(settings.CACHES, _CACHE),
         SCRUB_DAYS=_SCRUB_DAYS,
         DECISION_UNDO_SECONDS=0,  # nobody undoes a decision, and the next event builds on it
     )
     run_now = mock.patch.object(celery_app, "send_task", _run)
-    with here, run_now, time_machine.travel(start) as traveller:
+    with demo_settings, run_now, time_machine.travel(start) as traveller:
         yield traveller
 
 

@@ -8,6 +8,7 @@ from django.test import Client
 from accounts.tiers.models import Tier
 from tests.support import factories
 from weights.catalogue import file_facts, opt_family
+from weights.catalogue.models import Checkpoint
 
 pytestmark = [pytest.mark.one_database, pytest.mark.usefixtures("store")]
 
@@ -51,3 +52,11 @@ def test_an_entry_of_facts_has_no_tab_that_leads_nowhere(client: Client, db: Non
     page = client.get("/facebook/opt-175b").content.decode()
     assert [label for _, label in tabs(page)] == ["Card", "Issues"]
     assert "174.6 billion" in page
+
+
+def test_the_title_that_owners_set_is_shown_on_every_tab(client: Client, open_tier: Tier) -> None:
+    revision = factories.published("acme/titled", open_tier)
+    Checkpoint.objects.filter(pk=revision.checkpoint_id).update(title="A <b>title</b>")
+    for page in ("", "/tree/main", "/commits/main", "/issues"):
+        shown = client.get(f"/acme/titled{page}").text
+        assert "<strong>A &lt;b&gt;title&lt;/b&gt;</strong>" in shown, page
