@@ -15,13 +15,14 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import BigIntegerField, Q
 
 from accounts.background.periodic import each
 from accounts.web.sanitize import storable_value
 from weights.catalogue import front_matter, measured
 from weights.catalogue.measured import architecture
 from weights.catalogue.measured.counting import save_file_facts
+from weights.catalogue.measured.weight_files import SAFETENSORS_FILE, SAFETENSORS_SHARD
 from weights.catalogue.models import FileFacts, MeasuredFacts
 from weights.errors import BlobChanged, BlobMissing, StorageUnavailable
 from weights.inspection.formats.verdict import VERSION
@@ -41,10 +42,7 @@ _HEADER_FIRST_READ, _HEADER_MAX = 128 * 1024, 32 * 1024 * 1024
 READ_AT_ONCE = 4
 #: Files with facts by older rules that one sweep reads again.
 OUTDATED_AT_ONCE = 200
-_MAX_BIGINT = 2**63 - 1
 _DESCRIPTIONS = ["README.md", "config.json"]
-_WHOLE = "model.safetensors"
-_SHARD = re.compile(r"model-\d+-of-\d+\.safetensors")
 _DTYPE = re.compile(r"[A-Z0-9_]{1,16}")
 _TAG_LENGTH = 100
 
@@ -137,7 +135,7 @@ def _read_missing(condition: Q, outdated: int = 0) -> None:
 
 def _descriptive_files(condition: Q) -> list[_DescriptiveFile]:
     """The matching files that facts are read from, with the stored facts: one query."""
-    descriptive = Q(path__in=[*_DESCRIPTIONS, _WHOLE]) | Q(
+    descriptive = Q(path__in=[*_DESCRIPTIONS, SAFETENSORS_FILE]) | Q(
         path__startswith="model-", path__endswith=".safetensors"
     )
     rows = File.objects.filter(condition, descriptive, blob__state=Blob.State.VERIFIED)
@@ -164,7 +162,7 @@ def _kind(path: str) -> FileFacts.Kind | None:
         return Kind.CARD
     if path == "config.json":
         return Kind.CONFIG
-    if path == _WHOLE or _SHARD.fullmatch(path):
+    if path == SAFETENSORS_FILE or SAFETENSORS_SHARD.fullmatch(path):
         return Kind.TENSORS
     return None
 
@@ -249,7 +247,7 @@ def parameters(header: bytes) -> dict[str, int]:
         if size is None:
             return {}
         counts[tensor["dtype"]] = counts.get(tensor["dtype"], 0) + size
-    return counts if sum(counts.values()) <= _MAX_BIGINT else {}
+    return counts if sum(counts.values()) <= BigIntegerField.MAX_BIGINT else {}
 
 
 def _element_count(tensor: Any) -> int | None:
@@ -259,7 +257,7 @@ def _element_count(tensor: Any) -> int | None:
     dtype, shape = tensor.get("dtype"), tensor.get("shape")
     if not isinstance(dtype, str) or not _DTYPE.fullmatch(dtype) or not isinstance(shape, list):
         return None
-    if not all(type(side) is int and 0 <= side <= _MAX_BIGINT for side in shape):
+    if not all(type(side) is int and 0 <= side <= BigIntegerField.MAX_BIGINT for side in shape):
         return None
     return math.prod(shape)
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import BigIntegerField, Q
 
 from accounts.background.periodic import each, ready
 from weights.catalogue.measured import architecture, weight_files
@@ -19,7 +19,6 @@ from weights.inspection.formats.verdict import VERSION, Verdict
 from weights.publishing.models import Revision
 from weights.storage.models import Blob
 
-_MAX_BIGINT = 2**63 - 1
 #: Revisions that one sweep measures.
 BATCH = 500
 _STEP = "measuring of revisions"
@@ -121,7 +120,7 @@ def _sums(counts: list[dict[str, int]]) -> dict[str, int]:
     for one in counts:
         for dtype, elements in one.items():
             sums[dtype] = sums.get(dtype, 0) + elements
-    return sums if sum(sums.values()) <= _MAX_BIGINT else {}
+    return sums if sum(sums.values()) <= BigIntegerField.MAX_BIGINT else {}
 
 
 def parameters(tensor_types: dict[str, int], format_name: str) -> int | None:

@@ -1,4 +1,4 @@
-"""Which of a revision's files are its weights, and which of them are counted."""
+"""Finds a revision's weight files, and those of them whose parameters are counted."""
 
 import re
 from collections.abc import Sequence
@@ -22,8 +22,8 @@ _OF_FAMILY = {
 }
 #: Files beside weights that have the names of weights.
 _NO_WEIGHTS = re.compile(r"(.*/)?(training_args|optimizer|scheduler|rng_state\w*|scaler)\.\w+")
-_SAFETENSORS, _PYTORCH = "model.safetensors", "pytorch_model.bin"
-_SAFETENSORS_SHARD = re.compile(r"model-\d+-of-\d+\.safetensors")
+SAFETENSORS_FILE, _PYTORCH_FILE = "model.safetensors", "pytorch_model.bin"
+SAFETENSORS_SHARD = re.compile(r"model-\d+-of-\d+\.safetensors")
 _PYTORCH_SHARD = re.compile(r"pytorch_model-\d+-of-\d+\.bin")
 _GGUF_SHARD = re.compile(r"(.+)-\d{5}-of-\d{5}\.gguf")
 
@@ -55,7 +55,7 @@ def counted_files(files: Sequence[WeightFile]) -> list[WeightFile]:
     are quantisations, the first by name. Otherwise the only file of weights.
     """
     by_path = {file.path: file for file in files}
-    for whole, shard in ((_SAFETENSORS, _SAFETENSORS_SHARD), (_PYTORCH, _PYTORCH_SHARD)):
+    for whole, shard in ((SAFETENSORS_FILE, SAFETENSORS_SHARD), (_PYTORCH_FILE, _PYTORCH_SHARD)):
         if whole in by_path:
             return [by_path[whole]]
         if shards := [file for file in files if shard.fullmatch(file.path)]:
