@@ -1,4 +1,4 @@
-"""Saves a checkpoint. What opens it to more people, or earlier, waits for a second person.
+"""Saves a checkpoint. A change that opens it to more people, or earlier, needs a second person.
 
 Its tiers are recorded in the public history of tiers.
 """
@@ -44,7 +44,7 @@ def record_new_checkpoint(checkpoint: Checkpoint, *, by: User | None) -> None:
 def save_checkpoint(
     checkpoint: Checkpoint, *, by: User | None, reason: str = ""
 ) -> ChangeRequest | None:
-    """Saves an existing checkpoint; returns the request for what opens it further, if that waits.
+    """Saves an existing checkpoint; returns the request for changes that open it further.
 
     `reason` is for that request: InvalidValue unless it has 5 to 500 characters. The instance is
     set to what was saved. Earlier history entries of a checkpoint that becomes hidden lose its

@@ -59,7 +59,7 @@ def header(
 
 
 def _figures(checkpoint: Checkpoint, revision: Revision | None) -> list[tuple[str, str, str]]:
-    """(label, text, longer text) of what is known: a counted number wins over a declared one."""
+    """(label, text, longer text) of each figure; a counted number wins over a declared one."""
     counted = getattr(revision, "measured", None)
     parameters = measured.parameters_of(checkpoint, counted)
     facts = counted or MeasuredFacts()

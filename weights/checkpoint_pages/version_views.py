@@ -75,6 +75,7 @@ def version_compare(request: HttpRequest, org: str, name: str, rest: str) -> Htt
         raise Http404("a comparison names two revisions: BEFORE...AFTER")
     before, after = (_visible_or_refused(request, checkpoint, one) for one in names)
     comparison = compare(before, after)
+    counts = comparison.counts()
     page = Paginator(comparison.changes, CHANGES_PER_PAGE).get_page(request.GET.get("page"))
     shown = next((c for c in comparison.changes if c.path == request.GET.get("path")), None)
     context = {
@@ -84,7 +85,7 @@ def version_compare(request: HttpRequest, org: str, name: str, rest: str) -> Htt
         "before": before,
         "after": after,
         "comparison": comparison,
-        "counts": [(kind.value, comparison.counts()[kind]) for kind in Kind],
+        "counts": [(kind.value, counts[kind]) for kind in Kind],
         "page": page,
         "shown": shown,
         "lines": _lines(request, checkpoint, before, after, shown) if shown else None,

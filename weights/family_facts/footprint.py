@@ -51,7 +51,7 @@ class Estimate(Range):
 
 
 class Inputs(Record):
-    """What the energy and carbon of a training run follow from."""
+    """The inputs of the estimate of a training run's energy and carbon."""
 
     gpu_hours: Range
     watts: Range

@@ -1,4 +1,6 @@
-"""What a family released: `Family.facts["openness"]`, in terms of the Model Openness Framework.
+"""The released components of a family, in terms of the Model Openness Framework.
+
+`Family.facts["openness"]`:
 
     {"components": [{"component": "training_code", "availability": "released", "licence": "MIT",
                      "where": "…", "url": "https://…"}],

@@ -15,7 +15,7 @@ from weights.family_facts.records import Record, RequiredText, Text, Url, parse
 
 
 class Limitation(Record):
-    """What the weights do badly: `citation` names the document at `url`."""
+    """A known weakness of the weights: `citation` names the document at `url`."""
 
     text: RequiredText
     citation: RequiredText

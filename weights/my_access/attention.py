@@ -37,7 +37,7 @@ class Item:
 
 
 def items_for(user: User) -> list[Item]:
-    """Return what the person should act on, the most urgent kind first."""
+    """Return the items of a person, the most urgent kind first."""
     now = timezone.now()
     grants = list(
         Grant.objects.live(now)

@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds that a child may take; ordinary cards take less than a tenth of one.
 SECONDS = 5.0
-#: Seconds for which a card, or one that exceeded the limits, is cached.
-_KEPT, _KEPT_AS_TEXT = 7 * 24 * 3600, 600
+#: Seconds for which HTML is cached, and the text of a card that exceeded the limits.
+_LIFE, _LIFE_OF_TEXT = 7 * 24 * 3600, 600
 #: Characters of a card that is shown as text.
 _MAX_TEXT = 64_000
 _JOB = "weights.catalogue.card_html.renderer:render_as_json"
@@ -63,9 +63,9 @@ def _render(key: str, text: str, addresses: Addresses, top: int) -> str:
     except runner.Broken as error:
         log.warning("a card is shown as text: %s", error)
         html = _as_text(text)
-        _store(key, html, _KEPT_AS_TEXT)
+        _store(key, html, _LIFE_OF_TEXT)
     else:
-        _store(key, html, _KEPT)
+        _store(key, html, _LIFE)
     return html
 
 

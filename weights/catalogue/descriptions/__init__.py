@@ -1,1 +1,1 @@
-"""A checkpoint's description: what staff write, what its card states, what its files show."""
+"""The form of a checkpoint's facts in the admin, and the preview of its title and card."""

@@ -84,7 +84,7 @@ _Rows = forms.formset_factory(
 
 
 def rows_of(checkpoint: Checkpoint, data: Mapping[str, Any] | None) -> forms.BaseFormSet:
-    """The rows of the stored facts, or the posted ones; unbound if `data` holds none."""
+    """The rows of the stored facts, or the posted ones; unbound if `data` contains none."""
     stored: dict[str, dict[str, Any]] = checkpoint.facts
     initial = [
         {

@@ -20,8 +20,8 @@ MAX_HEADER_BYTES = 128 * 1024 * 1024
 _BUFFER_BYTES = 64 * 1024
 _MAX_PAIRS, _MAX_TENSORS, _MAX_ITEMS = 10_000, 200_000, 4_000_000
 _MAX_KEY_BYTES, _MAX_NAME_BYTES, _MAX_DIMENSIONS = 65_535, 1024, 4
-#: Characters of a text that is kept; longer ones, such as templates, are skipped.
-_MAX_KEPT_TEXT = 200
+#: Bytes of a text in the result; longer ones, such as templates, are skipped.
+_MAX_TEXT = 200
 _STRING, _ARRAY = 8, 9
 #: Value type -> the form of a number.
 _NUMBERS = {
@@ -155,7 +155,7 @@ def _architecture(header: Header) -> dict[str, Any]:
     found: dict[str, Any] = {"architecture": name}
     for key, value in header.metadata.items():
         if key.startswith(f"{name}.") and type(value) is int and len(found) < 100:
-            found[key.removeprefix(f"{name}.")[:_MAX_KEPT_TEXT]] = value
+            found[key.removeprefix(f"{name}.")[:_MAX_TEXT]] = value
     tokens = header.lengths.get("tokenizer.ggml.tokens")
     return found if tokens is None else {"vocab_size": tokens, **found}
 
@@ -195,7 +195,7 @@ class _Reader:
         if kind != _STRING:
             return self.number(self._form(kind))
         raw = self.take(self.count(MAX_HEADER_BYTES, "bytes in a text"))
-        if len(raw) > _MAX_KEPT_TEXT:
+        if len(raw) > _MAX_TEXT:
             return None
         text = raw.decode(errors="replace")
         return text if text.isprintable() else None
