@@ -14,7 +14,7 @@ from accounts.applications.workflow.eligibility import refuse_to_request
 from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
 from accounts.background.locks import lock_user
-from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TransitionRefused
+from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TierRetired, TransitionRefused
 from accounts.review import messages as staff_mails
 from accounts.review.models import Conflict, Decision
 from accounts.review.reasons import is_appealable
@@ -29,8 +29,8 @@ def appeal(application: Application, text: str, *, by: User) -> Application:
     """Appeal a rejection. Returns the appeal: a submitted application with the same answers.
 
     Whoever rejected the application is in conflict, and can neither be assigned the appeal nor
-    decide it. Raises InvalidValue for a text that is too short or too long; NotAllowed, AlreadyHeld
-    or TransitionRefused if the rejection cannot be appealed, see `deadline`.
+    decide it. Raises InvalidValue for a text that is too short or too long; NotAllowed,
+    AlreadyHeld, TierRetired or TransitionRefused if the rejection cannot be appealed.
     """
     application.require("appeal", by)
     lock_user(by)
@@ -42,7 +42,6 @@ def appeal(application: Application, text: str, *, by: User) -> Application:
             f"these are {len(text)}"
         )
     _refuse(application)
-    refuse_to_request(by, application.tier)
     made = successors.create(
         by,
         application.tier,
@@ -65,7 +64,7 @@ def deadline(application: Application) -> datetime | None:
     """Return until when the rejection can be appealed; None if it cannot be."""
     try:
         return _refuse(application)
-    except (AlreadyHeld, NotAllowed, TransitionRefused):
+    except (AlreadyHeld, NotAllowed, TierRetired, TransitionRefused):
         return None
 
 
@@ -88,6 +87,7 @@ def _refuse(application: Application) -> datetime:
     until = application.decided_at + timedelta(days=settings.APPEAL_WITHIN_DAYS)
     if until <= timezone.now():
         raise TransitionRefused(f"this rejection could be appealed until {until:%d %B %Y}")
+    refuse_to_request(application.applicant, application.tier)
     return until
 
 

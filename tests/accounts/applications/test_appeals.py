@@ -196,13 +196,20 @@ def test_spam_cannot_be_appealed(application: Application, applicant: User, revi
 
 
 def test_a_new_application_and_an_appeal_exclude_each_other(
-    rejected: Application, applicant: User, gated_tier: Tier
+    rejected: Application, applicant: User, gated_tier: Tier, client: Client
 ) -> None:
     again = submission.copy_as_new(rejected, by=applicant)
     sha256 = factories.in_force(gated_tier).text_sha256
     submission.submit(again, by=applicant, licence_sha256=sha256)
     with pytest.raises(AlreadyHeld, match="already open"):
         appeals.appeal(rejected, TEXT, by=applicant)
+    client.force_login(applicant)
+    page = reverse("accounts:application-detail", args=[rejected.public_id])
+    assert "Appeal the decision" not in client.get(page).text
+    submission.withdraw(again, by=applicant)
+    assert "Appeal the decision" in client.get(page).text
+    Tier.objects.filter(pk=gated_tier.pk).update(retired_at=timezone.now())
+    assert "Appeal the decision" not in client.get(page).text
 
 
 def test_the_limit_of_submissions_does_not_count_appeals(
