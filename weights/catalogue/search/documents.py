@@ -4,9 +4,8 @@ A sweep compares a fingerprint of the sources (catalogue texts, the revision of 
 entries), so a change is found whichever way it was made.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
-from typing import NamedTuple
 
 from django.db.models import (
     Count,
@@ -33,24 +32,17 @@ from weights.storage.models import Blob
 _CARD_BYTES, _MAX_TEXT = 512_000, 200_000
 
 
-class _Source(NamedTuple):
-    checkpoint_id: int
-    fingerprint: str
-
-
 def sweep() -> int:
     """Renews the documents of checkpoints whose sources changed. Returns how many."""
     stored = dict(SearchDocument.objects.values_list("checkpoint", "fingerprint"))
     changed = {
-        source.checkpoint_id: source.fingerprint
-        for source in _sources()
-        if stored.get(source.checkpoint_id) != source.fingerprint
+        pk: fingerprint for pk, fingerprint in _fingerprints() if stored.get(pk) != fingerprint
     }
     return each("search documents", changed, lambda pk: _renew(pk, changed[pk]))
 
 
-def _sources() -> Iterable[_Source]:
-    """The fingerprint of each checkpoint's sources: three queries."""
+def _fingerprints() -> Iterator[tuple[int, str]]:
+    """The id of each checkpoint and the fingerprint of its sources: three queries."""
     entries: dict[str, dict[int, str]] = {}
     for subject in ("checkpoint", "family"):
         rows = LogbookEntry.objects.filter(**{f"{subject}__isnull": False}).order_by()
@@ -68,7 +60,7 @@ def _sources() -> Iterable[_Source]:
     fields = ("pk", "family", "family__name", "text_hash", "main_sha", "has_card")
     for pk, family, *values in annotated.values_list(*fields):
         values += [entries["checkpoint"].get(pk), entries["family"].get(family)]
-        yield _Source(pk, sha256(repr(values).encode()).hexdigest())
+        yield pk, sha256(repr(values).encode()).hexdigest()
 
 
 def _renew(checkpoint_id: int, fingerprint: str) -> int:
