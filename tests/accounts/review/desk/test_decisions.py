@@ -262,12 +262,12 @@ def test_a_consulted_colleague_answers_on_the_page_and_the_answer_stays_readable
     press(desk, application, "ask", colleague=lead_reviewer.pk, question="Do you know <them>?")
     application.refresh_from_db()
     assert application.claimed_by == reviewer  # asking begins the review
-    asked = application.consultations.get()
+    question = application.consultations.get()
     desk.force_login(lead_reviewer)
     assert "Do you know &lt;them&gt;?" in desk.get(page_of(application)).text
-    press(desk, application, "answer", asked=asked.pk, text="Yes, for years.")
+    press(desk, application, "answer", consultation=question.pk, text="Yes, for years.")
     assert "Yes, for years." in desk.get(page_of(application)).text
-    again = press(desk, application, "answer", asked=asked.pk, text="No.")
+    again = press(desk, application, "answer", consultation=question.pk, text="No.")
     assert "You have already answered it" in again.text
 
 
