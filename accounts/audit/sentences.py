@@ -20,6 +20,8 @@ _PHRASES = {
 }
 #: Names of details that are counts of bytes.
 _BYTES = {"bytes", "size", "stored_bytes", "bytes_read", "length"}
+#: Changes that a sentence names; its event lists all of them.
+_NAMED = 3
 _CODE = re.compile(r"[a-z]+(_[a-z]+)+")
 
 #: (kind, id) of an object, as events store them, to its phrase.
@@ -42,14 +44,38 @@ def sentence(event: AuditEvent, names: Names) -> str:
     text = template.format(by=event.actor_name or "the portal", it=names.get(place, other))
     if {"from", "to"} <= event.details.keys():
         text += f" from {event.details['from']} to {event.details['to']}"
+    changed = list(_changes(event.details))
+    if changed and event.action.endswith((".changed", ".moved")):
+        rest = f"; {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
+        text += f": {'; '.join(changed[:_NAMED])}{rest}"
     refused = "" if event.result == "ok" else f" ({event.result.replace('_', ' ')})"
     return f"{capfirst(text) if not event.actor_name else text}{refused}"
 
 
 def detail_lines(details: dict[str, Any]) -> Iterator[str]:
     """One line for each detail, without codes, raw counts of bytes and ISO times."""
+    yield from (capfirst(change) for change in _changes(details))
     for name, value in details.items():
+        if name == "changes" or (name == "fields" and ("changes" in details or _has_values(value))):
+            continue
         yield f"{capfirst(name.replace('_', ' '))}: {_in_words(name, value)}"
+
+
+def _changes(details: dict[str, Any]) -> Iterator[str]:
+    """Phrases such as `title from Old to New`, of the changed fields that have both values."""
+    changes = details.get("changes")
+    if isinstance(changes, dict):
+        for label, (before, after) in changes.items():
+            yield f"{label} from {_text_in_words(before)} to {_text_in_words(after)}"
+    fields = details.get("fields")
+    for field in fields if isinstance(fields, list) else []:
+        if isinstance(field, dict):
+            label, before, after = (str(field.get(key, "")) for key in ("label", "before", "after"))
+            yield f"{label[:1].lower()}{label[1:]} from {before or 'none'} to {after or 'none'}"
+
+
+def _has_values(fields: Any) -> bool:
+    return isinstance(fields, list) and any(isinstance(field, dict) for field in fields)
 
 
 def _in_words(name: str, value: Any) -> str:

@@ -40,8 +40,8 @@ LABELS = {
     "inspected_only": "Formats",
     "position": "Place in lists",
 }
-#: The public role of changes by commands and migrations.
-SET_UP = "The portal's set-up"
+#: The public roles of changes by migrations and shipped entries, and by commands.
+SET_UP, COMMAND = "The portal's set-up", "A command"
 _PUBLIC_ROLES = [
     *(Role.RELEASE_OWNER, Role.ADMINISTRATOR, Role.LEAD_REVIEWER),
     *(Role.REVIEWER, Role.AUDITOR),
@@ -203,9 +203,17 @@ def record_questions(tier: Tier, keys: list[str], *, by: User | None) -> None:
 
 @transaction.atomic
 def record_checkpoint(
-    repo_id: str, *, before: Tier | None, after: Tier, by: User | None, hidden: bool
+    repo_id: str,
+    *,
+    before: Tier | None,
+    after: Tier,
+    by: User | None,
+    hidden: bool,
+    role: str = COMMAND,
 ) -> None:
     """Record a checkpoint that was added to a tier, in the histories of its old and new tier.
+
+    `role` is the public one without `by`.
 
     Raises TierRetired for a retired new tier; call it in the transaction that adds the checkpoint.
     """
@@ -213,10 +221,11 @@ def record_checkpoint(
     if before is not None:
         fields = [_tier_field("Now in", after)]
         kind = TierChange.Kind.CHECKPOINT_OUT
-        record_change(before, kind, by, checkpoint=repo_id, hidden=hidden, fields=fields)
+        values = {"checkpoint": repo_id, "hidden": hidden, "fields": fields}
+        record_change(before, kind, by, role=role, **values)
     fields = [_tier_field("Previous tier", before)] if before else []
-    kind = TierChange.Kind.CHECKPOINT_IN
-    record_change(after, kind, by, checkpoint=repo_id, hidden=hidden, fields=fields)
+    values = {"checkpoint": repo_id, "hidden": hidden, "fields": fields}
+    record_change(after, TierChange.Kind.CHECKPOINT_IN, by, role=role, **values)
 
 
 def hide_checkpoint(repo_id: str) -> None:
@@ -262,16 +271,16 @@ def _tier_field(label: str, tier: Tier) -> dict[str, str]:
     return {"field": "tier", "label": label, "before": "", "after": tier.slug}
 
 
-def record_change(tier: Tier, kind: str, by: User | None, **values: Any) -> TierChange:
-    """Add a row to the public history, with the role of `by` for the tier."""
-    role = _public_role(by, tier)
+def record_change(
+    tier: Tier, kind: str, by: User | None, *, role: str = SET_UP, **values: Any
+) -> TierChange:
+    """Add a row to the public history, with the role of `by` for the tier; without `by`, `role`."""
+    role = _public_role(by, tier) if by is not None else role
     return TierChange.objects.create(tier=tier, kind=kind, by=by, by_role=role, **values)
 
 
-def _public_role(person: User | None, tier: Tier) -> str:
+def _public_role(person: User, tier: Tier) -> str:
     """Return the role that the public history shows; the name of a person is never public."""
-    if person is None:
-        return SET_UP
     covers = RoleAssignment.objects.covers
     for role in _PUBLIC_ROLES:
         if covers(person, frozenset({role}), tier):

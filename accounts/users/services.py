@@ -8,6 +8,7 @@ from django.core.validators import validate_email
 from django.db import transaction
 
 from accounts.api_tokens.revocation import end_credentials
+from accounts.audit import field_changes
 from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
 from accounts.errors import AlreadyHeld, InvalidValue
@@ -76,8 +77,11 @@ def change_account(account: User, fields: list[str], *, by: User) -> None:
     RecentAuthenticationRequired after an old sign-in.
     """
     recent_authentication.require()
+    stored = User.objects.get(pk=account.pk)
+    flags = [name for name in fields if not User._meta.get_field(name).empty_strings_allowed]
     account.save(update_fields=fields)
-    details = {"fields": fields}
+    # Names and addresses never stand in the trail, which outlives an erased account.
+    details = {"fields": fields, "changes": field_changes.changes(stored, account, flags)}
     AuditEvent.record(AccountsEvent.ACCOUNT_CHANGED, actor=by, target=account, details=details)
 
 

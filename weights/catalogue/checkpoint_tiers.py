@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
+from accounts.audit import field_changes
 from accounts.audit.models import AuditEvent
 from accounts.change_requests import services as change_requests
 from accounts.change_requests.models import ChangeRequest
@@ -33,10 +34,20 @@ OPEN = "checkpoint.open"
 FIELD_LABELS = {"tier": "the tier", "private": "the privacy", "embargo_until": "the embargo"}
 
 
-def record_new_checkpoint(checkpoint: Checkpoint, *, by: User | None) -> None:
-    """Records a new checkpoint in its tier's history; call in the transaction that creates it."""
+def record_new_checkpoint(
+    checkpoint: Checkpoint, *, by: User | None, role: str = services.COMMAND
+) -> None:
+    """Records a new checkpoint in its tier's history; call in the transaction that creates it.
+
+    `role` is the public one without `by`.
+    """
     services.record_checkpoint(
-        checkpoint.repo_id, before=None, after=checkpoint.tier, by=by, hidden=checkpoint.is_hidden
+        checkpoint.repo_id,
+        before=None,
+        after=checkpoint.tier,
+        by=by,
+        hidden=checkpoint.is_hidden,
+        role=role,
     )
 
 
@@ -158,16 +169,13 @@ def _hold_back(
 
 def _store(checkpoint: Checkpoint, stored: Checkpoint, by: User | None) -> None:
     """Saves the checkpoint and records its changes and its move, if it has moved."""
-    changed = [
-        field.name
-        for field in Checkpoint._meta.concrete_fields
-        if getattr(stored, field.attname) != getattr(checkpoint, field.attname)
-    ]
+    changed = field_changes.changed_fields(stored, checkpoint)
+    values = field_changes.changes(stored, checkpoint, changed)
     checkpoint.save()
     has_moved = stored.tier_id != checkpoint.tier_id
     if changed:
         event = WeightsEvent.CHECKPOINT_CHANGED
-        details: dict[str, Any] = {"fields": changed}
+        details: dict[str, Any] = {"fields": changed, "changes": values}
         if has_moved:
             event = WeightsEvent.CHECKPOINT_MOVED
             details |= {"from": stored.tier.slug, "to": checkpoint.tier.slug}

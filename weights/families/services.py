@@ -4,10 +4,12 @@ A retired family takes no new checkpoints; those in it stay.
 """
 
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.audit import field_changes
 from accounts.audit.models import AuditEvent
 from accounts.errors import InvalidValue, NotAllowed, TransitionRefused
 from accounts.roles.active_staff import is_active_staff
@@ -34,10 +36,15 @@ def save_family(family: Family, *, by: User) -> None:
         parts.validate(family.facts)
     except ValueError as error:
         raise InvalidValue(str(error)) from error
-    is_new = family.pk is None
+    stored = Family.objects.filter(pk=family.pk).first()
     family.save()
-    event = WeightsEvent.FAMILY_MADE if is_new else WeightsEvent.FAMILY_CHANGED
-    AuditEvent.record(event, actor=by, target=family, details={"slug": family.slug})
+    event = WeightsEvent.FAMILY_MADE
+    details: dict[str, Any] = {"slug": family.slug}
+    if stored is not None:
+        changed = field_changes.changed_fields(stored, family)
+        event = WeightsEvent.FAMILY_CHANGED
+        details["changes"] = field_changes.changes(stored, family, changed)
+    AuditEvent.record(event, actor=by, target=family, details=details)
 
 
 def retire(family: Family, *, by: User) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.audit import field_changes
 from accounts.audit.models import AuditEvent
 from accounts.errors import NotAllowed
 from accounts.roles.active_staff import is_active_staff
@@ -68,6 +69,7 @@ def save(record: LogbookRecord, *, by: User) -> None:
         _require_editor(version, by)
     record.full_clean()
     changed = _changed_fields(stored, record) if stored else []
+    values = field_changes.changes(stored, record, changed) if stored else {}
     if stored and not changed:
         return
     record.changed_at, record.changed_by = timezone.now(), by
@@ -75,7 +77,9 @@ def save(record: LogbookRecord, *, by: User) -> None:
         record.created_at, record.created_by = record.changed_at, by
     record.save()
     events = _EVENTS[type(record)]
-    action, details = (events.changed, {"fields": changed}) if stored else (events.added, {})
+    action, details = events.added, {}
+    if stored:
+        action, details = events.changed, {"fields": changed, "changes": values}
     AuditEvent.record(action, actor=by, target=record, details={**details, **_about(record)})
 
 
@@ -102,12 +106,8 @@ def _require_editor(record: LogbookRecord, by: User) -> None:
 
 
 def _changed_fields(stored: LogbookRecord, record: LogbookRecord) -> list[str]:
-    fields = [field for field in record._meta.concrete_fields if field.name not in _AUTHORSHIP]
-    return [
-        field.name
-        for field in fields
-        if getattr(stored, field.attname) != getattr(record, field.attname)
-    ]
+    changed = field_changes.changed_fields(stored, record)
+    return [name for name in changed if name not in _AUTHORSHIP]
 
 
 def _about(record: LogbookRecord) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import re
 from itertools import chain
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -14,10 +15,13 @@ from accounts.audit.event_tags import AccountsEvent, EventTag
 from accounts.audit.models import AuditEvent
 from accounts.audit.sentences import detail_lines, sentence
 from accounts.roles.permissions import Role
+from accounts.tiers import services as tiers
 from accounts.tiers.models import Tier
+from accounts.users import services as users
 from accounts.users.models import User
 from portal.audit.event_tags import PortalEvent
 from tests.support import factories
+from weights.catalogue import checkpoint_tiers
 from weights.event_tags import WeightsEvent
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
@@ -98,6 +102,43 @@ def test_details_are_words_and_units() -> None:
         "Fields: term days 30, none",
         "Superuser: no",
     ]
+
+
+def test_a_changed_tier_is_named_with_its_former_and_new_values(
+    gated_tier: Tier, administrator: User
+) -> None:
+    gated_tier.term_days, gated_tier.approvals_needed = 90, 2
+    tiers.save_tier(gated_tier, by=administrator)
+    event = AuditEvent.objects.about(gated_tier).get()
+    changed = "approvals needed from 1 to 2; days a grant lasts from 365 to 90"
+    assert sentence(event, {}).endswith(f": {changed}")
+    assert list(detail_lines(event.details)) == [
+        "Approvals needed from 1 to 2",
+        "Days a grant lasts from 365 to 90",
+    ]
+
+
+def test_a_changed_checkpoint_is_named_with_its_values_and_long_ones_with_their_length(
+    store: Path, open_tier: Tier, administrator: User
+) -> None:
+    checkpoint = factories.published("acme/model", open_tier).checkpoint
+    checkpoint.title, checkpoint.private, checkpoint.card = "New", True, "é" * 500
+    checkpoint_tiers.save_checkpoint(checkpoint, by=administrator)
+    event = AuditEvent.objects.about(checkpoint).get(action="checkpoint.changed")
+    text = sentence(event, {})
+    assert "title from none to New" in text
+    assert "private from no to yes" in text
+    assert "card from none to a text of 500 characters" in text
+
+
+def test_a_changed_account_shows_flags_and_never_a_name_or_an_address(
+    applicant: User, administrator: User
+) -> None:
+    applicant.email, applicant.is_active = "other@example.org", False
+    users.change_account(applicant, ["email", "is_active"], by=administrator)
+    event = AuditEvent.objects.get(action="account.changed")
+    assert sentence(event, {}).endswith(": active from yes to no")
+    assert "example.org" not in str(event.details)
 
 
 def test_hostile_details_are_shown_as_text(applicant: User, client: Client) -> None:

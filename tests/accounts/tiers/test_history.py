@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from tests.support import factories
 from tests.weights.api.client import ApiClient
 from weights.catalogue import checkpoint_tiers, opt_family
 from weights.catalogue.models import Checkpoint
+from weights.publishing import intake
 
 pytestmark = pytest.mark.django_db
 
@@ -86,6 +88,15 @@ def test_the_shipped_tiers_and_checkpoints_begin_the_history() -> None:
         ("checkpoint_in", "facebook/opt-175b", role),
     ]
     assert len(history(Tier.objects.get(slug="open"))) == 9
+
+
+def test_a_checkpoint_published_in_the_shell_was_added_by_a_command(
+    client: Client, store: object, open_tier: Tier, tmp_path: Path
+) -> None:
+    (tmp_path / "config.json").write_bytes(b"{}\n")
+    intake.publish(tmp_path, "acme/weights", tier=open_tier.slug)
+    assert history(open_tier) == [("checkpoint_in", "acme/weights", "A command")]
+    assert "by a command" in client.get(f"/tiers/{open_tier.slug}/").text
 
 
 def test_a_new_licence_text_is_recorded_for_every_tier_under_it(

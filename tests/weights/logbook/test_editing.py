@@ -58,7 +58,11 @@ def test_release_owners_and_administrators_write_entries_in_the_admin(
     page = f"/admin/weights/logbookentry/{stored.pk}/change/"
     client.post(page, answers(checkpoint, title="Node lost for good"))
     changed = AuditEvent.objects.get(action="logbook_entry.changed")
-    assert changed.details == {"fields": ["title"], "about": "acme/model"}
+    assert changed.details == {
+        "fields": ["title"],
+        "changes": {"title": ["Node lost", "Node lost for good"]},
+        "about": "acme/model",
+    }
     client.post(page, answers(checkpoint, title="Node lost for good"))  # nothing changed
     client.post(f"/admin/weights/logbookentry/{stored.pk}/delete/", {"post": "yes"})
     assert not LogbookEntry.objects.exists()

@@ -133,4 +133,4 @@ def _checkpoint(entry: entries.Entry, family: Family, tier: Tier, licence: Licen
         parameters=entry.parameters,
         card=entry.card,
     )
-    checkpoint_tiers.record_new_checkpoint(checkpoint, by=None)
+    checkpoint_tiers.record_new_checkpoint(checkpoint, by=None, role=services.SET_UP)
