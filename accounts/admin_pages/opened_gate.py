@@ -16,7 +16,7 @@ from accounts.errors import AccountsError
 class ReasonToOpen(forms.Form):
     """Shows a field for the reason when `opening` returns a text; it is hidden otherwise.
 
-    On an install of a single operator nothing waits, so no reason is asked for.
+    On an install of a single operator nothing waits; the reason then confirms the change.
     """
 
     opening_reason = forms.CharField(
@@ -33,12 +33,14 @@ class ReasonToOpen(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        opening = "" if settings.SINGLE_OPERATOR else self.opening()
-        if opening:
-            self.fields["opening_reason"].widget = forms.Textarea(attrs={"rows": 3, "cols": 60})
+        if opening := self.opening():
+            field, who = self.fields["opening_reason"], "A second person must confirm it"
+            field.widget = forms.Textarea(attrs={"rows": 3, "cols": 60})
+            if settings.SINGLE_OPERATOR:
+                field.label, field.help_text = "Reason", "Stored in the audit trail"
+                who = "No second person confirms it on this portal, and it holds at once"
             if len(cleaned.get("opening_reason", "")) < services.MIN_REASON_LENGTH:
-                message = f"{opening} A second person must confirm it: give a reason, then save."
-                self.add_error("opening_reason", message)
+                self.add_error("opening_reason", f"{opening} {who}: give a reason, then save.")
         return cleaned
 
 

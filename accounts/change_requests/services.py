@@ -143,8 +143,8 @@ def check_reason(reason: str) -> str:
     reason = reason.strip()
     if not MIN_REASON_LENGTH <= len(reason) <= MAX_REASON_LENGTH:
         raise InvalidValue(
-            f"give a reason of {MIN_REASON_LENGTH} to {MAX_REASON_LENGTH} characters; the second "
-            "person reads it, and the audit trail stores it"
+            f"give a reason of {MIN_REASON_LENGTH} to {MAX_REASON_LENGTH} characters; a second "
+            "person reads it, where one must confirm, and the audit trail stores it"
         )
     return reason
 

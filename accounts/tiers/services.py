@@ -64,10 +64,11 @@ class SavedTier:
 def save_tier(tier: Tier, *, by: User | None, reason: str = "") -> SavedTier:
     """Save a new or changed tier; what opens its gate further waits for a second person.
 
-    `reason` is for that request: InvalidValue unless it has 5 to 500 characters. The instance is
-    set to what was saved. Creating an open tier opens nothing: it holds no checkpoint yet, and
-    moving one there waits for a second person. Raises RecentAuthenticationRequired after an old
-    sign-in, NotAllowed unless `by` administers the tiers that it creates or places.
+    `reason` is for that request, or for the audit trail where one person decides alone:
+    InvalidValue unless it has 5 to 500 characters. The instance is set to what was saved.
+    Creating an open tier opens nothing: it holds no checkpoint yet, and moving one there waits.
+    Raises RecentAuthenticationRequired after an old sign-in, NotAllowed unless `by` administers
+    the tiers that it creates or places.
     """
     recent_authentication.require()
     before = _locked(tier)
@@ -75,10 +76,14 @@ def save_tier(tier: Tier, *, by: User | None, reason: str = "") -> SavedTier:
         require_administrator(by, before)
     lowered = strictness.opened_fields(before, tier) if before else []
     waiting = None
-    if before and lowered and by is not None and change_requests.is_required(by):
+    if not before or not lowered or by is None:
+        reason = ""
+    elif change_requests.is_required(by):
         waiting = _hold_back(tier, before, lowered, by, reason)
-        lowered = []
-    change = _store(tier, before, by)
+        lowered, reason = [], ""
+    else:
+        reason = change_requests.check_reason(reason)
+    change = _store(tier, before, by, reason)
     if lowered and by is None:
         event = AuditEvent.objects.about(tier).last()
         assert event is not None
@@ -151,7 +156,7 @@ def _hold_back(
     )
 
 
-def _store(tier: Tier, before: Tier | None, by: User | None) -> TierChange | None:
+def _store(tier: Tier, before: Tier | None, by: User | None, reason: str = "") -> TierChange | None:
     """Save the tier and record its changed terms. Returns its row of the history, if any."""
     if before is not None and before.licence_id != tier.licence_id:
         tier.licence_since = timezone.now()
@@ -169,7 +174,8 @@ def _store(tier: Tier, before: Tier | None, by: User | None) -> TierChange | Non
         return None
     kind = TierChange.Kind.CHANGED if before else TierChange.Kind.MADE
     action = AccountsEvent.TIER_CHANGED if before else AccountsEvent.TIER_MADE
-    AuditEvent.record(action, actor=by, target=saved, details={"fields": fields})
+    details = {"fields": fields} | ({"reason": reason} if reason else {})
+    AuditEvent.record(action, actor=by, target=saved, details=details)
     return record_change(saved, kind, by, fields=fields)
 
 

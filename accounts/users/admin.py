@@ -7,6 +7,7 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.widgets import AdminEmailInputWidget
@@ -203,7 +204,7 @@ _OWN_TIERS = "you may assign roles for your own tiers only"
 
 class RoleForm(ReasonToOpen, forms.ModelForm):
     def opening(self) -> str:
-        return "" if self.errors else "This gives a role."
+        return "" if self.errors or settings.SINGLE_OPERATOR else "This gives a role."
 
 
 @admin.register(RoleAssignment)

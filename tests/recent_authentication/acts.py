@@ -216,7 +216,7 @@ def _erase(world: World) -> Any:
 
 def _lower_tier(world: World) -> Any:
     page = f"/admin/accounts/tier/{world.tier.pk}/change/"
-    return world.post(page, world.form(page, mode="click-through"))
+    return world.post(page, world.form(page, mode="click-through", opening_reason=REASON))
 
 
 def _add_tier(world: World) -> Any:
@@ -233,7 +233,7 @@ def _private(world: World) -> None:
 def _change_checkpoint(**changes: Any) -> Callable[[World], Any]:
     def attempt(world: World) -> Any:
         page = f"/admin/weights/checkpoint/{world.revision.checkpoint_id}/change/"
-        data = world.form(page, **changes)
+        data = world.form(page, **changes, opening_reason=REASON)
         data["embargo_until_0"], data["embargo_until_1"] = changes.get("embargo", ("", ""))
         if not changes.get("private", data.pop("private", False)):
             data.pop("private", None)

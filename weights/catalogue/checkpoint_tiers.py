@@ -57,12 +57,13 @@ def save_checkpoint(
 ) -> ChangeRequest | None:
     """Saves an existing checkpoint; returns the request for changes that open it further.
 
-    `reason` is for that request: InvalidValue unless it has 5 to 500 characters. The instance is
-    set to what was saved. Earlier history entries of a checkpoint that becomes hidden lose its
-    name. In a tier that accepts only inspected formats, files without a current inspection are
-    queued for one; what is published stays published. Raises RecentAuthenticationRequired after an
-    old sign-in, PublishRefused for a gated tier under another licence than the card's, TierRetired
-    for a move to a retired tier, InvalidValue for one to a retired family.
+    `reason` is for that request, or for the audit trail where one person decides alone:
+    InvalidValue unless it has 5 to 500 characters. The instance is set to what was saved.
+    Earlier history entries of a checkpoint that becomes hidden lose its name. In a tier that
+    accepts only inspected formats, files without a current inspection are queued for one; what is
+    published stays published. Raises RecentAuthenticationRequired after an old sign-in,
+    PublishRefused for a gated tier under another licence than the card's, TierRetired for a move
+    to a retired tier, InvalidValue for one to a retired family.
     """
     recent_authentication.require()
     stored = _locked(checkpoint)
@@ -72,9 +73,14 @@ def save_checkpoint(
         families.require_active(checkpoint.family)
     opened = opened_fields(stored, checkpoint)
     waiting = None
-    if opened and by is not None and change_requests.is_required(by):
+    if not opened or by is None:
+        reason = ""
+    elif change_requests.is_required(by):
         waiting = _hold_back(checkpoint, stored, opened, by, reason)
-    _store(checkpoint, stored, by)
+        reason = ""
+    else:
+        reason = change_requests.check_reason(reason)
+    _store(checkpoint, stored, by, reason)
     return waiting
 
 
@@ -167,7 +173,7 @@ def _hold_back(
     return change_requests.open_request(OPEN, checkpoint, values, tiers=tiers, by=by, reason=reason)
 
 
-def _store(checkpoint: Checkpoint, stored: Checkpoint, by: User | None) -> None:
+def _store(checkpoint: Checkpoint, stored: Checkpoint, by: User | None, reason: str = "") -> None:
     """Saves the checkpoint and records its changes and its move, if it has moved."""
     changed = field_changes.changed_fields(stored, checkpoint)
     values = field_changes.changes(stored, checkpoint, changed)
@@ -176,6 +182,8 @@ def _store(checkpoint: Checkpoint, stored: Checkpoint, by: User | None) -> None:
     if changed:
         event = WeightsEvent.CHECKPOINT_CHANGED
         details: dict[str, Any] = {"fields": changed, "changes": values}
+        if reason:
+            details["reason"] = reason
         if has_moved:
             event = WeightsEvent.CHECKPOINT_MOVED
             details |= {"from": stored.tier.slug, "to": checkpoint.tier.slug}

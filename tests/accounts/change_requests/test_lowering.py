@@ -3,6 +3,7 @@
 import pytest
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
 
 from accounts.audit.models import AuditEvent
 from accounts.change_requests import services as change_requests
@@ -199,3 +200,31 @@ def test_a_lowering_by_command_is_mailed_to_the_tiers_staff_and_does_not_wait(
     mails = OutgoingMail.objects.filter(kind="opened_in_shell")
     assert {mail.recipient for mail in mails} == {release_owner, reviewer}
     assert "it lowered the gate of opt-175b" in mails[0].text
+
+
+@pytest.mark.requirement("AD-7")
+def test_a_single_operator_gives_a_reason_before_a_gate_is_lowered(
+    client: Client, gated_tier: Tier, release_owner: User, settings: Settings
+) -> None:
+    settings.SINGLE_OPERATOR = True
+    client.force_login(release_owner)
+    page = reverse("admin:accounts_tier_change", args=[gated_tier.pk])
+    data = {**form_of(client, page), "mode": "open", "licence": "", "duo_codes": []}
+    asked = client.post(page, data).text
+    assert "No second person confirms it on this portal" in asked
+    assert Tier.objects.get(pk=gated_tier.pk).mode == AccessMode.REVIEWED
+    client.post(page, {**data, "opening_reason": WHY})
+    assert Tier.objects.get(pk=gated_tier.pk).mode == AccessMode.OPEN
+    assert AuditEvent.objects.about(gated_tier).get().details["reason"] == WHY
+    assert not ChangeRequest.objects.exists()
+
+
+@pytest.mark.requirement("AD-7")
+def test_the_service_lowers_no_gate_of_a_single_operator_without_a_reason(
+    gated_tier: Tier, release_owner: User, settings: Settings
+) -> None:
+    settings.SINGLE_OPERATOR = True
+    gated_tier.mode = AccessMode.OPEN
+    with pytest.raises(InvalidValue, match="give a reason"):
+        services.save_tier(gated_tier, by=release_owner)
+    assert Tier.objects.get(pk=gated_tier.pk).mode == AccessMode.REVIEWED

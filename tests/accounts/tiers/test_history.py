@@ -149,15 +149,20 @@ def test_raising_the_gate_of_a_published_checkpoint_asks_first_and_is_recorded_f
     assert history(Tier.objects.get(slug="open"))[-1][0] == "checkpoint_out"
 
 
-def test_lowering_the_gate_needs_no_confirmation(
+def test_lowering_the_gate_asks_a_single_operator_for_a_reason_and_records_it(
     client: Client, store: object, gated_tier: Tier, open_tier: Tier, release_owner: User
 ) -> None:
     checkpoint = factories.published("acme/weights", gated_tier).checkpoint
     client.force_login(release_owner)
     page = reverse("admin:weights_checkpoint_change", args=[checkpoint.pk])
     data = {**form_of(client, page), "tier": open_tier.pk, "facts": "{}"}
-    assert client.post(page, data).status_code == 302
+    assert "This opens acme/weights further (the tier)" in client.post(page, data).text
+    assert Checkpoint.objects.get(pk=checkpoint.pk).tier == gated_tier
+    reason = "The paper is out."
+    assert client.post(page, {**data, "opening_reason": reason}).status_code == 302
     assert Checkpoint.objects.get(pk=checkpoint.pk).tier == open_tier
+    event = AuditEvent.objects.about(checkpoint).get(action="checkpoint.moved")
+    assert event.details["reason"] == reason
 
 
 @pytest.mark.one_database
@@ -178,7 +183,8 @@ def test_a_release_owner_moves_a_checkpoint_among_their_own_tiers_alone(
     assert "Select a valid choice" in refused.text
     assert Checkpoint.objects.get(pk=checkpoint.pk).tier == gated_tier
     second = Tier.objects.get(slug="second")
-    assert client.post(page, {**data, "tier": second.pk}).status_code == 302
+    moved = {**data, "tier": second.pk, "opening_reason": "It belongs there."}
+    assert client.post(page, moved).status_code == 302
     assert Checkpoint.objects.get(pk=checkpoint.pk).tier == second
 
 

@@ -115,7 +115,7 @@ def test_a_gate_is_lowered_only_by_who_signed_in_lately(
         f"/admin/accounts/tier/{gated_tier.pk}/change/",
         f"/admin/weights/checkpoint/{revision.checkpoint_id}/change/",
     ):
-        data = filled_in(client, page, mode="open", licence="")
+        data = filled_in(client, page, mode="open", licence="", opening_reason="It is out.")
         assert_reauthentication_required(client.post(page, data))
 
 
