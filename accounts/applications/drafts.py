@@ -123,6 +123,20 @@ class ApplicationDraft:
             for number, (key, (title, _)) in enumerate(STEPS.items(), start=1)
         ]
 
+    def open_points(self, step: str) -> str:
+        """Return a sentence that names the invalid answers of a step and counts the missing ones.
+
+        Empty for a complete step. Documents and answers to remarks have their own pages.
+        """
+        errors = [key for key in self._field_keys(step) if key in self.form.errors]
+        invalid = [key for key in errors if self.form.data.get(key) not in (None, "", [], False)]
+        missing = len(errors) - len(invalid)
+        points = [f"“{self.labels().get(key, key)}” is not valid yet" for key in invalid]
+        if missing:
+            points.append(f"{missing} answer{'s are' if missing > 1 else ' is'} missing")
+        title = STEPS[step][0]
+        return f"“{title}” is saved, but incomplete: {'; '.join(points)}." if points else ""
+
     def step_of(self, key: str) -> str:
         return next((step for step in STEPS if key in self.keys(step)), REVIEW)
 

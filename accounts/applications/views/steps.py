@@ -11,6 +11,8 @@ from django.forms import BoundField
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -140,7 +142,14 @@ def _save(
         return autosave.saved(fingerprint, warning)
     if warning:
         messages.warning(request, warning)
-    return redirect(_next_url(application, step, str(data.get("go", "next"))))
+    go = str(data.get("go", "next"))
+    if go == "next" and (text := ApplicationDraft(application, draft.person).open_points(step)):
+        messages.warning(request, _with_link(text, step_url(application, step)))
+    return redirect(_next_url(application, step, go))
+
+
+def _with_link(text: str, url: str) -> SafeString:
+    return format_html('{} <a href="{}?check=1">Go back to that step</a>', text, url)
 
 
 def _show_unsaved(request: HttpRequest, draft: ApplicationDraft, step: str) -> HttpResponse:

@@ -154,3 +154,22 @@ def test_markup_in_answers_is_shown_as_text(filler: FormFiller) -> None:
     pages += [filler.client.get(address).content.decode() for address in shown]
     assert all("<script>alert" not in page for page in pages)
     assert "&lt;script&gt;alert" in pages[-2]
+
+
+def test_next_names_the_invalid_answers_of_the_step_that_it_leaves(filler: FormFiller) -> None:
+    filler.begin()
+    saved = filler.save("project", title="Too short", abstract="", go="next")
+    assert saved["Location"] == filler.url("plan")
+    page = filler.page("plan")
+    assert "is saved, but incomplete: “" in page
+    assert "is not valid yet; 1 answer is missing" in page
+    assert f'href="{filler.url("project")}?check=1"' in page
+    assert "at least 10" in filler.page("project", "?check=1")
+    filler.save("project")
+    assert "incomplete" not in filler.page("plan")
+
+
+def test_back_and_jumps_say_nothing_of_the_step_that_they_leave(filler: FormFiller) -> None:
+    filler.begin()
+    filler.save("project", title="Too short", go="you")
+    assert "incomplete" not in filler.page("you")
