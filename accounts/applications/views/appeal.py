@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
-from accounts.applications.views.common import get_own_application, sentence
+from accounts.applications.views.common import get_own_application, receipt_note, sentence
 from accounts.applications.views.detail import render_detail
 from accounts.applications.workflow import appeals
 from accounts.errors import AccountsError
@@ -27,7 +27,5 @@ def application_appeal(request: HttpRequest, public_id: str) -> HttpResponse:
             return redirect("accounts:application-detail", made_before.public_id)
         more = {"appeal_text": text, "appeal_error": sentence(error)}
         return render_detail(request, application, status=422, **more)
-    messages.success(
-        request, f"Your appeal {made.reference} is submitted. A receipt is on its way."
-    )
+    messages.success(request, f"Your appeal {made.reference} is submitted. {receipt_note()}")
     return redirect("accounts:application-detail", made.public_id)

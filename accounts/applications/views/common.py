@@ -1,5 +1,6 @@
 """Helpers of the views of applications."""
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -28,6 +29,13 @@ def step_url(application: Application, step: str) -> str:
 def resume_url(application: Application, person: User) -> str:
     """Return the URL of the first incomplete step of a draft or returned application."""
     return step_url(application, ApplicationDraft(application, person).first_incomplete)
+
+
+def receipt_note() -> str:
+    """Return where the receipt of a submission is."""
+    if settings.MAIL_LEAVES:
+        return "A receipt is on its way."
+    return "This portal sends no mail: the receipt is on this page, under its history."
 
 
 def sentence(error: AccountsError) -> str:

@@ -14,7 +14,7 @@ from accounts.applications.custom_questions import applicable
 from accounts.applications.drafts import REVIEW, ApplicationDraft, answer_name
 from accounts.applications.models import Application
 from accounts.applications.questions import CONDITIONS, STEPS, readable
-from accounts.applications.views.common import get_own_application, sentence
+from accounts.applications.views.common import get_own_application, receipt_note, sentence
 from accounts.applications.views.steps import ORDER, RemarkRow
 from accounts.errors import AccountsError, InvalidAnswers, StaleAnswers
 from accounts.review.models import Remark
@@ -86,7 +86,7 @@ def _submit(request: HttpRequest, draft: ApplicationDraft, *, is_current: bool) 
         raise StaleAnswers("the answers were changed in another window since you opened this page")
     version = application.answers_version
     drafts.submit(application, by=draft.person, expected_version=version)
-    messages.success(request, f"{application.reference} is submitted. A receipt is on its way.")
+    messages.success(request, f"{application.reference} is submitted. {receipt_note()}")
     return redirect("accounts:application-detail", application.public_id)
 
 

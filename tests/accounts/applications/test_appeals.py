@@ -269,6 +269,8 @@ def test_the_page_offers_both_and_shows_what_to_change(
     assert "100 to 3000 characters" in short.text
     made = client.post(appeal_url(rejected), {"text": TEXT}, follow=True)
     assert "&lt;b&gt;both&lt;/b&gt;" in made.text
+    assert "This portal sends no mail: the receipt is on this page" in made.text
+    assert "receipt is on its way" not in made.text
     appeal = Application.objects.get(kind="appeal")
     assert made.redirect_chain == [(detail_url(appeal), 302)]
     again = client.post(appeal_url(rejected), {"text": TEXT})

@@ -4,8 +4,9 @@ import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from django.conf import settings
+from django.conf import settings as portal_settings
 from django.test import Client
+from pytest_django import Settings
 
 from accounts.mail.models import OutgoingMail
 from accounts.tiers.models import Tier
@@ -25,7 +26,7 @@ def confirmation_url(to: str = FORM["email"]) -> str:
     text = OutgoingMail.objects.filter(to=to).latest("pk").full_text
     found = re.search(r"https?://\S+/confirm-email/\S+", text)
     assert found is not None, text
-    return found[0].removeprefix(settings.PUBLIC_URL)
+    return found[0].removeprefix(portal_settings.PUBLIC_URL)
 
 
 def confirm(client: Client, url: str) -> str:
@@ -80,3 +81,14 @@ def test_sign_up_answers_alike_for_an_address_that_has_an_account(client: Client
         "/accounts/signup/", FORM | {"email": "new@uni.example", "next": "/access/"}
     )
     assert (known.status_code, known["Location"]) == (new.status_code, new["Location"])
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+def test_sign_up_says_whether_the_message_leaves(
+    client: Client, settings: Settings, leaves: bool
+) -> None:
+    settings.MAIL_LEAVES = leaves
+    page = client.post("/accounts/signup/", FORM, follow=True).text
+    assert "email sent" not in page
+    assert ("We have sent a message to grace@uni.example" in page) is leaves
+    assert ("an administrator finds the message to grace@uni.example" in page) is not leaves

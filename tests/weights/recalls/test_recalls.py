@@ -11,6 +11,7 @@ import time_machine
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.audit.models import AuditEvent
 from accounts.mail.models import OutgoingMail
@@ -532,3 +533,13 @@ def test_a_batch_takes_a_fixed_number_of_queries_beside_its_mails(
     with django_assert_max_num_queries(20 + 10 * 5):  # type: ignore[attr-defined]
         recalls.mail_people(recall.pk)
     assert connection.vendor in {"sqlite", "postgresql"}
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+def test_the_list_promises_mails_only_where_a_mail_server_is_set(
+    client: Client, settings: Settings, leaves: bool
+) -> None:
+    settings.MAIL_LEAVES = leaves
+    page = client.get("/recalls/").text
+    assert ("notified by e-mail" in page) is leaves
+    assert ("this portal sends no mail" in page) is not leaves
