@@ -17,6 +17,7 @@ from django.test import Client
 from playwright.sync_api import BrowserContext, Frame, Page, expect
 
 from accounts.applications.workflow import submission
+from accounts.review.checklist import QUESTIONS
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
@@ -136,7 +137,7 @@ def test_a_reviewer_decides_by_keyboard(
     page.goto(desk.url + desk.pages["again"])
     page.locator(".history > summary").click()
     assert subject in page.locator(".history").inner_text()
-    assert "identity yes" in page.locator(".history").inner_text()
+    assert f"{QUESTIONS['identity']} Yes" in page.locator(".history").inner_text()
     assert text
 
 

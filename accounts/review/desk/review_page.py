@@ -1,5 +1,6 @@
 """The context of the review page, on which one application is decided."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,12 +14,12 @@ from accounts.applications.transition_table import Status
 from accounts.audit.models import AuditEvent
 from accounts.mail.models import OutgoingMail
 from accounts.review import evidence, queue
-from accounts.review.checklist import QUESTIONS
+from accounts.review.checklist import ANSWERS, QUESTIONS
 from accounts.review.desk import preview
 from accounts.review.desk.access import access_of
 from accounts.review.desk.actions import ACTIONS, VERDICTS, Action, offered
-from accounts.review.forms import CHECK, REMARK, ActionForm
-from accounts.review.models import Remark
+from accounts.review.forms import CHECK, REMARK, ActionForm, verdict_data
+from accounts.review.models import Decision, ReasonText, Remark
 from accounts.users.models import User
 from accounts.web.text_diff import Part, diff_words
 
@@ -81,13 +82,14 @@ def _record(application: Application, by: User, return_form: Form | None) -> dic
     """Everything that the page reads from the database about the application."""
     snapshots = list(application.snapshots.select_related("licence_version"))
     remarks = list(application.remarks.select_related("author", "settled_by", "snapshot"))
+    labels = ReasonText.objects.current()
     consultations = list(application.consultations.select_related("asked_by", "colleague"))
     return {
         "application": application,
         "snapshot": snapshots[-1] if snapshots else None,
         "answers": _answers(application, snapshots, remarks, return_form),
         "documents": _documents(application, snapshots),
-        **_predecessor(application, by),
+        **_predecessor(application, by, labels),
         "general_remarks": [one for one in remarks if not one.field],
         "evidence": evidence.collect(application, by),
         "consultations": consultations,
@@ -95,7 +97,7 @@ def _record(application: Application, by: User, return_form: Form | None) -> dic
             one for one in consultations if one.colleague_id == by.pk and one.answered_at is None
         ],
         "claimer": _claimer(application, by),
-        "decisions": application.decisions.select_related("reviewer", "snapshot"),
+        "decisions": _worded(application.decisions.select_related("reviewer", "snapshot"), labels),
         "others": Application.objects.readable_by(by)
         .filter(applicant=application.applicant_id)
         .exclude(pk=application.pk)
@@ -109,13 +111,32 @@ def _record(application: Application, by: User, return_form: Form | None) -> dic
     }
 
 
-def _predecessor(application: Application, by: User) -> dict[str, Any]:
+def _predecessor(
+    application: Application, by: User, labels: dict[str, tuple[str, str]]
+) -> dict[str, Any]:
     """The rejected or reopened application that this one continues, with its decisions."""
     before = application.predecessor
     if before is None or not Application.objects.readable_by(by).filter(pk=before.pk).exists():
         return {"predecessor": None}
     decisions = before.decisions.select_related("reviewer").exclude(verdict="return")
-    return {"predecessor": before, "earlier_decisions": decisions}
+    return {"predecessor": before, "earlier_decisions": _worded(decisions, labels)}
+
+
+def _worded(
+    decisions: Iterable[Decision], labels: dict[str, tuple[str, str]]
+) -> list[tuple[Decision, str, str]]:
+    """(decision, its reasons, its checklist), both in words."""
+    return [
+        (
+            one,
+            "; ".join(labels[code][0] for code in one.reasons),
+            "; ".join(
+                f"{QUESTIONS.get(key, key)} {ANSWERS.get(answer, answer)}"
+                for key, answer in one.checklist.items()
+            ),
+        )
+        for one in decisions
+    ]
 
 
 def _claimer(application: Application, by: User) -> str:

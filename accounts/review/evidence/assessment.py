@@ -14,9 +14,10 @@ from accounts.applications.questions import LABELS
 from accounts.applications.transition_table import Status
 from accounts.release_interface import CheckpointSize
 from accounts.review.evidence import domains
-from accounts.review.evidence.facts import Facts
+from accounts.review.evidence.facts import ON_HOLD, Facts
 from accounts.review.evidence.hardware import Machines, parse_hardware
 from accounts.review.models import Conflict, ProfileLook
+from accounts.review.reasons import Reason
 from accounts.tiers.precheck import Weight
 
 #: An older account was not created for this application.
@@ -145,7 +146,7 @@ def _earlier(facts: Facts) -> Line:
             "earlier",
             Level.RED,
             "Earlier",
-            f"access taken: {', '.join(sorted(set(facts.breaches)))}",
+            f"access taken: {'; '.join(sorted({_breach(code) for code in facts.breaches}))}",
         )
     if not facts.earlier:
         return Line("earlier", Level.GREY, "Earlier", "no other application")
@@ -153,9 +154,13 @@ def _earlier(facts: Facts) -> Line:
     fact = ", ".join(f"{count} {label}" for label, count in counts.most_common())
     refused = [one for one in facts.earlier if one.status == Status.REJECTED]
     if refused:
-        codes = sorted({code for one in refused for code in one.reasons})
-        return Line("earlier", Level.AMBER, "Earlier", f"{fact} ({', '.join(codes)})")
+        labels = sorted({Reason(code).label for one in refused for code in one.reasons})
+        return Line("earlier", Level.AMBER, "Earlier", f"{fact} ({'; '.join(labels)})")
     return Line("earlier", Level.GREEN, "Earlier", fact)
+
+
+def _breach(code: str) -> str:
+    return code if code == ON_HOLD else str(Reason(code).label)
 
 
 def _country(facts: Facts) -> Line:

@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import escape
 from pytest_django import Settings
 
 from accounts.applications.models import Application
@@ -22,6 +23,7 @@ from accounts.privacy import personal_data, retention
 from accounts.review import evidence, queue, working_days
 from accounts.review.desk.access import access_of
 from accounts.review.forms import AssignForm
+from accounts.review.models import ReasonText
 from accounts.tiers.models import Tier
 from accounts.transparency import counting, tables
 from accounts.transparency.counting import Counts, MonthCounts
@@ -283,6 +285,18 @@ def test_the_page_offers_both_and_shows_what_to_change(
 def test_another_persons_rejection_does_not_exist(rejected: Application, client: Client) -> None:
     client.force_login(factories.person())
     assert client.post(appeal_url(rejected), {"text": TEXT}).status_code == 404
+
+
+def test_the_desk_names_the_reasons_of_the_rejection_in_words(
+    appeal: Application, desk: Client, lead_reviewer: User
+) -> None:
+    desk.force_login(lead_reviewer)
+    decision = appeal.predecessor.decisions.get() if appeal.predecessor else None
+    assert decision is not None
+    label = ReasonText.objects.current()[decision.reasons[0]][0]
+    page = desk.get(page_of(appeal)).text
+    assert f"({escape(label)})" in page
+    assert f"({decision.reasons[0]})" not in page
 
 
 def test_the_desk_marks_the_appeal_and_shows_what_it_is_about(

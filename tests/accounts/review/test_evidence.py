@@ -144,8 +144,14 @@ def test_a_profile_is_judged_by_the_response_of_its_page(
 
 def test_earlier_outcomes_are_shown() -> None:
     refused = Earlier("A-1", "t", "rejected", ["spam"])
-    assert line("earlier", earlier=[refused]) == ("amber", "1 rejected (spam)")
-    assert line("earlier", breaches=["leak", "leak"]) == ("red", "access taken: leak")
+    assert line("earlier", earlier=[refused]) == (
+        "amber",
+        "1 rejected (This is not a research application)",
+    )
+    assert line("earlier", breaches=["leak", "leak"]) == (
+        "red",
+        "access taken: Weights were passed on",
+    )
     assert line("earlier", earlier=[])[0] == "grey"
 
 
@@ -307,4 +313,5 @@ def test_a_long_past_costs_no_further_queries(
             evidence.collect(application, reviewer)
         counted.append(len(queries))
     assert counted[0] == counted[1] <= 10
-    assert "2 rejected (spam)" in {one.fact for one in evidence.collect(application, reviewer)}
+    facts = {one.fact for one in evidence.collect(application, reviewer)}
+    assert "2 rejected (This is not a research application)" in facts
