@@ -106,6 +106,7 @@ class Application(models.Model):
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
     )
     pending_verdict = models.JSONField(default=dict, blank=True)
+    #: Also that of a decision which the sweep undid, so that its texts can be decided again.
     created_at = models.DateTimeField(auto_now_add=True)
     submitted_at = models.DateTimeField(null=True, blank=True, help_text="First submission")
     returned_at = models.DateTimeField(null=True, blank=True)
@@ -287,7 +288,7 @@ class Application(models.Model):
             )
         if name in _ENDS_WAIT:
             allowed = allowed.filter(pending_until=self.pending_until)
-            changes |= UNDECIDED
+            changes = UNDECIDED | changes
         elif name == "withdraw":
             changes |= UNDECIDED
         else:

@@ -79,7 +79,8 @@ def finish_due(now: datetime) -> int:
 def finish(application_id: int, *, now: datetime | None = None) -> bool:
     """Let a decision take effect. Returns False if it was undone or has taken effect already.
 
-    A decision that is refused now, such as of a reviewer who lost the role, is undone.
+    A decision that is refused now, such as of a reviewer who lost the role, is undone; its texts
+    stay on the application (`undone_verdict`) until it is decided again.
     """
     rows = Application.objects.select_for_update(no_key=True, of=("self",))
     due = rows.filter(pending_until__lte=now or timezone.now())
@@ -93,7 +94,18 @@ def finish(application_id: int, *, now: datetime | None = None) -> bool:
             verdicts.apply(application, verdict, by=by)
     except AccountsError as error:
         application.refresh_from_db()
-        details = {"verdict": verdict.name, "error": error.code}
-        application.transition("undo", by=None, details=details)
+        application.transition(
+            "undo",
+            by=None,
+            details={"verdict": verdict.name, "error": error.code},
+            pending_verdict=application.pending_verdict,
+        )
         return False
     return True
+
+
+def undone_verdict(application: Application) -> Verdict | None:
+    """Return the verdict that the sweep undid; None if it was decided again since, or withdrawn."""
+    if application.pending_until is not None or not application.pending_verdict:
+        return None
+    return Verdict.from_json(application.pending_verdict)

@@ -11,6 +11,7 @@ from accounts.applications.documents.models import Attachment
 from accounts.applications.models import Application, ApplicationSnapshot
 from accounts.applications.questions import readable
 from accounts.applications.transition_table import Status
+from accounts.applications.workflow import undo_window
 from accounts.audit.models import AuditEvent
 from accounts.mail.models import OutgoingMail
 from accounts.review import evidence, queue
@@ -58,6 +59,11 @@ def context(
     access = access_of(application, by)
     actions = offered(access)
     forms = _forms(application, by, actions, posted, chosen)
+    undone = undo_window.undone_verdict(application)
+    if undone is not None and not chosen:
+        for name in VERDICTS:
+            if name in forms:
+                _fill(forms[name], verdict_data(undone))
     shared = next((forms[name] for name in (chosen, *VERDICTS) if name in forms), None)
     return {
         "access": access,
@@ -70,6 +76,7 @@ def context(
         "errors": _errors(posted.get(chosen)),
         "open_points": getattr(posted.get(chosen), "open_points", []),
         "undoable": queue.undoable_by(by),
+        "undone": undone,
         "checklist": [shared[CHECK + key] for key in QUESTIONS] if shared else [],
         "chosen": chosen,
         "preview": _preview(chosen, application, by, forms),

@@ -166,6 +166,25 @@ def test_the_decision_of_a_reviewer_who_lost_the_role_is_undone(
     assert event.details == {"verdict": "approve", "error": "not_allowed"}
 
 
+def test_a_decision_that_the_sweep_undid_keeps_its_note_until_it_is_decided_again(
+    decided: Application, reviewer: User, desk: Client
+) -> None:
+    roles = RoleAssignment.objects.filter(user=reviewer)
+    role = roles.get()
+    roles.delete()
+    _after_the_minute()
+    role.pk = None
+    role.save()
+    page = desk.get(page_of(decided)).text
+    assert "could not take effect and was undone" in page
+    assert NOTE in page
+    decided.refresh_from_db()
+    decisions.approve(decided, by=reviewer, note=NOTE, confirmed=True)
+    _after_the_minute()
+    decided.refresh_from_db()
+    assert (decided.status, decided.pending_verdict) == ("approved", {})
+
+
 def test_of_two_approvals_the_second_starts_the_time(
     applicant: User, reviewer: User, lead_reviewer: User
 ) -> None:
