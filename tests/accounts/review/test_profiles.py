@@ -3,18 +3,12 @@
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from ipaddress import ip_address
-from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from django.utils import timezone
 
 from accounts.applications.models import Application
@@ -26,6 +20,7 @@ from accounts.review.models import ProfileLook
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.support import factories
+from tests.support.servers import certificate
 
 Outcome = ProfileLook.Outcome
 
@@ -36,6 +31,8 @@ class Site:
     def __init__(self, url: str, authority: str) -> None:
         self.url, self.authority = url, authority
         self.asked: list[str] = []
+        #: Bytes of the body of `/flood?/200`, a redirect.
+        self.flooded = 0
 
     def look(self, path: str, **changed: Any) -> str:
         known: dict[str, Any] = {"authority": self.authority, "loopback": True}
@@ -44,7 +41,7 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    pem = _certificate(tmp_path_factory.mktemp("site"))
+    pem = certificate.self_signed(tmp_path_factory.mktemp("site"))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem)
     with _serving(context, str(pem)) as running:
@@ -64,6 +61,8 @@ def _serving(context: ssl.SSLContext, authority: str) -> Iterator[Site]:
             self.end_headers()
             if not target:
                 self.wfile.write(b"x" * 1000)
+            while path == "/flood" and running.flooded < 1 << 30:
+                running.flooded += self.wfile.write(bytes(1 << 16))
 
         def log_message(self, format: str, *args: Any) -> None:
             return None
@@ -81,32 +80,13 @@ def _serving(context: ssl.SSLContext, authority: str) -> Iterator[Site]:
         thread.join()
 
 
-def _certificate(folder: Path) -> Path:
-    """A key and a certificate that vouches for itself, for 127.0.0.1, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), False
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
-        .sign(key, hashes.SHA256())
-    )
-    secret = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    file = folder / "site.pem"
-    file.write_bytes(secret + made.public_bytes(serialization.Encoding.PEM))
-    return file
-
-
 # -- one look ---------------------------------------------------------------------------
+
+
+@pytest.mark.one_database
+def test_the_body_of_a_redirect_is_not_read(site: Site) -> None:
+    assert site.look("/flood?/200") == "answers 200"
+    assert site.flooded < 100 << 20
 
 
 @pytest.mark.one_database
