@@ -23,6 +23,8 @@ from weights.web.lookup import Refused, checkpoint_or_404, with_refusals
 
 #: Revisions, and changed files, per page.
 PAGE_SIZE, CHANGES_PER_PAGE = 30, 100
+#: Characters of a message in a menu.
+_TITLE = 40
 
 
 @require_safe
@@ -48,7 +50,7 @@ def version_list(request: HttpRequest, org: str, name: str, rest: str) -> HttpRe
             for one in page
         ],
         "refs": refs,
-        "choices": visible[:PAGE_SIZE],
+        "choices": [(one, _choice_label(one, refs)) for one in visible[:PAGE_SIZE]],
     }
     return render(request, "weights/checkpoint_pages/version_list.html", context)
 
@@ -68,9 +70,15 @@ def compare_start(request: HttpRequest, org: str, name: str) -> HttpResponse:
 @require_safe
 @with_refusals
 def version_compare(request: HttpRequest, org: str, name: str, rest: str) -> HttpResponse:
-    """`BEFORE...AFTER`: the files that differ; `?path=` shows the lines of a text file."""
+    """`BEFORE...AFTER`: the files that differ; `?path=` shows the lines of a text file.
+
+    `BEFORE..AFTER`, as people know it from git, redirects there: no name of a revision has `..`.
+    """
     checkpoint = checkpoint_or_404(request, org, name)
     names = rest.split("...")
+    if len(names) == 1 and len(two := rest.split("..")) == 2 and all(two):
+        address = "...".join(quote(one, safe="") for one in two)
+        return redirect(f"{checkpoint.get_absolute_url()}/compare/{address}")
     if len(names) != 2:
         raise Http404("a comparison names two revisions: BEFORE...AFTER")
     before, after = (_visible_or_refused(request, checkpoint, one) for one in names)
@@ -91,6 +99,13 @@ def version_compare(request: HttpRequest, org: str, name: str, rest: str) -> Htt
         "lines": _lines(request, checkpoint, before, after, shown) if shown else None,
     }
     return render(request, "weights/checkpoint_pages/version_compare.html", context)
+
+
+def _choice_label(revision: Revision, refs: list[Ref]) -> str:
+    """A revision in a menu: its branches and tags, its message, and its id."""
+    names = [ref.name for ref in refs if ref.revision_id == revision.pk]
+    title = revision.title if len(revision.title) <= _TITLE else f"{revision.title[:_TITLE]}…"
+    return " · ".join([*names[:3], title, revision.sha[:12]])
 
 
 def _visible_or_refused(request: HttpRequest, checkpoint: Checkpoint, name: str) -> Revision:

@@ -120,6 +120,40 @@ def test_the_form_leads_to_the_address_of_the_comparison(
     assert client.get(f"/{REPO}/compare")["Location"] == f"/{REPO}/commits/main"
 
 
+def test_two_dots_lead_to_the_comparison_too(
+    client: Client, revisions: tuple[Revision, Revision]
+) -> None:
+    answer = client.get(f"/{REPO}/compare/{revisions[0].sha}..v1/rc")
+    assert answer["Location"] == f"/{REPO}/compare/{revisions[0].sha}...v1%2Frc"
+
+
+def test_the_menus_of_the_comparison_name_tags_and_messages(
+    client: Client, revisions: tuple[Revision, Revision]
+) -> None:
+    Revision.objects.filter(pk=revisions[0].pk).update(message="<b>" + "long " * 40 + "\u202e")
+    page = text(client, f"/{REPO}/commits/main")
+    menu = page.split('<select id="before"')[1].split("</select>")[0]
+    assert "&lt;b&gt;long" in menu
+    assert "long " * 12 not in menu
+    assert revisions[0].sha[:12] in menu
+    Ref.objects.create(
+        checkpoint=revisions[0].checkpoint, kind="tag", name="v0.9", revision=revisions[0]
+    )
+    assert "v0.9 · " in text(client, f"/{REPO}/commits/main").split("<select")[1]
+
+
+def test_the_heading_of_a_comparison_names_revisions_by_message_or_branch(
+    client: Client, revisions: tuple[Revision, Revision]
+) -> None:
+    first = revisions[0]
+    Revision.objects.filter(pk=first.pk).update(message="<b>" + "long " * 40 + "\u202e")
+    heading = text(client, f"/{REPO}/compare/{first.sha}...main").split("<h2>")[1].split("</h2>")[0]
+    assert "“&lt;b&gt;long" in heading
+    assert "long " * 12 not in heading
+    assert f"<code>{first.sha[:12]}</code>" in heading
+    assert "<code>main</code>" in heading
+
+
 def test_a_withdrawn_revision_stays_as_a_tombstone_and_is_not_compared(
     client: Client, revisions: tuple[Revision, Revision], release_owner: User
 ) -> None:
