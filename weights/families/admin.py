@@ -1,13 +1,14 @@
 """Admin pages of families."""
 
 from collections.abc import Sequence
-from json import JSONEncoder
+from json import JSONDecodeError, JSONEncoder
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db.models import Field, Q, QuerySet
 from django.forms import Field as FormField
-from django.forms import ModelForm
+from django.forms import JSONField, ModelForm
 from django.http import HttpRequest, HttpResponse
 
 from accounts.admin_pages.opened_gate import OpeningAdmin
@@ -37,6 +38,19 @@ _FACTS_HELP = (
 )
 
 
+class _FactsField(JSONField):
+    """Names the line of a fault in the syntax."""
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            return super().to_python(value)
+        except ValidationError as error:
+            if isinstance(fault := error.__context__, JSONDecodeError):
+                place = f"line {fault.lineno}, column {fault.colno}"
+                raise ValidationError(f"This is no JSON at {place}: {fault.msg}.") from error
+            raise
+
+
 class _IndentedEncoder(JSONEncoder):
     """Shows the facts on many lines."""
 
@@ -64,6 +78,7 @@ class FamilyAdmin(OpeningAdmin, NeverDeleted):
     ) -> FormField | None:
         if db_field.name == "facts":
             kwargs |= {"encoder": _IndentedEncoder, "help_text": _FACTS_HELP}
+            kwargs["form_class"] = _FactsField
         field: FormField | None = super().formfield_for_dbfield(db_field, request, **kwargs)
         return field
 

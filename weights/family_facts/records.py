@@ -33,6 +33,24 @@ class Sourced(Record):
     url: Url
 
 
+#: Kind of a fault -> the remedy; others keep the words of the library.
+_REMEDIES = {
+    "missing": "it is missing; add it",
+    "extra_forbidden": "there is no such name here; correct or remove it",
+    "model_type": "write an object, in braces",
+    "dict_type": "write an object, in braces",
+    "list_type": "write a list, in brackets",
+    "string_type": "write a text in quotation marks",
+    "float_type": "write a number without quotation marks",
+    "int_type": "write a whole number without quotation marks",
+    "bool_type": "write true or false",
+    "string_pattern_mismatch": "write an address that begins with https://",
+    "string_too_short": "write at least {min_length} characters",
+    "string_too_long": "write at most {max_length} characters",
+    "too_long": "list at most {max_length}",
+    "greater_than": "write a number above {gt:g}",
+    "less_than": "write a number below {lt:g}",
+}
 _Record = TypeVar("_Record", bound=Record)
 
 
@@ -43,4 +61,6 @@ def parse(kind: type[_Record], name: str, data: Any) -> _Record:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "its top"
-        raise ValueError(f"{name} is not valid at {place}: {first['msg']}") from error
+        remedy = _REMEDIES.get(first["type"], "").format(**first.get("ctx", {}))
+        message = remedy or first["msg"].removeprefix("Value error, ")
+        raise ValueError(f"{name} is not valid at {place}: {message}") from error

@@ -22,6 +22,8 @@ _RATES = {"100 Mbit/s": 10**8, "1 Gbit/s": 10**9, "10 Gbit/s": 10**10}
 #: Tokens of context where a checkpoint states no maximum, and at most by default.
 DEFAULT_CONTEXT, MAX_DEFAULT_CONTEXT = 2048, 4096
 _LARGE = "a100-80"
+#: Overhead takes a tenth (`estimate.USABLE_FRACTION`).
+_USABLE = "nine tenths of the memory can hold it:"
 
 
 @dataclass(frozen=True)
@@ -113,14 +115,14 @@ class Assessment:
         if (placement := self.placement) is None:
             if self.weights is None:
                 return "Without its number of parameters, nothing can be estimated."
-            alone = f"The weights alone need {_decimal(self.weights)} of the usable "
+            alone = f"The weights alone need {_decimal(self.weights)}; {_USABLE} "
             missing = (
                 "" if self.fits is None else f" {_listed(self.missing, capital=True)} not stated."
             )
             return f"{alone}{_decimal(self._usable)}.{missing}"
         subject = "The accelerator" if placement.used == 1 else "The fullest accelerator"
         usable = _decimal(placement.usable)
-        return f"{subject} needs {_decimal(placement.fullest)} of its usable {usable}."
+        return f"{subject} needs {_decimal(placement.fullest)}; {_USABLE} {usable}."
 
     @property
     def smallest_tensor_parallel(self) -> int | None:

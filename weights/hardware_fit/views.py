@@ -28,7 +28,9 @@ def will_it_run(request: HttpRequest) -> HttpResponse:
     shape = shape_at(checkpoint, revision) if checkpoint else Shape()
     files = revision.total_bytes if revision else None
     form = HardwareFitForm(values, shape, files, checkpoints=visible)
-    context: dict[str, Any] = {"form": form, "checkpoint": checkpoint, "has_query": bool(repo_id)}
+    if not repo_id:
+        form.errors.clear()  # nobody has chosen anything yet
+    context: dict[str, Any] = {"form": form, "checkpoint": checkpoint}
     if repo_id and form.is_valid() and checkpoint:
         source = source_of(checkpoint, revision)
         context |= {

@@ -53,7 +53,9 @@ def test_facts_are_edited_as_json_and_refused_without_a_source(
     footprint = copy.deepcopy(shipped["footprint"])
     del footprint["inputs"]["pue"]["low"]["source"]
     for facts, message in (
-        ({"footprint": footprint}, "inputs.pue.low.source"),
+        ({"footprint": footprint}, "inputs.pue.low.source: it is missing; add it"),
+        ({"footprint": []}, "the footprint is not valid at its top: write an object"),
+        ({"limitations": [{"text": "No."}]}, "at limitations.0.citation: it is missing"),
         ({"own": float("nan")}, "NaN or Infinity"),
         ({"own": "\x00"}, "cannot be stored"),
         ({"own": "\ud800"}, "cannot be stored"),
@@ -64,6 +66,8 @@ def test_facts_are_edited_as_json_and_refused_without_a_source(
         assert message in response.text
         with pytest.raises(InvalidValue):
             families.save_family(Family(slug="x", name="X", facts=facts), by=administrator)
+    response = client.post(page, {**data, "facts": '{"footprint": {\n"inputs" 1}}'})
+    assert "This is no JSON at line 2, column 10: Expecting" in response.text
     family.refresh_from_db()
     assert family.facts == {}
     facts = {name: shipped[name] for name in ("footprint", "openness", "limitations")}
