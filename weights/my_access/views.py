@@ -19,9 +19,11 @@ from accounts.api_tokens.models import ApiToken
 from accounts.grants.models import Grant
 from accounts.grants.queries import tiers_open_to
 from accounts.templatetags.wording import day
+from accounts.tiers.access_modes import AccessMode
 from accounts.users.models import User
 from accounts.web.current_user import user_or_none
-from weights.catalogue.models import Checkpoint
+from accounts.web.row_ids import is_row_id
+from weights.catalogue.models import Checkpoint, CheckpointQuerySet
 from weights.delivery import links
 from weights.delivery.models import CheckpointLink
 from weights.errors import GateRefused
@@ -31,6 +33,8 @@ from weights.web.lookup import checkpoint_or_404
 DOWNLOADS_PAGE, SESSIONS_PAGE = 50, 20
 #: The newest links; older ones are left out.
 LINKS_SHOWN = 20
+#: Checkpoints for which a page offers a link.
+OFFERED = 50
 
 
 @login_required
@@ -68,6 +72,9 @@ def _context(request: HttpRequest) -> dict[str, Any]:
     )
     page = Paginator(sessions.sessions_of(user), SESSIONS_PAGE).get_page(request.GET.get("page"))
     now = timezone.now()
+    start = request.GET.get("from", "")
+    first = int(start) if is_row_id(start) else 0
+    offered = list(_gated_and_open_to(user)[first : first + OFFERED + 1])
     live = attention.with_newer_text([grant for grant in grants if grant.is_live], now)
     open_tiers = set(tiers_open_to(user).values_list("pk", flat=True))
     return {
@@ -79,7 +86,8 @@ def _context(request: HttpRequest) -> dict[str, Any]:
             for grant in grants
             if not (grant.is_live or grant.is_suspended)
         ],
-        "checkpoints": _gated_and_open_to(user),
+        "checkpoints": offered[:OFFERED],
+        "offered_next": first + OFFERED if len(offered) > OFFERED else None,
         "links": [
             (link, _link_badge(link, open_tiers, now))
             for link in own_links.order_by("-created_at")[:LINKS_SHOWN]
@@ -134,10 +142,10 @@ def _signed_in(request: HttpRequest) -> User:
     return user
 
 
-def _gated_and_open_to(user: User) -> list[Checkpoint]:
+def _gated_and_open_to(user: User) -> CheckpointQuerySet:
     """Gated checkpoints that this person may fetch; open ones need no link."""
-    checkpoints = Checkpoint.objects.downloadable_by(user).with_main().select_related("tier")
-    return [checkpoint for checkpoint in checkpoints if checkpoint.tier.is_gated]
+    checkpoints = Checkpoint.objects.downloadable_by(user).with_main()
+    return checkpoints.exclude(tier__mode=AccessMode.OPEN).order_by("org", "name")
 
 
 # -- badges ------------------------------------------------------------------------------

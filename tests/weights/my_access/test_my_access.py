@@ -290,3 +290,20 @@ def test_queries_do_not_grow_with_what_is_held(
     with CaptureQueriesContext(connection) as after:
         text(client)
     assert len(after) == len(before) <= 17
+
+
+def test_links_to_many_checkpoints_are_offered_on_pages(
+    client: Client, gated: Revision, applicant: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Fifty checkpoints would take too long.
+    monkeypatch.setattr("weights.my_access.views.OFFERED", 2)
+    for name in ("h1", "h2", "h3"):
+        factories.published(f"acme/{name}", tier=gated.checkpoint.tier)
+    factories.published("acme/open")
+    factories.grant(applicant, gated.checkpoint.tier)
+    client.force_login(applicant)
+    pages = [client.get(f"/access/?from={start}") for start in ("", "2", "9" * 18, "x", "-1")]
+    names = [[one.name for one in page.context["checkpoints"]] for page in pages]
+    assert names == [["gated", "h1"], ["h2", "h3"], [], ["gated", "h1"], ["gated", "h1"]]
+    assert 'href="?from=2#links"' in pages[0].content.decode()
+    assert "More checkpoints" not in pages[1].content.decode()
