@@ -6,16 +6,22 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from accounts.web.current_user import user_or_none
-from weights.catalogue.models import Checkpoint, CheckpointQuerySet
+from weights.catalogue.models import Checkpoint, CheckpointQuerySet, Family
 from weights.publishing.models import Revision
 from weights.storage.models import Blob
 from weights.web import charts
 
+#: Checkpoints in the chart of a family: its largest.
+MOST_IN_CHART = 40
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    visible = Checkpoint.objects.visible_to(user_or_none(request)).select_related("tier", "family")
-    sized = list(_with_verification(visible).filter(family__isnull=False).order_by("parameters"))
+    user = user_or_none(request)
+    visible = Checkpoint.objects.visible_to(user).select_related("tier", "family")
+    visible_sized = visible.filter(parameters__gt=0)
+    family = _first_family(visible_sized)
+    of_family = _with_verification(visible_sized).filter(family=family)
+    sized = list(of_family.order_by("-parameters")[:MOST_IN_CHART])[::-1] if family else []
     rows = [
         (
             checkpoint.title or checkpoint.name,
@@ -34,6 +40,7 @@ def home(request: HttpRequest) -> HttpResponse:
         .order_by("-visible_at")[:5]
     )
     context = {
+        "family": family,
         "sized": sized,
         "wide": charts.parameters_wide(rows),
         "tall": charts.parameters_tall(rows),
@@ -41,6 +48,12 @@ def home(request: HttpRequest) -> HttpResponse:
         "figures": _figures(visible),
     }
     return render(request, "weights/catalogue/home.html", context)
+
+
+def _first_family(checkpoints: CheckpointQuerySet) -> Family | None:
+    """The first family of the lists that has one of these checkpoints."""
+    own = checkpoints.filter(family=OuterRef("pk")).order_by()
+    return Family.objects.filter(Exists(own), retired_at=None).first()
 
 
 def _here(checkpoint: Checkpoint) -> str:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.tiers.models import Tier
 from tests.support import factories
-from weights.catalogue import opt_family
+from weights.catalogue import download_counts, opt_family, views
 from weights.catalogue.models import Checkpoint, Family
 from weights.publishing import intake
 from weights.publishing.models import Revision
@@ -57,6 +57,25 @@ def test_homes_chart_separates_published_checkpoints_from_facts_only_entries(
     assert page.count('<a href="/acme/held" class="facts-only"') == 0
     assert "10 billion parameters, open, facts only" in page
     assert "1 billion parameters, open, published" in page
+
+
+def test_home_draws_the_largest_checkpoints_of_the_first_family_alone(
+    client: Client, open_tier: Tier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A bound made small: 40 checkpoints would show no more.
+    monkeypatch.setattr(views, "MOST_IN_CHART", 2)
+    last, empty, first = (
+        Family.objects.create(slug=slug, name=slug.title(), position=position)
+        for slug, position in (("zebra", 2), ("empty", 0), ("ant", 1))
+    )
+    entry("other", open_tier, family=last, parameters=10**11)
+    entry("hidden", open_tier, family=empty, parameters=10**11, private=True)
+    for name, size in (("large", 10**10), ("small", 10**8), ("middle", 10**9)):
+        entry(name, open_tier, family=first, parameters=size)
+    page = client.get("/")
+    assert [one.name for one in page.context["sized"]] == ["middle", "large"]
+    assert "The Ant family, by number of parameters" in page.content.decode()
+    assert "/models?family=ant" in page.content.decode()
 
 
 def test_the_catalogue_lists_entries_without_weights(client: Client, db: None) -> None:
