@@ -2,6 +2,7 @@
 
 import json
 import struct
+import time
 from collections.abc import Mapping
 
 import pytest
@@ -266,3 +267,29 @@ def test_a_list_of_another_models_shards_has_no_findings() -> None:
 def test_errors_come_first() -> None:
     files = dict.fromkeys(GRID[1:], 10_000) | {"A.md": 10, "a.md": 10}
     assert [one.severity for one in found(files)] == [ERROR, WARNING]
+
+
+def test_images_and_links_of_a_card_that_name_missing_files_are_a_warning() -> None:
+    card = (
+        b"---\nlicense: mit\n---\n![a](plots/loss.png) [b](./LICENSE) [c](docs/)\n"
+        b"[d](docs/a%20b.md)\n"
+        b"![gone](img/gone.png?x=1) <img src='also-gone.png'> [no](notes.txt#part)\n"
+        b"[site](https://example.org/x) [top](#top) [up](../x) [root](/x) [mail](mailto:a@b.c)\n"
+        b"`[code](in-code.md)`\n```\n![code](in-fence.png)\n```\n"
+    )
+    files: dict[str, bytes | int] = dict.fromkeys(["plots/loss.png", "LICENSE", "docs/a b.md"], 1)
+    [one] = found({"README.md": card, **files})
+    assert (one.code, one.severity) == ("card_names_missing_file", WARNING)
+    assert one.paths == ("also-gone.png", "img/gone.png", "notes.txt")
+    assert one.sentence.startswith("README.md shows or links files that are missing: also-gone")
+    assert codes({"README.md": card.split(b"![gone]")[0], **files}) == []
+
+
+@pytest.mark.parametrize(
+    "card",
+    [b"](" * 100_000, b"<a " * 80_000, b"```\n" * 50_000, b"](\xff\x00 <img src=\xed\xa0\x80>"],
+)
+def test_a_hostile_card_is_linted_in_time(card: bytes) -> None:
+    start = time.process_time()
+    codes({"README.md": card})
+    assert time.process_time() - start < 5

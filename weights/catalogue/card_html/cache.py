@@ -41,7 +41,7 @@ class Addresses:
 def html_of(text: str, addresses: Addresses, top: int) -> SafeString:
     """The HTML of a card without its front matter, whose headings start at level `top`."""
     if not text.strip():
-        return SafeString()
+        return SafeString("")
     parts = (str(VERSION), addresses.links, addresses.images, str(top), text)
     digest = hashlib.sha256("\0".join(parts).encode("utf-8", "replace"))
     key = f"card:{digest.hexdigest()}"

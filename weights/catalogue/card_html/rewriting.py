@@ -70,7 +70,7 @@ class Rewriter:
     def _image(self, values: dict[str, str]) -> str:
         """An image of this revision, a link to another one, or its alternative text."""
         address, alt = unescape(values.get("src", "")), values.get("alt", "")
-        path = _path_in_revision(address)
+        path = path_in_revision(address)
         if path and self._images:
             size = "".join(
                 f' {side}="{values[side]}"'
@@ -84,7 +84,7 @@ class Rewriter:
         return f'<a href="{escape(address)}">{alt or "Image"} (image elsewhere)</a>'
 
 
-def _path_in_revision(address: str) -> str:
+def path_in_revision(address: str) -> str:
     """The path of a relative address below the root of the revision; empty for any other."""
     try:
         parts = urlsplit(address)

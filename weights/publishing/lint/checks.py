@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from weights.catalogue import front_matter
 from weights.manifests.listing import LFS_SUFFIXES
 from weights.publishing import md5_lists
-from weights.publishing.lint import index_files, shard_sets
+from weights.publishing.lint import card_links, index_files, shard_sets
 from weights.publishing.lint.finding import ERROR, WARNING, Finding, Listed, Reader, finding, named
 
 _POINTER = b"version https://git-lfs.github.com/spec/v1\n"
@@ -78,10 +78,12 @@ def _same_in_lower_case(files: dict[str, Listed]) -> Iterator[Finding]:
 
 
 def _card(files: dict[str, Listed], read: Reader) -> Iterator[Finding]:
-    """Front matter that cannot be parsed."""
+    """Front matter that cannot be parsed, and missing files that the card shows or links."""
     if (card := files.get("README.md")) is None:
         return
     text = read(card.path, front_matter.READ_BYTES).decode(errors="replace")
-    if problem := front_matter.split(text).problem:
+    card_text = front_matter.split(text)
+    if problem := card_text.problem:
         sentence = f"README.md: the card's front matter could not be read: {problem}."
         yield finding("card_front_matter_unreadable", WARNING, sentence, [card.path])
+    yield from card_links.check(card_text.body, files)
