@@ -19,6 +19,8 @@ def find_user(username: str) -> User:
 def find_tier(slug: str) -> Tier:
     tier = Tier.objects.select_related("licence").filter(slug=slug).first()
     if tier is None:
-        slugs = ", ".join(Tier.objects.values_list("slug", flat=True)) or "none"
+        slugs = (
+            ", ".join(Tier.objects.filter(retired_at=None).values_list("slug", flat=True)) or "none"
+        )
         raise CommandError(f"no tier {slug!r}; the tiers are: {slugs}")
     return tier

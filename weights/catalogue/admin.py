@@ -39,8 +39,15 @@ class CheckpointForm(ReasonToOpen, ConfirmRaisedGate, forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         field = self.fields.get("tier")
-        if isinstance(field, forms.ModelChoiceField) and self.tiers is not None:
-            field.queryset = Tier.objects.filter(pk__in=self.tiers)
+        if isinstance(field, forms.ModelChoiceField):
+            if self.tiers is not None:
+                field.queryset = Tier.objects.filter(pk__in=self.tiers)
+            own = self.instance.tier_id
+            field.widget.choices = [
+                (one.pk, str(one))
+                for one in field.queryset or ()
+                if one.retired_at is None or one.pk == own
+            ]
         family = self.fields.get("family")
         if isinstance(family, forms.ModelChoiceField):
             own = Q(retired_at=None) | Q(checkpoints=self.instance.pk)

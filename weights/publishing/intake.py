@@ -135,7 +135,8 @@ def publish(
 def _tier_of(slug: str) -> Tier:
     tier = Tier.objects.filter(slug=slug).first()
     if tier is None:
-        slugs = ", ".join(Tier.objects.values_list("slug", flat=True))
+        in_use = Tier.objects.filter(retired_at=None)
+        slugs = ", ".join(in_use.values_list("slug", flat=True))
         raise UnknownTier(f"there is no tier {slug!r}; the tiers are: {slugs or 'none yet'}")
     return tier
 

@@ -195,6 +195,9 @@ def test_the_admin_refuses_a_retired_tier_for_a_checkpoint(
     checkpoint = factories.published("acme/weights", open_tier).checkpoint
     client.force_login(release_owner)
     page = reverse("admin:weights_checkpoint_change", args=[checkpoint.pk])
+    menu = client.get(page).text.split('<select name="tier"')[1].split("</select>")[0]
+    assert str(open_tier) in menu
+    assert str(retired) not in menu
     response = client.post(page, {"tier": retired.pk, "facts": "{}"})
     assert "is retired: it takes no new checkpoints" in response.text
 
