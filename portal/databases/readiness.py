@@ -36,6 +36,11 @@ def refusal(command: str) -> str:
         return _TOO_OLD
     if not is_ours:
         return ""
+    if (encoding := _encoding()) != "UTF8":
+        return (
+            f"the database stores texts as {encoding}, which cannot hold all of them: create it"
+            " anew with ENCODING 'UTF8' TEMPLATE template0"
+        )
     if state.is_unfinished_move():
         return state.UNFINISHED_MOVE
     if command in _PREPARING:
@@ -48,6 +53,15 @@ def refusal(command: str) -> str:
         f"the database is not prepared for this version ({len(waiting)} migrations wait): start"
         " the portal (make run), or run manage.py prepare_install, then run the same command again"
     )
+
+
+def _encoding() -> str:
+    """PostgreSQL's encoding of the database; SQLite always stores UTF-8."""
+    if connection.vendor != "postgresql":
+        return "UTF8"
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW server_encoding")
+        return str(cursor.fetchone()[0])
 
 
 def is_too_old() -> bool:

@@ -21,6 +21,7 @@ from pytest_django import Settings
 
 from accounts.audit.merkle_log import heads, sealer
 from accounts.audit.models import AuditEvent
+from accounts.background.models import Heartbeat
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from portal.database_move import move, targets
@@ -477,3 +478,19 @@ def test_four_thousand_rows_take_no_more_memory_than_one_thousand(
         sqlite_target.unlink()
     assert "accounts_auditevent: 4000 rows\n" in capfd.readouterr().err
     assert peaks[1] < peaks[0] * 2, f"four times the rows: {peaks} bytes"
+
+
+@pytest.mark.requirement("OP-8")
+def test_numbers_that_postgresql_spells_otherwise_are_the_same_and_others_are_not() -> None:
+    """A float without a fraction becomes an integer in `jsonb`, as in the shipped catalogue."""
+    document = {"flop": 4.3e23, "more": [1.5, {"a": 2}]}
+    Heartbeat.objects.write("numbers", document)
+    assert moved_rows._is_same(document, Heartbeat.objects.get(name="numbers").details)
+    assert moved_rows._is_same(document, {"flop": 43 * 10**22, "more": [1.5, {"a": 2}]})
+    for other in (
+        {"flop": 44 * 10**22, "more": [1.5, {"a": 2}]},
+        {"flop": 43 * 10**22, "more": [1.5]},
+        {"flop": 43 * 10**22},
+        {"flop": "4.3e23", "more": [1.5, {"a": 2}]},
+    ):
+        assert not moved_rows._is_same(document, other)
