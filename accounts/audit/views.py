@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.audit.merkle_log import heads, logs, proof_documents, standalone
 from accounts.audit.models import SignedHead
+from accounts.errors import AccountsCode
 from accounts.web.current_user import signed_in
 
 HEADS_PER_PAGE = 30
@@ -96,4 +97,6 @@ def own_proof(request: HttpRequest, log: str, row_id: int) -> HttpResponse:
 def _plain(text: str, status: int = 200) -> HttpResponse:
     response = HttpResponse(text, status=status, content_type="text/plain; charset=utf-8")
     response["Cache-Control"] = "no-cache"
+    if status == 404:
+        response["X-Error-Code"] = AccountsCode.NOT_FOUND
     return response
