@@ -1,7 +1,5 @@
 """A disk that a test fills refuses what grows, and takes it again once there is room."""
 
-from pathlib import Path
-
 import pytest
 
 from tests.conftest import MISSING
@@ -10,10 +8,10 @@ from tests.support import disks
 pytestmark = pytest.mark.one_database
 
 
-def test_a_full_disk_loses_nothing_and_accepts_more_once_there_is_space(tmp_path: Path) -> None:
-    if why := disks.why_none(tmp_path):
+def test_a_full_disk_loses_nothing_and_accepts_more_once_there_is_space() -> None:
+    if why := disks.why_none():
         pytest.skip(f"{MISSING}: {why}")
-    with disks.small(tmp_path / "disk", 4 << 20) as disk:
+    with disks.small(4 << 20) as disk:
         kept = disk.folder / "kept"
         kept.write_bytes(b"k" * 100_000)
         disk.fill()

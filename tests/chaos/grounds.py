@@ -30,9 +30,9 @@ class Ground:
 
 
 @contextmanager
-def files(folder: Path) -> Iterator[Ground]:
+def files(_folder: Path) -> Iterator[Ground]:
     """SQLite, blobs and queue on one disk, which fills up now and then."""
-    with disks.small(folder / "disk", DISK) as disk:
+    with disks.small(DISK) as disk:
         full = Nuisance("disk full", disk.fill, disk.free)
         yield Ground(disk.folder, nuisances=[full])
 

@@ -61,7 +61,7 @@ LEASES = {
 @pytest.fixture(params=list(GROUNDS))
 def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ground]:
     """The infrastructure of the install."""
-    if request.param == "files" and (why := disks.why_none(tmp_path)):
+    if request.param == "files" and (why := disks.why_none()):
         pytest.skip(f"{MISSING}: {why}")
     with GROUNDS[request.param](tmp_path / "ground") as made:
         yield made

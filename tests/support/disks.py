@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,27 +36,32 @@ class Disk:
         return _run("mount", "-o", f"remount,size={kib}k", str(self.folder)) == ""
 
 
-def why_none(folder: Path) -> str:
+def why_none() -> str:
     """The reason why no disk can be mounted; empty if one can."""
     if os.geteuid() != 0:
         return "mounting a disk takes root"
     try:
-        with small(folder / "probe", 1 << 20):
+        with small(1 << 20):
             return ""
     except OSError as error:
         return str(error)
 
 
 @contextmanager
-def small(folder: Path, size: int) -> Iterator[Disk]:
-    """Mount an empty disk of `size` bytes at `folder`; unmount it at the end."""
-    folder.mkdir(parents=True, exist_ok=True)
+def small(size: int) -> Iterator[Disk]:
+    """Mount an empty disk of `size` bytes; unmount it at the end.
+
+    Its folder is not in `tmp_path`: pytest's later runs could not remove the disk of a killed one.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="wb-disk-"))
     if error := _run("mount", "-t", "tmpfs", "-o", f"size={size // _KIB}k", "tmpfs", str(folder)):
+        folder.rmdir()
         raise OSError(f"no disk can be mounted: {error}")
     try:
         yield Disk(folder, size)
     finally:
         _run("umount", "--lazy", str(folder))  # works while a log on it is open
+        folder.rmdir()
 
 
 def _used(folder: Path) -> int:

@@ -58,12 +58,13 @@ def is_password(install: Install, name: str, password: str) -> bool:
 
 
 def test_a_terminal_prompts_twice_without_echo(running: Install) -> None:
-    code, shown = create(running, "tess", PASSWORD, PASSWORD)
-    assert (code, shown.split()[-1]) == (0, "tess")
+    code, shown = create(running, "theresa", PASSWORD, PASSWORD)
+    assert code == 0, shown
+    assert shown.split()[-1] == "theresa"
     assert "Password: " in shown
     assert "Password (again): " in shown
     assert PASSWORD not in shown
-    assert is_password(running, "tess", PASSWORD)
+    assert is_password(running, "theresa", PASSWORD)
 
 
 @pytest.mark.parametrize(

@@ -179,10 +179,10 @@ def test_troubles_are_noted_and_forgotten(tmp_path: Path) -> None:
     assert read(tmp_path) == []
 
 
-def test_troubles_are_noted_while_the_disk_is_full(tmp_path: Path) -> None:
-    if why := disks.why_none(tmp_path):
+def test_troubles_are_noted_while_the_disk_is_full() -> None:
+    if why := disks.why_none():
         pytest.skip(why)
-    with disks.small(tmp_path / "disk", 1 << 20) as disk:
+    with disks.small(1 << 20) as disk:
         (disk.folder / "run").mkdir()
         crash_reports.write(disk.folder, [])
         disk.fill()
