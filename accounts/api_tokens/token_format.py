@@ -1,7 +1,11 @@
 """The format of API tokens. Plain Python, no database.
 
-`wb_`, 40 random base62 characters (238 bits) and six base62 characters of the CRC-32 of the text
-before them, so that scanners recognise tokens and typing errors cost no query.
+`hf_wb`, 40 random base62 characters (238 bits) and six base62 characters of a CRC-32, so that
+scanners recognise tokens and typing errors cost no query. Several clients of the Hub refuse tokens
+that do not begin with `hf_`; a Hugging Face token has 34 characters after it, and ours 48.
+
+Release 0.1.0 issued `wb_` and the same 46 characters. Checksum and digest are those of that
+spelling, so that both spellings are one token.
 """
 
 import hashlib
@@ -10,26 +14,27 @@ import secrets
 import zlib
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_SHAPE = re.compile(r"wb_[0-9A-Za-z]{46}")
+_SHAPE = re.compile(r"(?:hf_wb|wb_)([0-9A-Za-z]{46})")
 
 
 def new() -> str:
-    body = "wb_" + "".join(secrets.choice(_ALPHABET) for _ in range(40))
-    return body + _checksum(body)
+    body = "".join(secrets.choice(_ALPHABET) for _ in range(40))
+    return f"hf_wb{body}{_checksum(body)}"
 
 
 def is_well_formed(text: str) -> bool:
     """True if prefix, length and checksum are right; the token need not exist."""
-    return bool(_SHAPE.fullmatch(text)) and _checksum(text[:-6]) == text[-6:]
+    match = _SHAPE.fullmatch(text)
+    return match is not None and _checksum(match[1][:40]) == match[1][40:]
 
 
 def digest(text: str) -> str:
-    """The SHA-256 in hex, the stored form of a token."""
-    return hashlib.sha256(text.encode()).hexdigest()
+    """The SHA-256 in hex of the spelling with `wb_`, the stored form of a token."""
+    return hashlib.sha256(f"wb_{text[-46:]}".encode()).hexdigest()
 
 
 def _checksum(body: str) -> str:
-    value = zlib.crc32(body.encode())
+    value = zlib.crc32(f"wb_{body}".encode())
     digits = ""
     for _ in range(6):
         value, rest = divmod(value, 62)

@@ -25,9 +25,10 @@ _HIDDEN = re.compile(
 _HIDDEN_MULTILINE = re.compile(
     _HIDDEN.pattern.replace("\x00-\x1f", "\x00-\x08\x0b-\x1f").replace("\u061c\u200e\u200f", "")
 )
-#: An API token; the token of a checkpoint link, and the signature of a file link.
+#: An API token, of another hub too; the token of a checkpoint link; the signature of a file link.
 _SECRETS = re.compile(
     r"wb_[0-9A-Za-z]{46}"
+    r"|hf_(?:[0-9A-Za-z]{30,}|(?:oauth|jwt)_[\w.-]{30,})"
     r"|(?<![\w-])[\w-]{22}\.[0-9]{10,11}\.[a-z0-9]{1,16}\.[\w-]{43}"
     r"|(?<=[?&]s=)[\w-]{43}"
 )

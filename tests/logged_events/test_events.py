@@ -130,7 +130,15 @@ def test_a_first_use_is_logged_once(world: World) -> None:
 
 def assert_tells_no_secret(row: AuditEvent) -> None:
     said = json.dumps([row.details, row.object_id, row.credential_id])
-    for secret in (factories.PASSWORD, NEW, "JBSWY3DP", "@example.org", "@uni.example", "wb_"):
+    for secret in (
+        factories.PASSWORD,
+        NEW,
+        "JBSWY3DP",
+        "@example.org",
+        "@uni.example",
+        "wb_",
+        "hf_",
+    ):
         assert secret not in said, row
     assert "/d/" not in said
     assert "&s=" not in said

@@ -163,7 +163,7 @@ def test_a_posted_token_form_is_resumed_after_the_password(
     asked = act.attempt(world)
     assert "next=%2Fsettings%2Ftokens%2F" in asked["Location"]
     done = reauthenticate(world.client, next="/settings/tokens/")
-    assert "wb_" in done.text
+    assert "hf_wb" in done.text
     assert act.happened(world)
 
 

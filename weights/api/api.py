@@ -49,7 +49,7 @@ log = logging.getLogger(__name__)
 
 _PROBLEM = REF_TEMPLATE.format(model="Problem")
 DESCRIPTION = """
-The functions of this portal's pages, for scripts. Send a token as `Authorization: Bearer wb_…`;
+The functions of this portal's pages, for scripts. Send a token as `Authorization: Bearer hf_wb…`;
 public data needs none. Every error is `application/problem+json` (RFC 9457) with a stable
 `code`. Sizes are bytes, times are UTC.
 """

@@ -40,7 +40,7 @@ class OptionalToken(HttpAuthBase):
 class BearerToken(OptionalToken):
     """Requires a valid token, for data about its owner."""
 
-    openapi_description = "A token created at /settings/tokens/, as `Authorization: Bearer wb_…`."
+    openapi_description = "A token created at /settings/tokens/, as `Authorization: Bearer hf_wb…`."
 
     def __call__(self, request: HttpRequest) -> Caller:
         caller = super().__call__(request)

@@ -57,7 +57,7 @@ def check_recipe(portal: str, repo_id: str, sha: str, key_id: str, *, gated: boo
         [
             "pip install huggingface_hub model-signing pyOpenSSL",
             f"export HF_ENDPOINT={portal}",
-            *(["export HF_TOKEN=wb_…"] if gated else []),
+            *(["export HF_TOKEN=hf_wb…"] if gated else []),
             f"hf download {repo_id} --revision {sha} --local-dir {folder}",
             f"curl -fO {portal}/keys/{key_id}.pem",
             f"curl -fo {folder}.sig {portal}/{repo_id}/manifest/{sha}.sig",
@@ -67,7 +67,7 @@ def check_recipe(portal: str, repo_id: str, sha: str, key_id: str, *, gated: boo
 
 
 def _hf(target: Target) -> Recipe:
-    token = "export HF_TOKEN=wb_…\n" if target.gated else ""
+    token = "export HF_TOKEN=hf_wb…\n" if target.gated else ""
     return Recipe(
         "hf",
         "hf",
@@ -79,7 +79,7 @@ def _hf(target: Target) -> Recipe:
 
 
 def _python(target: Target) -> Recipe:
-    token = ', token="wb_…"' if target.gated else ""
+    token = ', token="hf_wb…"' if target.gated else ""
     return Recipe(
         "python",
         "Python",
@@ -91,7 +91,7 @@ def _python(target: Target) -> Recipe:
 
 
 def _transformers(target: Target) -> Recipe:
-    token = 'os.environ["HF_TOKEN"] = "wb_…"\n' if target.gated else ""
+    token = 'os.environ["HF_TOKEN"] = "hf_wb…"\n' if target.gated else ""
     return Recipe(
         "transformers",
         "transformers",

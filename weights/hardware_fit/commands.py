@@ -31,7 +31,7 @@ class Source:
         """Shell lines that set the portal's address, and a token for gated checkpoints."""
         if not self.is_loadable:
             return []
-        token = ["export HF_TOKEN=wb_…"] if self.gated else []
+        token = ["export HF_TOKEN=hf_wb…"] if self.gated else []
         return [f"export HF_ENDPOINT={self.portal}", *token]
 
 
@@ -108,7 +108,7 @@ def _environment(source: Source) -> list[str]:
     """Python lines before the import of transformers, which reads these variables."""
     if not source.is_loadable:
         return []
-    token = ['os.environ["HF_TOKEN"] = "wb_…"'] if source.gated else []
+    token = ['os.environ["HF_TOKEN"] = "hf_wb…"'] if source.gated else []
     return ["import os", f'os.environ["HF_ENDPOINT"] = "{source.portal}"', *token]
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
 from accounts.api_tokens.models import ApiToken
 from accounts.tiers.models import Tier
@@ -31,17 +32,27 @@ def test_a_token_is_shown_once(signed_in: Client, applicant: User) -> None:
     response = create_token(signed_in)
     token = ApiToken.objects.get(user=applicant)
     assert f"{token.last_four}</code>" in response.content.decode()
-    assert "wb_" in response.content.decode()
+    assert "hf_wb" in response.content.decode()
     assert response["Cache-Control"] == "private, no-store"
     again = signed_in.get(ADDRESS).content.decode()
     assert "wb_" not in again
+    assert "hf_" not in again
     assert token.last_four in again
+
+
+def test_the_page_warns_of_a_client_without_the_endpoint(
+    signed_in: Client, settings: Settings
+) -> None:
+    settings.PUBLIC_URL = "https://weights.example.org"
+    page = signed_in.get(ADDRESS).content.decode()
+    assert "HF_ENDPOINT=https://weights.example.org" in page
+    assert "huggingface.co" in page
 
 
 @pytest.mark.requirement("TK-1")
 def test_the_plain_token_is_in_no_session(signed_in: Client) -> None:
     plain = create_token(signed_in).context["plain"]
-    assert plain.startswith("wb_")
+    assert plain.startswith("hf_wb")
     assert plain not in str(dict(signed_in.session))
 
 

@@ -109,8 +109,17 @@ def test_an_abandoned_item_is_forgotten() -> None:
         assert FailedItem.objects.forget_abandoned(timezone.now()) == 1
 
 
-def test_an_error_is_one_line_without_secrets() -> None:
-    token = f"wb_{'a' * 46}"
+@pytest.mark.parametrize(
+    "token",
+    [
+        f"wb_{'a' * 46}",
+        f"hf_wb{'a' * 46}",
+        f"hf_{'Z9' * 17}",
+        f"hf_oauth_{'a' * 40}",
+        f"hf_jwt_{'e' * 30}.{'f' * 30}.{'-' * 20}",
+    ],
+)
+def test_an_error_is_one_line_without_secrets(token: str) -> None:
     error = ValueError(f"bad \x1b[2J{token}\nDETAIL: Key (email)=(a@example.org)")
     told = periodic.describe(error)
     assert told == "ValueError: bad \\u001b[2J[secret removed]"

@@ -99,7 +99,7 @@ def _filled_in(install: Install) -> dict[str, str]:
     _manage(install, "grant", "nell", "opt-175b", "--reason", "reads the documentation")
     key = install.query("SELECT key_id FROM weights_manifestkey")[0][0]
     return {
-        "wb_…": _manage(install, "create_token", "nell", "--scope", "read-gated"),
+        "hf_wb…": _manage(install, "create_token", "nell", "--scope", "read-gated"),
         "$PORTAL/d/QH1x8o0me…/": _manage(
             install, "checkpoint_link", "nell", "weighbridge/demo-gated"
         ),

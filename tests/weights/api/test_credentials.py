@@ -38,8 +38,18 @@ def test_anyone_revokes_a_token_and_its_owner_is_notified_once(
     mail = OutgoingMail.objects.get(kind="token_leaked")
     assert mail.to == applicant.email
     assert token not in mail.text
+    assert token[-46:] not in mail.text
     event = AuditEvent.objects.get(action="token.revoked")
     assert (event.actor_id, event.details) == (None, {"cause": "leaked"})
+
+
+def test_either_spelling_revokes_a_token(client: Client, applicant: User) -> None:
+    token = factories.token(applicant)
+    former = token.replace("hf_wb", "wb_")
+    assert send(client, [former, token]).status_code == 202
+    assert not opens(client, token)
+    assert not opens(client, former)
+    assert OutgoingMail.objects.filter(kind="token_leaked").count() == 1
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What a token is, how it is sent, and what it never opens (docs/requirements.md, TK)."""
 
 import base64
+import hashlib
 import re
 from datetime import timedelta
 from typing import Any
@@ -41,8 +42,8 @@ def ask(address: str, authorization: str, **facts: Any) -> int:
 def test_a_token_is_spelt_so_that_scanners_find_it() -> None:
     made = {token_format.new() for _ in range(200)}
     assert len(made) == 200
-    assert all(re.fullmatch(r"wb_[0-9A-Za-z]{46}", one) for one in made)
-    assert len({one[3:43] for one in made}) == 200
+    assert all(re.fullmatch(r"hf_wb[0-9A-Za-z]{46}", one) for one in made)
+    assert len({one[5:45] for one in made}) == 200
 
 
 @pytest.mark.requirement("TK-1")
@@ -51,13 +52,33 @@ def test_a_slip_in_typing_costs_no_look_up(applicant: User) -> None:
     slips = [
         token[:at] + ("a" if token[at] != "a" else "b") + token[at + 1 :] for at in (3, 20, 48)
     ]
-    for slip in [*slips, token[:-1], f"{token}0", token.swapcase(), token.replace("wb_", "hf_")]:
+    for slip in [*slips, token[:-1], f"{token}0", token.swapcase(), token.replace("hf_wb", "hf_")]:
         for address in (WHO, OWN, FILE):
             with CaptureQueriesContext(
                 connection,
             ) as asked:
                 assert ask(address, f"Bearer {slip}") == 401
             assert [one["sql"] for one in asked if "accounts_apitoken" in one["sql"]] == []
+
+
+@pytest.mark.requirement("TK-1")
+def test_both_spellings_are_one_token(applicant: User, gated_tier: Tier) -> None:
+    factories.grant(applicant, gated_tier)
+    token = factories.token(applicant, "read-gated")
+    former = token.replace("hf_wb", "wb_")
+    assert re.fullmatch(r"wb_[0-9A-Za-z]{46}", former)
+    for address in (WHO, OWN, FILE):
+        assert [ask(address, f"Bearer {one}") for one in (token, former)] == [200, 200]
+    mixed = [token.replace("hf_wb", "hf_wb_"), token.replace("hf_wb", "hf_"), f"hf_{former}"]
+    assert [ask(WHO, f"Bearer {one}") for one in mixed] == [401, 401, 401]
+
+
+@pytest.mark.requirement("TK-1")
+def test_a_token_of_release_0_1_0_stays_valid() -> None:
+    former = "wb_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcd0KSamp"
+    assert token_format.is_well_formed(former)
+    assert token_format.digest(former) == hashlib.sha256(former.encode()).hexdigest()
+    assert token_format.digest(former.replace("wb_", "hf_wb")) == token_format.digest(former)
 
 
 @pytest.mark.requirement("TK-2")

@@ -190,7 +190,7 @@ def test_files_that_programs_cannot_load_are_converted_first(
 
 def test_a_gated_checkpoint_needs_a_token(client: Client, gated_tier: Tier, store: Path) -> None:
     factories.published("acme/gated", gated_tier, facts=FACTS, parameters=10**9)
-    assert "export HF_TOKEN=wb_…" in text(client, f"{PAGE}?checkpoint=acme/gated")
+    assert "export HF_TOKEN=hf_wb…" in text(client, f"{PAGE}?checkpoint=acme/gated")
 
 
 @pytest.mark.requirement("GT-3")
