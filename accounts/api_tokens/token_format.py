@@ -15,6 +15,7 @@ import zlib
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _SHAPE = re.compile(r"(?:hf_wb|wb_)([0-9A-Za-z]{46})")
+_HUGGING_FACE = re.compile(r"hf_[0-9A-Za-z]{34}")
 
 
 def new() -> str:
@@ -26,6 +27,11 @@ def is_well_formed(text: str) -> bool:
     """True if prefix, length and checksum are right; the token need not exist."""
     match = _SHAPE.fullmatch(text)
     return match is not None and _checksum(match[1][:40]) == match[1][40:]
+
+
+def is_of_hugging_face(text: str) -> bool:
+    """True for the format of huggingface.co's tokens."""
+    return bool(_HUGGING_FACE.fullmatch(text))
 
 
 def digest(text: str) -> str:

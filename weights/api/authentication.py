@@ -30,7 +30,7 @@ class OptionalToken(HttpAuthBase):
     def __call__(self, request: HttpRequest) -> Caller:
         caller = token_caller(request.headers.get("Authorization"))
         if caller.problem is not None:
-            decision = Decision(code=caller.problem, message=gate.INVALID_CREDENTIALS)
+            decision = Decision(code=caller.problem, message=gate.sentence(caller.problem))
             raise ApiError.from_decision(decision)
         if caller.token is not None and Scope.READ not in caller.token.scopes:
             raise ApiError(Refusal.TOKEN_SCOPE, "This token lacks the scope read.")

@@ -21,6 +21,9 @@ ERROR_CODES: dict[str, Explanation] = {
     Refusal.LOGIN_REQUIRED: Explanation(401, "A token is required", "Send one of your tokens."),
     Refusal.TOKEN_INVALID: Explanation(401, "The token is not valid", "Send the complete token."),
     Refusal.TOKEN_EXPIRED: Explanation(401, "The token has expired", "Create a new token."),
+    Refusal.HUGGING_FACE_TOKEN: Explanation(
+        401, "This is a Hugging Face token", "Create a token of this portal."
+    ),
     Refusal.TOKEN_SCOPE: Explanation(
         403, "The token lacks the scope", "Create a token with the scope."
     ),

@@ -21,6 +21,12 @@ from weights.web.http_headers import header_text
 
 API_ROOT = "/api/v1"
 MEDIA_TYPE = "application/problem+json"
+_NEEDING_A_TOKEN = {
+    Refusal.TOKEN_SCOPE,
+    Refusal.TOKEN_INVALID,
+    Refusal.TOKEN_EXPIRED,
+    Refusal.HUGGING_FACE_TOKEN,
+}
 _BODY_HEADERS = {"content-type", "content-length"}
 
 
@@ -85,7 +91,7 @@ class ApiError(Exception):
 
 def next_step_of(decision: Decision) -> dict[str, str] | None:
     """A step that the caller can take next, as `text` and `url`."""
-    if decision.code in {Refusal.TOKEN_SCOPE, Refusal.TOKEN_INVALID, Refusal.TOKEN_EXPIRED}:
+    if decision.code in _NEEDING_A_TOKEN:
         step: tuple[str, str] | None = ("Create a token", reverse("accounts:token-list"))
     else:
         step = next_step(decision, decision.checkpoint) if decision.checkpoint else None

@@ -17,13 +17,12 @@ from weights.gate import decision, lookups, records, rules, statement
 from weights.gate.caller import Caller, TokenClaim, note_use
 from weights.gate.decision import Decision
 from weights.gate.facts import Facts, Lookup
-from weights.gate.refusals import INVALID_CREDENTIALS, OF_CREDENTIAL, Missing, Refusal, sentence
+from weights.gate.refusals import OF_CREDENTIAL, Missing, Refusal, sentence
 from weights.gate.revision_names import find_revision, main_revision, withdrawn
 from weights.gate.statement import Row
 from weights.publishing.models import Revision
 
 __all__ = [
-    "INVALID_CREDENTIALS",
     "Decision",
     "Missing",
     "Refusal",
@@ -34,6 +33,7 @@ __all__ = [
     "may_fetch_revision",
     "may_read_checkpoint",
     "may_read_revision",
+    "sentence",
     "withdrawn",
 ]
 

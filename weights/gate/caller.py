@@ -69,11 +69,14 @@ def token_claim(authorization: str | None) -> Caller | TokenClaim:
     """The claim of an `Authorization` header; ANONYMOUS when none was sent.
 
     Only one `Bearer` header of the exact form is read. Any other form, and a typing error
-    that the checksum shows, is TOKEN_INVALID and costs no query.
+    that the checksum shows, is TOKEN_INVALID and costs no query. A token of huggingface.co is
+    HUGGING_FACE_TOKEN.
     """
     if authorization is None:
         return ANONYMOUS
     found = _BEARER.fullmatch(authorization)
+    if found is not None and token_format.is_of_hugging_face(found[1]):
+        return Caller(kind="token", problem=Refusal.HUGGING_FACE_TOKEN)
     if found is None or not token_format.is_well_formed(found[1]):
         return Caller(kind="token", problem=Refusal.TOKEN_INVALID)
     return TokenClaim(token_format.digest(found[1]))

@@ -16,6 +16,7 @@ class Refusal(ErrorCode):
     LOGIN_REQUIRED = AccountsCode.LOGIN_REQUIRED
     TOKEN_INVALID = "token_invalid"  # noqa: S105 - a code, not a secret
     TOKEN_EXPIRED = "token_expired"  # noqa: S105
+    HUGGING_FACE_TOKEN = "hugging_face_token"  # noqa: S105
     TOKEN_SCOPE = "token_scope"  # noqa: S105
     NO_APPLICATION = "no_application"
     TIER_RETIRED = AccountsCode.TIER_RETIRED
@@ -46,13 +47,20 @@ class Missing(ErrorCode):
 
 #: Refusals of the credential itself; they hold on open checkpoints too.
 OF_CREDENTIAL = frozenset(
-    {Refusal.TOKEN_INVALID, Refusal.TOKEN_EXPIRED, Refusal.LINK_EXPIRED, Refusal.LINK_REVOKED}
+    {
+        Refusal.TOKEN_INVALID,
+        Refusal.TOKEN_EXPIRED,
+        Refusal.HUGGING_FACE_TOKEN,
+        Refusal.LINK_EXPIRED,
+        Refusal.LINK_REVOKED,
+    }
 )
 #: Every other refusal is 403, and a missing name is 404.
 _STATUS = {
     Refusal.LOGIN_REQUIRED: 401,
     Refusal.TOKEN_INVALID: 401,
     Refusal.TOKEN_EXPIRED: 401,
+    Refusal.HUGGING_FACE_TOKEN: 401,
     Refusal.NOT_PUBLISHED: 404,
     Refusal.LINK_EXPIRED: 410,
     Refusal.LINK_REVOKED: 410,
@@ -62,6 +70,9 @@ _STATUS = {
 _SENTENCES: dict[Refusal | Missing, str] = {
     Refusal.TOKEN_INVALID: INVALID_CREDENTIALS,
     Refusal.TOKEN_EXPIRED: INVALID_CREDENTIALS,
+    Refusal.HUGGING_FACE_TOKEN: (
+        "This is a Hugging Face token; create one at {portal}/settings/tokens/"
+    ),
     Refusal.LINK_EXPIRED: "this link has expired; open it in a browser to get a new one",
     Refusal.LINK_REVOKED: "this link was revoked; request a new one at {portal}/access/",
     Missing.REPOSITORY: "there is no checkpoint {repo} on this portal",

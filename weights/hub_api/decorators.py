@@ -71,7 +71,7 @@ def _database_unavailable(error: DatabaseError) -> HttpResponseBase:
 
 def _require_valid(caller: Caller | TokenClaim) -> None:
     if isinstance(caller, Caller) and caller.problem is not None:
-        raise RequestRefused(Decision(code=caller.problem, message=gate.INVALID_CREDENTIALS))
+        raise RequestRefused(Decision(code=caller.problem, message=gate.sentence(caller.problem)))
 
 
 def _method_not_allowed(methods: Sequence[str]) -> HttpResponseBase:

@@ -7,7 +7,7 @@ from django.urls import reverse
 from weights.delivery import serving
 from weights.gate import Decision, Missing
 from weights.gate.caller import Caller
-from weights.gate.refusals import Refusal
+from weights.gate.refusals import INVALID_CREDENTIALS, Refusal
 from weights.web.http_headers import header_text
 
 _CODES_OF_MISSING = {
@@ -19,13 +19,14 @@ _CODES_OF_MISSING = {
 _CODES = {
     Refusal.TOKEN_INVALID: "",
     Refusal.TOKEN_EXPIRED: "",
+    Refusal.HUGGING_FACE_TOKEN: "",
     Refusal.QUOTA: "",
     Refusal.NOT_PUBLISHED: "RepoNotFound",
     Refusal.WITHDRAWN: "RevisionNotFound",
 }
 # The message that clients require for these codes does not say how to proceed.
 _TOKEN_WARNINGS = {
-    Refusal.TOKEN_INVALID: "This portal does not know the token; it may belong to another hub",
+    Refusal.TOKEN_INVALID: "This portal does not know the token",
     Refusal.TOKEN_EXPIRED: "The token sent has expired",
 }
 
@@ -46,6 +47,8 @@ def refusal(request: HttpRequest, caller: Caller, decision: Decision) -> HttpRes
     """
     response = serving.refusal(request, caller, decision)
     del response["X-Error-Code"]
+    if decision.code is Refusal.HUGGING_FACE_TOKEN:
+        response["X-Error-Message"] = INVALID_CREDENTIALS
     if error_code := _error_code(decision):
         response["X-Error-Code"] = error_code
     if decision.code is not None:

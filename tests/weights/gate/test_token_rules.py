@@ -81,6 +81,21 @@ def test_a_token_of_release_0_1_0_stays_valid() -> None:
     assert token_format.digest(former.replace("wb_", "hf_wb")) == token_format.digest(former)
 
 
+@pytest.mark.requirement("GT-8")
+def test_a_hugging_face_token_is_named_in_every_api(settings: Settings) -> None:
+    settings.PUBLIC_URL = "https://weights.example.org"
+    sentence = (
+        "This is a Hugging Face token; create one at https://weights.example.org/settings/tokens/"
+    )
+    for address in (WHO, FILE, OWN, f"/acme/gated/manifest/{chr(97) * 40}.json"):
+        answer: Any = Client().get(
+            address, headers={"Authorization": "Bearer hf_" + "aB3" * 11 + "x"}
+        )
+        assert (answer.status_code, answer["X-Refusal-Code"]) == (401, "hugging_face_token")
+        assert sentence in answer.content.decode()
+    assert Client().get(FILE, headers={"Authorization": "Bearer hf_" + "a" * 33}).status_code == 401
+
+
 @pytest.mark.requirement("TK-2")
 def test_a_stored_token_digest_does_not_reveal_the_token(applicant: User) -> None:
     token = factories.token(applicant)

@@ -466,7 +466,14 @@ def test_the_warning_distinguishes_a_foreign_token_from_an_expired_one(
 ) -> None:
     settings.PUBLIC_URL = "https://weights.example.org"
     foreign = client.head(resolve(open_checkpoint), headers=bearer("hf_" + "a" * 34))
-    assert warned(foreign).startswith("token_invalid; This portal does not know the token")
+    assert warned(foreign) == (
+        "hugging_face_token; This is a Hugging Face token; create one at"
+        " https://weights.example.org/settings/tokens/"
+    )
+    assert foreign["X-Error-Message"] == INVALID
+    assert "X-Error-Code" not in foreign
+    unknown = client.head(resolve(open_checkpoint), headers=bearer("hf_wb" + "0" * 46))
+    assert warned(unknown).startswith("token_invalid; This portal does not know the token. Unset")
     old = factories.token(applicant)
     ApiToken.objects.update(expires_at=timezone.now() - timedelta(hours=1))
     expired = client.head(resolve(open_checkpoint), headers=bearer(old))
