@@ -15,9 +15,11 @@ from weights.errors import InvalidName
 #: repository: an organisation of such a name could not be reached.
 RESERVED_ORGS = {
     *("_components", "accounts", "access", "admin", "api", "applications", "apply", "d", "f"),
+    *("docs", "my-checkpoints"),
     *("favicon.ico", "healthz", "keys", "licences", "logbook", "metrics", "models", "oauth"),
     *("readyz", "robots.txt", "settings", "static", "transparency", "privacy", "datasets"),
     *("spaces", "findings", "report", "recalls", "tiers", "will-it-run", "footprint", "openness"),
+    *("v1", "v2"),
 }
 MAX_REF_LENGTH = 200
 MAX_PATH_BYTES = 1024
@@ -72,6 +74,12 @@ def check_path(path: str) -> None:
         raise InvalidName(f"{path!r} contains a backslash; rename the file")
     if any(segment in {"", ".", ".."} for segment in path.split("/")):
         raise InvalidName(f"{path!r} has an empty, '.' or '..' part; use the plain path")
+    # Git runs programs that a configuration there names; the Hub's clients keep their state there.
+    folders = f"/{path.lower()}/"
+    if "/.git/" in folders or folders.startswith("/.cache/huggingface/"):
+        raise InvalidName(
+            f"{path!r} is inside a folder that git or the Hub's clients use; leave it out"
+        )
 
 
 def _check_text(name: str) -> None:

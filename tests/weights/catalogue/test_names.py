@@ -84,6 +84,7 @@ def test_a_bad_ref_name_is_refused(name: str) -> None:
     "path",
     [
         *("config.json", ".gitattributes", "a/b/c.bin", "naïve café.txt", "模型/权重.pt", "a b"),
+        *(".gitignore", "a/.github/x", "x.git/y", ".cache/x", "a/.cache/huggingface/x"),
         *("..a", "a..", "...", "x" * 1024, "é" * 512, "%2e%2e", "😀.bin"),
     ],
 )
@@ -97,6 +98,7 @@ def test_a_good_path_is_accepted(path: str) -> None:
     [
         *("", ".", "..", "a/../b", "a/./b", "/a", "a/", "a//b", "a\\b", "a\0b", "a\nb", "a\x85b"),
         *("x" * 1025, "é" * 513, unicodedata.normalize("NFD", "é"), "bad\udcff"),
+        *(".git", ".git/config", "a/.Git/hooks/x", "a/.git", ".cache/huggingface/x"),
     ],
 )
 def test_a_bad_path_is_refused(path: str) -> None:
