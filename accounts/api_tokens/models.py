@@ -104,7 +104,7 @@ class ApiToken(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
     #: Made within 15 minutes of a password, passkey or code, or in the server's shell.
-    recently_authenticated = models.BooleanField(default=False, editable=False)
+    recently_authenticated = models.BooleanField(default=False, db_default=False, editable=False)
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)

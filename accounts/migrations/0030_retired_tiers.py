@@ -18,6 +18,7 @@ class Migration(migrations.Migration):
             name="position",
             field=models.PositiveSmallIntegerField(
                 default=0,
+                db_default=0,
                 help_text="The lowest number comes first; equal ones are sorted by name",
                 verbose_name="Place in lists",
             ),

@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="application",
             name="appeal_text",
-            field=models.TextField(blank=True),
+            field=models.TextField(blank=True, db_default=""),
         ),
         migrations.AddField(
             model_name="decision",
@@ -24,6 +24,7 @@ class Migration(migrations.Migration):
             name="reapply_days",
             field=models.PositiveSmallIntegerField(
                 default=0,
+                db_default=0,
                 help_text="Before the next application; a reason of the rejection can ask for more",
                 verbose_name="Days to wait after a rejection",
             ),

@@ -38,6 +38,10 @@ _USED = {
 }
 
 
+#: Release 0.1.0 writes to it during an upgrade; no model has it any more.
+_OF_0_1_0 = "weights_hashprogress"
+
+
 def tables(database: BaseDatabaseWrapper = connection) -> list[str]:
     with database.cursor() as cursor:
         return database.introspection.table_names(cursor)
@@ -63,6 +67,7 @@ def refuse_foreign_tables(database: BaseDatabaseWrapper = connection) -> None:
     """Raise BackupError if another program has tables in the database."""
     ours = set(database.introspection.django_table_names(include_views=False))
     ours |= {MigrationRecorder.Migration._meta.db_table, RESTORE_TABLE, *sqlite.TABLES}
+    ours.add(_OF_0_1_0)
     if foreign := sorted(set(tables(database)) - ours):
         raise BackupError(
             f"the database holds tables that are not this portal's ({', '.join(foreign[:3])});"

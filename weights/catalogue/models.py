@@ -34,6 +34,7 @@ class Family(OneLineFields):
     position = models.PositiveSmallIntegerField(
         "Place in lists",
         default=0,
+        db_default=0,
         help_text="The lowest number comes first; equal ones are sorted by name",
     )
     retired_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -138,6 +139,7 @@ class Checkpoint(OneLineFields):
     licence_code = models.CharField(
         max_length=100,
         blank=True,
+        db_default="",
         help_text="In an open tier: an identifier such as apache-2.0, if the card has none",
     )
     facts = models.JSONField(default=dict, blank=True)
@@ -214,7 +216,7 @@ class FileFacts(models.Model):
     tags = models.TextField(blank=True)
     pipeline_tag = models.CharField(max_length=100, blank=True)
     #: The version of the inspection's rules that read them.
-    version = models.PositiveIntegerField(default=0)
+    version = models.PositiveIntegerField(default=0, db_default=0)
 
     class Meta:
         constraints = [

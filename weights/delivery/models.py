@@ -76,7 +76,9 @@ class CheckpointLink(models.Model):
         "accounts.ApiToken", models.CASCADE, null=True, blank=True, related_name="+"
     )
     #: The session that requested it; empty otherwise.
-    session_key = models.CharField(max_length=40, blank=True, default="", editable=False)
+    session_key = models.CharField(
+        max_length=40, blank=True, default="", db_default="", editable=False
+    )
     cause = models.CharField(max_length=10, choices=Cause.choices)
     state = models.CharField(max_length=8, choices=State.choices, default=State.QUEUED)
     state_reason = models.CharField(max_length=500, blank=True)

@@ -1,5 +1,6 @@
 """Checks read a blob in one go: no saved state of SHA-256, no steps, one kind of lease."""
 
+import django.db.models.deletion
 from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import StateApps
@@ -16,9 +17,38 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunPython(abandon_steps, migrations.RunPython.noop),
-        migrations.DeleteModel(name="HashProgress"),
-        migrations.RemoveField(model_name="scrubturn", name="holder"),
-        migrations.RemoveField(model_name="verificationrun", name="started_from"),
+        # Release 0.1.0 uses the table and the columns while it runs beside this one, and after a
+        # rollback. A later release drops them, if they exist. No foreign key is left, so that
+        # blobs can be deleted, and defaults fill the columns.
+        migrations.AlterField(
+            model_name="hashprogress",
+            name="blob",
+            field=models.OneToOneField(
+                db_constraint=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                primary_key=True,
+                related_name="hash_progress",
+                serialize=False,
+                to="weights.blob",
+            ),
+        ),
+        migrations.AlterField(
+            model_name="scrubturn",
+            name="holder",
+            field=models.CharField(blank=True, db_default="", max_length=32),
+        ),
+        migrations.AlterField(
+            model_name="verificationrun",
+            name="started_from",
+            field=models.BigIntegerField(default=0, db_default=0),
+        ),
+        migrations.SeparateDatabaseAndState(
+            state_operations=[
+                migrations.DeleteModel(name="HashProgress"),
+                migrations.RemoveField(model_name="scrubturn", name="holder"),
+                migrations.RemoveField(model_name="verificationrun", name="started_from"),
+            ]
+        ),
         migrations.AlterField(
             model_name="verificationrun",
             name="result",

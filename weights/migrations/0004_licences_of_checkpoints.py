@@ -48,6 +48,7 @@ class Migration(migrations.Migration):
             name="licence_code",
             field=models.CharField(
                 blank=True,
+                db_default="",
                 help_text="In an open tier: an identifier such as apache-2.0, if the card has none",
                 max_length=100,
             ),
@@ -55,7 +56,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="revision",
             name="licence",
-            field=models.JSONField(blank=True, default=dict, editable=False),
+            field=models.JSONField(blank=True, default=dict, db_default={}, editable=False),
         ),
         migrations.RunPython(copy_from_cards, migrations.RunPython.noop),
     ]

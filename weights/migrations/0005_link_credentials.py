@@ -14,7 +14,9 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="checkpointlink",
             name="session_key",
-            field=models.CharField(blank=True, default="", editable=False, max_length=40),
+            field=models.CharField(
+                blank=True, default="", db_default="", editable=False, max_length=40
+            ),
         ),
         migrations.AddField(
             model_name="checkpointlink",

@@ -33,6 +33,7 @@ class Migration(migrations.Migration):
                     ("refused", "Refused by inspection"),
                     ("manual", "Quarantined by its owner"),
                 ],
+                db_default="",
                 editable=False,
                 max_length=8,
             ),

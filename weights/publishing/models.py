@@ -48,7 +48,7 @@ class Revision(models.Model):
     #: Lint findings (`weights.publishing.lint_findings`); None before the lint has run.
     findings = models.JSONField(null=True, blank=True, editable=False)
     #: The licence that its README.md states: `code`, `name` and `link`; empty for none.
-    licence = models.JSONField(default=dict, blank=True, editable=False)
+    licence = models.JSONField(default=dict, db_default={}, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     visible_at = models.DateTimeField(null=True, blank=True)
     withdrawn_at = models.DateTimeField(null=True, blank=True)

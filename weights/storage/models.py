@@ -66,7 +66,7 @@ class Blob(models.Model):
     quarantine_reason = models.CharField(max_length=500, blank=True)
     #: Empty outside quarantine.
     quarantine_cause = models.CharField(
-        max_length=8, blank=True, choices=QuarantineCause.choices, editable=False
+        max_length=8, blank=True, db_default="", choices=QuarantineCause.choices, editable=False
     )
     #: Quarantined by a release owner; only `manual_quarantine.lift` clears it, no check does.
     held = models.BooleanField(default=False)

@@ -105,8 +105,8 @@ class Application(models.Model):
     pending_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
     )
-    pending_verdict = models.JSONField(default=dict, blank=True)
     #: Also that of a decision which the sweep undid, so that its texts can be decided again.
+    pending_verdict = models.JSONField(default=dict, db_default={}, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     submitted_at = models.DateTimeField(null=True, blank=True, help_text="First submission")
     returned_at = models.DateTimeField(null=True, blank=True)
@@ -116,7 +116,7 @@ class Application(models.Model):
     #: In the applicant's words; erased with the answers.
     withdrawn_because = models.TextField(blank=True)
     #: Why the rejection of the predecessor is wrong, for an appeal; erased with the answers.
-    appeal_text = models.TextField(blank=True)
+    appeal_text = models.TextField(blank=True, db_default="")
     #: When the answers were reduced to reason, dates, tier and country.
     reduced_at = models.DateTimeField(null=True, blank=True)
     #: The day by which a decision is due; None while the applicant has to act.

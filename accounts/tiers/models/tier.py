@@ -44,6 +44,7 @@ class Tier(OneLineFields):
     reapply_days = models.PositiveSmallIntegerField(
         "Days to wait after a rejection",
         default=0,
+        db_default=0,
         help_text="Before the next application; a reason of the rejection can ask for more",
     )
     term_days = models.PositiveIntegerField(default=365, help_text="Days that a grant lasts")
@@ -73,6 +74,7 @@ class Tier(OneLineFields):
     position = models.PositiveSmallIntegerField(
         "Place in lists",
         default=0,
+        db_default=0,
         help_text="The lowest number comes first; equal ones are sorted by name",
     )
     retired_at = models.DateTimeField(null=True, blank=True, editable=False)
