@@ -45,6 +45,7 @@ class WeightsCode(ErrorCode):
     BLOB_TOO_LARGE = "blob_too_large"
     BLOB_MISSING = "blob_missing"
     BLOB_CHANGED = "blob_changed"
+    UPLOAD_REFUSED = "upload_refused"
     UNKNOWN_TIER = "unknown_tier"
     PUBLISH_REFUSED = "publish_refused"
     FINDINGS_REFUSED = "findings_refused"
@@ -115,6 +116,12 @@ class BlobChanged(WeightsError):
     """The stored bytes, or their version, differ from those that were verified."""
 
     code = WeightsCode.BLOB_CHANGED
+
+
+class UploadRefused(WeightsError):
+    """The uploaded bytes are not those that were announced; nothing of them is stored."""
+
+    code = WeightsCode.UPLOAD_REFUSED
 
 
 class UnknownTier(WeightsError):

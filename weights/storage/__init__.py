@@ -11,13 +11,23 @@ from django.conf import settings
 
 from weights.errors import InvalidAddress
 from weights.storage.cdn import Cdn
+from weights.storage.file_parts import FileParts
 from weights.storage.files import FileStorage
-from weights.storage.protocol import BlobStorage, StoredObject, Upload
+from weights.storage.protocol import BlobStorage, PartStore, StoredObject, Upload
 
 if TYPE_CHECKING:
     from weights.storage.s3.checksums import Checksums
 
-__all__ = ["BlobStorage", "StoredObject", "Upload", "blob_storage", "prepare", "store_at"]
+__all__ = [
+    "BlobStorage",
+    "PartStore",
+    "StoredObject",
+    "Upload",
+    "blob_storage",
+    "part_store",
+    "prepare",
+    "store_at",
+]
 
 #: Imported on demand: boto3 costs each process 20 MB and a sixth of a second.
 _S3 = "weights.storage.s3"
@@ -35,6 +45,15 @@ def prepare() -> None:
 def blob_storage() -> BlobStorage:
     """The store of `WEIGHTS_STORAGE`; one instance per process."""
     return store_at(settings.WEIGHTS_STORAGE)
+
+
+def part_store() -> PartStore:
+    """The staging of `WEIGHTS_STORAGE`, for objects that are sent in parts."""
+    storage = blob_storage()
+    if isinstance(storage, FileStorage):
+        return FileParts(storage)
+    parts: PartStore = import_module(_S3).S3Parts(storage)
+    return parts
 
 
 def store_at(address: str) -> BlobStorage:

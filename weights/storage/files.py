@@ -42,7 +42,7 @@ class FileStorage:
         self._prefix = f"{root}/"
         # On the same file system as the blobs, so that the rename is atomic. It also distinguishes
         # a store from the empty mount point of a disk.
-        self._uploads = root / ".uploads"
+        self.staging_folder = root / ".uploads"
         # Folders that this process has synced to the disk.
         self._durable: set[Path] = set()
 
@@ -51,7 +51,7 @@ class FileStorage:
 
     def create(self) -> None:
         try:
-            _make_folder(self._uploads, Path(self.root.anchor))
+            _make_folder(self.staging_folder, Path(self.root.anchor))
             self.make_private()
         except OSError as error:
             raise _translated(error, self.root) from error
@@ -66,12 +66,20 @@ class FileStorage:
 
     def _begin_upload(self) -> "FileUpload":
         try:
-            descriptor, name = tempfile.mkstemp(dir=self._uploads)
+            descriptor, name = tempfile.mkstemp(dir=self.staging_folder)
         except FileNotFoundError as error:
             raise self._no_store() from error
         except OSError as error:
             raise _translated(error, self.root) from error
         return FileUpload(self, descriptor, Path(name))
+
+    @contextmanager
+    def translated_errors(self) -> Iterator[None]:
+        """Raise the domain's errors for those of the operating system."""
+        try:
+            yield
+        except OSError as error:
+            raise _translated(error, self.root) from error
 
     def make_blob_folder(self, folder: Path) -> None:
         """Create a blob's folder durably.
@@ -121,9 +129,9 @@ class FileStorage:
             raise _translated(error, self.root) from error
 
     def list_objects(self) -> Iterator[StoredObject]:
-        if not self._uploads.is_dir():
+        if not self.staging_folder.is_dir():
             raise self._no_store()
-        leave_out = {self._uploads.name, _LOST_AND_FOUND}
+        leave_out = {self.staging_folder.name, _LOST_AND_FOUND}
         try:
             yield from _walk(self.root, "", folders=2, leave_out=leave_out)
         except OSError as error:
@@ -151,13 +159,13 @@ class FileStorage:
 
     def _absence(self, sha256: str) -> WeightsError:
         """The error for a missing file: the blob is lost, or the whole store is missing."""
-        if self._uploads.is_dir():
+        if self.staging_folder.is_dir():
             return BlobMissing(f"the store holds no blob {sha256}")
         return self._no_store()
 
     def _no_store(self) -> StorageUnavailable:
         return StorageUnavailable(
-            f"no store at {self.root} (it has no {self._uploads.name}); is its disk mounted?"
+            f"no store at {self.root} (it has no {self.staging_folder.name}); is its disk mounted?"
         )
 
     def local_path(self, sha256: str) -> Path:
@@ -175,7 +183,7 @@ class FileStorage:
     def sweep(self, older_than: timedelta) -> int:
         limit = time.time() - older_than.total_seconds()
         removed = 0
-        for leftover in self._uploads.glob("*"):
+        for leftover in self.staging_folder.glob("*"):
             with suppress(FileNotFoundError):  # an upload that has ended
                 if leftover.stat().st_mtime < limit:
                     leftover.unlink()
@@ -216,6 +224,14 @@ class FileUpload:
             _sync_folder(target.parent)
         except OSError as error:
             raise _translated(error, self._store.root) from error
+
+    def move_to(self, path: Path) -> os.stat_result:
+        """Give the temporary file a name in staging, in place of any other file."""
+        assert self._path is not None, "an upload is named once"
+        with self._store.translated_errors():
+            self._path.replace(path)
+            self._path = None
+            return os.fstat(self._descriptor)
 
     def discard(self) -> None:
         os.close(self._descriptor)

@@ -1,14 +1,14 @@
 """The interface of every store of blobs."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, NamedTuple, Protocol
 
-from weights.errors import StorageUnavailable
+from weights.errors import StorageUnavailable, UploadRefused
 
 #: The longest life of a signed URL in seconds.
 URL_SECONDS_MOST = 3600
@@ -65,6 +65,10 @@ class BlobStorage(Protocol):
     is_local: bool
     #: True if a fixed version is served, whatever was written over it.
     binds_versions: bool
+
+    @property
+    def staging_folder(self) -> Path | None:
+        """A folder beside the blobs, whose files `sweep` deletes; None in a bucket."""
 
     def keeps_versions(self) -> bool:
         """Ask the store if it keeps overwritten objects as older versions."""
@@ -127,6 +131,66 @@ class BlobStorage(Protocol):
 
     def sweep(self, older_than: timedelta) -> int:
         """Delete the leftovers of interrupted uploads. Returns their number."""
+
+
+class Part(NamedTuple):
+    """A part as the client reports it; its expected size in bytes."""
+
+    number: int
+    etag: str
+    size: int
+
+    def refusal(self) -> UploadRefused:
+        """The error for a part that did not arrive as the client reports it."""
+        return UploadRefused(
+            f"part {self.number} did not arrive with {self.size} bytes and the entity tag"
+            f" {self.etag[:100]!r}; send the file again"
+        )
+
+
+class PartUpload(Protocol):
+    """A part that is being received."""
+
+    def write(self, chunk: bytes | memoryview) -> None:
+        """Append; raises StorageFull or StorageUnavailable."""
+
+    def keep(self) -> str:
+        """Put the complete part in place of any earlier one. Returns its entity tag."""
+
+
+class Assembled(Protocol):
+    """All parts of an object as one."""
+
+    def blocks(self) -> Iterator[memoryview | bytes]:
+        """The bytes in order, in blocks of bounded size. Call it once."""
+
+    def commit(self, sha256: str) -> None:
+        """Name exactly the bytes that `blocks` returned as a blob, durably."""
+
+
+class PartStore(Protocol):
+    """Staging of parts; nothing in it is a blob. `sweep` of the store deletes what is left of it.
+
+    Every call may raise StorageUnavailable or StorageFull.
+    """
+
+    def begin(self) -> str:
+        """Returns the name of a new object without parts."""
+
+    def urls(self, name: str, count: int, seconds: int) -> list[str] | None:
+        """URLs to which a client sends parts 1 to `count`; None in a local store."""
+
+    def receive(self, name: str, number: int) -> "AbstractContextManager[PartUpload]":
+        """Begin to receive a part in a local store; leaving it without `keep` discards it."""
+
+    def close(self, name: str, parts: Sequence[Part]) -> None:
+        """End the sending; may be repeated. Raises UploadRefused for a missing or other part."""
+
+    def assembled(self, name: str, count: int) -> AbstractContextManager[Assembled]:
+        """Open a closed object of `count` parts; raises BlobMissing or UploadRefused."""
+
+    def discard(self, name: str) -> None:
+        """Delete all parts, if there are any."""
 
 
 def blob_key(sha256: str) -> str:

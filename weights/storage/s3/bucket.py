@@ -1,12 +1,13 @@
 """The connection to one bucket, and the keys of objects in it."""
 
 import uuid
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, TypedDict
+from contextlib import AbstractContextManager, suppress
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import boto3
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 from weights.storage.protocol import blob_key
 from weights.storage.s3 import errors
@@ -42,6 +43,11 @@ class Location(TypedDict):
     Key: str
 
 
+def version(response: Any) -> dict[str, Any]:
+    """The version in a response as arguments; none if the bucket keeps none."""
+    return {"VersionId": response["VersionId"]} if response.get("VersionId") else {}
+
+
 class Bucket:
     """A bucket, or the part of it below `prefix`, at one endpoint."""
 
@@ -72,7 +78,18 @@ class Bucket:
 
     def staging_location(self) -> Location:
         """A new location for bytes whose hash is not known yet."""
-        return {"Bucket": self.bucket, "Key": f"{self.prefix}{STAGING}{uuid.uuid4().hex}"}
+        return self.staged(uuid.uuid4().hex)
+
+    def staged(self, name: str) -> Location:
+        """The location of an object in staging."""
+        return {"Bucket": self.bucket, "Key": f"{self.prefix}{STAGING}{name}"}
+
+    def discard(self, staged: Location) -> None:
+        """Delete an object in staging; the sweep deletes what cannot be deleted now."""
+        with suppress(ClientError, BotoCoreError):
+            # By its version, or the bucket would keep it below a delete marker.
+            found = self.client.head_object(**staged)
+            self.client.delete_object(**staged, **version(found))
 
     def translated_errors(self) -> AbstractContextManager[None]:
         """Raise the domain's errors for those of boto3."""

@@ -11,7 +11,7 @@ from weights.storage.protocol import PastTheEnd
 
 log = logging.getLogger(__name__)
 
-_MISSING = {"404", "NoSuchKey", "NoSuchVersion", "NotFound"}
+_MISSING = {"404", "NoSuchKey", "NoSuchVersion", "NoSuchUpload", "NotFound"}
 _PAST_THE_END = {"416", "InvalidRange"}
 _DAMAGED = {"BadDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch"}
 _DENIED = {"403", "AccessDenied"}

@@ -12,12 +12,12 @@ import boto3
 from weights.errors import BlobMissing
 from weights.storage.cdn import Cdn
 from weights.storage.protocol import PastTheEnd, StoredObject, blob_key
-from weights.storage.s3.bucket import QUICK, STAGING, Bucket
+from weights.storage.s3.bucket import QUICK, STAGING, Bucket, version
 from weights.storage.s3.checksums import Checksums, reported_sha256
 from weights.storage.s3.errors import logged_denials
 from weights.storage.s3.reader import S3Reader, read_until
 from weights.storage.s3.signer import Signer, clamp
-from weights.storage.s3.upload import S3Upload, version
+from weights.storage.s3.upload import S3Upload
 from weights.web.http_headers import disposition
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class S3Storage(Bucket):
     """
 
     is_local = False
+    staging_folder = None
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ from typing import Any, cast
 from botocore.exceptions import BotoCoreError, ClientError
 
 from weights.errors import BlobTooLarge, StorageUnavailable
-from weights.storage.s3.bucket import Bucket
+from weights.storage.s3.bucket import Bucket, version
 from weights.storage.s3.checksums import algorithm, checksum
 
 #: Bytes of each part, unless that makes more than MOST_PARTS.
@@ -26,11 +26,6 @@ def part_size(size: int) -> int:
             f"S3 cannot store an object of {size} bytes (limit: {LARGEST}); publish it in shards"
         )
     return max(PART_SIZE, -(-size // MOST_PARTS))
-
-
-def version(response: Any) -> dict[str, Any]:
-    """The version in a response as arguments; none if the bucket keeps none."""
-    return {"VersionId": response["VersionId"]} if response.get("VersionId") else {}
 
 
 class S3Upload:
