@@ -41,6 +41,7 @@ class WeightsCode(ErrorCode):
     SOURCE_CHANGED = "source_changed"
     STORAGE_UNAVAILABLE = "storage_unavailable"
     STORAGE_FULL = "storage_full"
+    CLOCK_SKEWED = "clock_skewed"
     INVALID_ADDRESS = "invalid_address"
     BLOB_TOO_LARGE = "blob_too_large"
     BLOB_MISSING = "blob_missing"
@@ -78,6 +79,12 @@ class StorageUnavailable(WeightsError):
     """The store does not respond; a retry may succeed."""
 
     code = WeightsCode.STORAGE_UNAVAILABLE
+
+
+class ClockSkewed(StorageUnavailable):
+    """The clocks of this machine and of the store differ by more than signatures allow."""
+
+    code = WeightsCode.CLOCK_SKEWED
 
 
 class InvalidAddress(WeightsError):

@@ -20,7 +20,13 @@ from accounts.web.error_pages import ERRORS, error_page
 from weights.delivery import file_links
 from weights.delivery.bodies import RangedFile, RangedResponse, release_connections, slots
 from weights.delivery.ranges import Plan, plan
-from weights.errors import BlobChanged, BlobMissing, StorageUnavailable, WeightsCode
+from weights.errors import (
+    BlobChanged,
+    BlobMissing,
+    ClockSkewed,
+    StorageUnavailable,
+    WeightsCode,
+)
 from weights.gate import Decision
 from weights.gate.caller import Caller
 from weights.integrity import suspension
@@ -123,7 +129,11 @@ def _unavailable(request: HttpRequest, file: File, error: Exception) -> HttpResp
         message = "This file is being checked again before it is served; try again in a moment."
     elif isinstance(error, BlobMissing):
         suspension.request_check(file.blob)
-    return problem(503, WeightsCode.STORAGE_UNAVAILABLE, message, request)
+    code = WeightsCode.STORAGE_UNAVAILABLE
+    if isinstance(error, ClockSkewed):
+        code = WeightsCode.CLOCK_SKEWED
+        message = "The clock of this portal is wrong, so its store refuses it; operators must act."
+    return problem(503, code, message, request)
 
 
 def _deliver(

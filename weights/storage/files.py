@@ -49,6 +49,14 @@ class FileStorage:
     def keeps_versions(self) -> bool:
         return False
 
+    def probe(self) -> timedelta:
+        """Demand the folder, writable for uploads; its clock is ours."""
+        if not self.staging_folder.is_dir():
+            raise self._no_store()
+        if not os.access(self.staging_folder, os.W_OK | os.X_OK):
+            raise StorageUnavailable(f"{self.staging_folder} cannot be written to")
+        return timedelta()
+
     def create(self) -> None:
         try:
             _make_folder(self.staging_folder, Path(self.root.anchor))

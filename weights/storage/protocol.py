@@ -73,6 +73,12 @@ class BlobStorage(Protocol):
     def keeps_versions(self) -> bool:
         """Ask the store if it keeps overwritten objects as older versions."""
 
+    def probe(self) -> timedelta:
+        """Ask the store for an answer. Returns how far its clock is ahead of ours.
+
+        Raises ClockSkewed if the two differ too much for signatures.
+        """
+
     def create(self) -> None:
         """Create an empty store, if there is none; existing blobs stay.
 

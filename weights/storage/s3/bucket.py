@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from weights.storage.protocol import blob_key
 from weights.storage.s3 import errors
 from weights.storage.s3.checksums import Checksums
+from weights.storage.s3.clock import StoreClock
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -68,6 +69,8 @@ class Bucket:
         self.client: S3Client = session.client(
             "s3", region_name=self.region, endpoint_url=endpoint, config=CONFIG
         )
+        self.clock = StoreClock()
+        self.clock.watch(self.client)
         self.copying = TransferConfig(
             multipart_threshold=COPY_IN_PARTS_FROM, multipart_chunksize=COPY_IN_PARTS_FROM
         )

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
-from weights.errors import BlobMissing, StorageFull, StorageUnavailable, WeightsError
+from weights.errors import BlobMissing, ClockSkewed, StorageFull, StorageUnavailable, WeightsError
 from weights.storage.protocol import PastTheEnd
 
 log = logging.getLogger(__name__)
@@ -15,6 +15,8 @@ _MISSING = {"404", "NoSuchKey", "NoSuchVersion", "NoSuchUpload", "NotFound"}
 _PAST_THE_END = {"416", "InvalidRange"}
 _DAMAGED = {"BadDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch"}
 _DENIED = {"403", "AccessDenied"}
+#: Our clock differs too much from the store's.
+_SKEWED = {"RequestTimeTooSkewed"}
 _FULL = {"507", "InsufficientStorage", "QuotaExceeded", "XMinioStorageFull"}
 
 
@@ -43,6 +45,11 @@ def _translate(error: Exception, bucket: str) -> WeightsError:
     code = str(response.get("Error", {}).get("Code", ""))
     if code in _MISSING:
         return BlobMissing(f"it is not in the bucket {bucket}")
+    if code in _SKEWED:
+        return ClockSkewed(
+            f"the bucket {bucket} refuses our requests, because the clock of this machine is wrong;"
+            " correct it: timedatectl set-ntp true"
+        )
     if code in _PAST_THE_END:
         return PastTheEnd(f"the range is beyond its end in the bucket {bucket}")
     if code in _FULL:

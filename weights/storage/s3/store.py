@@ -55,9 +55,17 @@ class S3Storage(Bucket):
         self._quick: S3Client = aws.client(
             "s3", region_name=self.region, endpoint_url=endpoint, config=QUICK
         )
+        self.clock.watch(self._quick)
         self.signer = Signer(aws, public_endpoint, self)
         self._cdn = cdn
         self.binds_versions = cdn is None
+
+    def probe(self) -> timedelta:
+        # Not a HEAD, whose errors have no code.
+        with self.translated_errors():
+            self._quick.list_objects_v2(Bucket=self.bucket, Prefix=self.prefix, MaxKeys=1)
+        self.clock.demand_agreement()
+        return self.clock.ahead
 
     def create(self) -> None:
         """Does nothing: the operator creates the bucket."""
@@ -140,6 +148,8 @@ class S3Storage(Bucket):
     # -- signed URLs -----------------------------------------------------------------------
 
     def signed_url(self, sha256: str, *, filename: str, seconds: int, version: str = "") -> str:
+        if self.clock.is_skewed:
+            self.probe()  # raises, unless the clock was corrected since the last response
         now = int(time.time())
         if self._cdn is not None:
             path = quote(self.prefix) + blob_key(sha256)

@@ -1,0 +1,23 @@
+"""This machine's clock beside the store's: signatures of S3 are valid only while they agree."""
+
+from weights.errors import ClockSkewed, WeightsError
+from weights.storage import blob_storage
+
+#: Seconds that need no action; signed addresses may live for only a minute.
+TOLERATED = 60
+
+
+def check() -> tuple[str, str]:
+    """Ask the store for its time. Returns `ok`, `late` or `alarm`, and a sentence."""
+    storage = blob_storage()
+    if storage.is_local:
+        return "ok", "not compared: the store is a folder"
+    try:
+        off = abs(round(storage.probe().total_seconds()))
+    except ClockSkewed as error:
+        return "alarm", str(error)
+    except WeightsError as error:
+        return "late", f"unknown: {error}"[:300]
+    if off <= TOLERATED:
+        return "ok", f"within {off} s of the store's"
+    return "late", f"{off} s off the store's; correct it: timedatectl set-ntp true"
