@@ -73,7 +73,7 @@ class InvalidAnswers(AccountsError):
 class NotAllowed(AccountsError):
     """The person lacks the permission."""
 
-    code = AccountsCode.NOT_ALLOWED
+    code: ErrorCode = AccountsCode.NOT_ALLOWED
 
 
 class AlreadyHeld(AccountsError):

@@ -8,4 +8,5 @@ import weights.integrity.admin
 import weights.known_issues.admin
 import weights.logbook.admin
 import weights.recalls.admin
-import weights.reports.admin  # noqa: F401
+import weights.reports.admin
+import weights.uploads.admin  # noqa: F401

@@ -1,6 +1,6 @@
 """Exceptions of the weights app, independent of HTTP."""
 
-from accounts.errors import AccountsCode, DomainError, ErrorCode
+from accounts.errors import AccountsCode, DomainError, ErrorCode, NotAllowed
 
 
 class WeightsCode(ErrorCode):
@@ -47,6 +47,9 @@ class WeightsCode(ErrorCode):
     BLOB_MISSING = "blob_missing"
     BLOB_CHANGED = "blob_changed"
     UPLOAD_REFUSED = "upload_refused"
+    UPLOAD_MISSING = "upload_missing"
+    UPLOAD_PENDING = "upload_pending"
+    UPLOAD_QUOTA = "upload_quota"
     UNKNOWN_TIER = "unknown_tier"
     PUBLISH_REFUSED = "publish_refused"
     FINDINGS_REFUSED = "findings_refused"
@@ -129,6 +132,30 @@ class UploadRefused(WeightsError):
     """The uploaded bytes are not those that were announced; nothing of them is stored."""
 
     code = WeightsCode.UPLOAD_REFUSED
+
+
+class UploadMissing(WeightsError):
+    """A commit names an object that this person did not upload to this checkpoint."""
+
+    code = WeightsCode.UPLOAD_MISSING
+
+
+class AddressRefused(NotAllowed):
+    """The signature of an upload's address is not valid, or for something else."""
+
+    code = WeightsCode.LINK_INVALID
+
+
+class UploadPending(WeightsError):
+    """The SHA-256 of an uploaded object is still being computed; a retry may succeed."""
+
+    code = WeightsCode.UPLOAD_PENDING
+
+
+class QuotaExceeded(WeightsError):
+    """The person's uploads and drafts would take more bytes than the portal allows."""
+
+    code = WeightsCode.UPLOAD_QUOTA
 
 
 class UnknownTier(WeightsError):

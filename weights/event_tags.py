@@ -41,6 +41,8 @@ class WeightsEvent(EventTag):
         "{by} declined an override for {it}",
     )
 
+    UPLOAD_REFUSED = "upload.refused", "{by} sent other bytes than announced to {it}"
+
     STORE_SURVEYED = "store.surveyed", "{by} surveyed the store"
 
     RECALL_OPENED = "recall.opened", "{by} opened the {it}"

@@ -12,3 +12,4 @@ import weights.publishing.models
 import weights.recalls.models
 import weights.reports.models
 import weights.storage.models
+import weights.uploads.models

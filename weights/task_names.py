@@ -6,6 +6,7 @@ from accounts.background.task_names import TaskName
 class WeightsTask(TaskName):
     VERIFY_BLOB = "weights.verify_blob"
     INSPECT_BLOB = "weights.inspect_blob"
+    HASH_UPLOAD = "weights.hash_upload"
     SIGN_MANIFEST = "weights.sign_manifest"
     ISSUE_CHECKPOINT_LINK = "weights.issue_checkpoint_link"
     ISSUE_LINKS_OF_GRANT = "weights.issue_links_of_grant"

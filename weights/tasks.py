@@ -23,6 +23,8 @@ from weights.publishing import lint_findings
 from weights.reports import submission
 from weights.storage import blob_storage
 from weights.task_names import WeightsTask
+from weights.uploads import multipart
+from weights.uploads import sweep as uploads
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +40,11 @@ def verify_blob(self: "Task[Any, Any]", blob_id: int) -> None:
 @shared_task(name=WeightsTask.INSPECT_BLOB)
 def inspect_blob(blob_id: int) -> None:
     attempt(WeightsTask.INSPECT_BLOB, blob_id, verification.inspect)
+
+
+@shared_task(name=WeightsTask.HASH_UPLOAD)
+def hash_upload(upload_id: int) -> None:
+    attempt(WeightsTask.HASH_UPLOAD, upload_id, multipart.hash_object)
 
 
 @shared_task(name=WeightsTask.TELL_RECALL)
@@ -70,6 +77,7 @@ def sign_manifest(revision_id: int) -> None:
 
 SWEEP = {
     "verification": verification.sweep,
+    "uploads": multipart.queue_lost,
     "contents": file_facts.sweep,
     "search documents": documents.sweep,
     "links": links.sweep,
@@ -103,6 +111,7 @@ def tidy() -> None:
             "contacts forgotten": partial(submission.forget_contacts, now),
             "outdated inspections": verification.reinspect_outdated,
             "strict tiers": partial(verification.inspect_strictly, Checkpoint.objects.all()),
+            "uploads forgotten": uploads.sweep,
             "leftovers": lambda: blob_storage().sweep(LEFTOVERS_MAX_AGE),
         },
     )

@@ -17,6 +17,8 @@ class Role(models.TextChoices):
 DECIDERS = frozenset({Role.REVIEWER, Role.LEAD_REVIEWER})
 #: Roles that read the applications of their tiers.
 APPLICATION_READERS = DECIDERS | {Role.AUDITOR}
+#: Roles that commit to checkpoints, publish and withdraw them.
+OWNERS = frozenset({Role.RELEASE_OWNER})
 #: Roles that give and end access outside a review.
 GRANT_MANAGERS = frozenset({Role.LEAD_REVIEWER})
 #: Roles that see private checkpoints (docs/glossary.md).
@@ -45,6 +47,7 @@ _VIEW_WEIGHTS = [
     "weights.view_ref",
     "weights.view_family",
     "weights.view_recall",
+    "weights.view_upload",
     "weights.view_manifestkey",
     "weights.view_manifestsignature",
     "weights.view_logbookentry",

@@ -30,6 +30,7 @@ from weights.storage import BlobStorage, blob_storage, migration, store_at
 from weights.storage.hashing import holds
 from weights.storage.migration import BlobToCopy
 from weights.storage.models import Blob
+from weights.uploads.models import Upload
 
 Say = Callable[[str], None]
 
@@ -222,6 +223,8 @@ def _finish(source: BlobSource | None, options: Options, say: Say) -> list[str]:
     if source is not None:
         failed += copy_blobs(source, say)
         forget_marks()
+        # A backup has no objects that no commit names, and no staging.
+        Upload.objects.all().delete()
     failed += checks.check_audit_trail(say)
     failed += copied_heads.compare(say, accept=options.accept_rollback)
     total = store_check.bytes_to_read(options.sample)

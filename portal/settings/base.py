@@ -257,6 +257,9 @@ S3_CHECKSUMS = environment.choice("S3_CHECKSUMS", ("sha256", "crc32", "none"))
 # Signed URLs of a CDN in front of the bucket, instead of presigned URLs of the bucket.
 CDN_URL, CDN_KEY_ID, CDN_KEY_FILE = environment.cdn("CDN_URL", "CDN_KEY_ID", "CDN_KEY_FILE")
 
+# Bytes that one person's uploads and drafts may take.
+UPLOAD_QUOTA = environment.whole("UPLOAD_QUOTA_GB", 2000, at_least=1, at_most=1_000_000) * 10**9
+
 # The scrub reads every stored byte again within SCRUB_DAYS, with SCRUB_AT_ONCE readers that share
 # the rate. The survey lists the store every SURVEY_HOURS.
 SCRUB_DAYS = environment.whole("SCRUB_DAYS", 30, at_least=1, at_most=365)

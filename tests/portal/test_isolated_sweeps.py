@@ -79,6 +79,7 @@ SWEEPS: dict[str, tuple[Sweep, dict[str, str]]] = {
             "contacts forgotten": "weights.reports.submission.forget_contacts",
             "outdated inspections": "weights.integrity.verification.reinspect_outdated",
             "strict tiers": "weights.integrity.verification.inspect_strictly",
+            "uploads forgotten": "weights.uploads.sweep.sweep",
             "leftovers": "weights.storage.files.FileStorage.sweep",
         },
     ),
@@ -93,8 +94,8 @@ def line(name: str) -> findings.Line:
     return next(line for line in findings.lines() if line.name == name)
 
 
-def demand_that_only(step: str, sweep: str, steps: set[str]) -> None:
-    """All steps but one finished, and the health page shows that one."""
+def assert_only_failing(step: str, sweep: str, steps: set[str]) -> None:
+    """Assert that all steps but one finished, and that the health page shows that one."""
     beat = Heartbeat.objects.get(name=sweep)
     assert set(beat.details["done"]) == steps - {step}
     assert set(beat.failing) == {step}
@@ -115,7 +116,7 @@ def test_a_step_that_fails_stops_no_other(
     # No known row makes the whole step fail, so the test injects the fault.
     monkeypatch.setattr(steps[step], fail)
     run()
-    demand_that_only(step, sweep, set(steps))
+    assert_only_failing(step, sweep, set(steps))
 
 
 @pytest.mark.usefixtures("store")
@@ -132,7 +133,7 @@ def test_any_step_of_a_table_that_fails_stops_no_other(
             # No known row makes the whole step fail, so the test injects the fault.
             patch.setitem(table, step, fail)
             run()
-        demand_that_only(step, sweep, set(table))
+        assert_only_failing(step, sweep, set(table))
 
 
 def test_a_sealer_that_fails_says_why(monkeypatch: pytest.MonkeyPatch) -> None:

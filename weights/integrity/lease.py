@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from weights.integrity.models import ScrubTurn, StoreSurvey
 from weights.storage.models import Blob, unleased
+from weights.uploads.models import Upload
 
 #: A worker that does not renew its lease for this long loses the row to another one.
 LENGTH = timedelta(seconds=settings.VERIFICATION_LEASE)
@@ -77,5 +78,5 @@ def expire_all() -> None:
     A worker that runs nevertheless loses its lease, and its result does not count.
     """
     now = timezone.now()
-    for model in (Blob, ScrubTurn, StoreSurvey):
+    for model in (Blob, ScrubTurn, StoreSurvey, Upload):
         model._default_manager.filter(leased_until__gt=now).update(leased_until=now)

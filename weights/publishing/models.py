@@ -13,6 +13,10 @@ class RevisionQuerySet(models.QuerySet["Revision"]):
         """Revisions whose blobs are still being verified."""
         return self.filter(state=Revision.State.PENDING)
 
+    def drafts(self) -> "RevisionQuerySet":
+        """Commits that their owners have not published; nobody else sees them."""
+        return self.filter(state=Revision.State.DRAFT)
+
     def awaiting_verification(self) -> "RevisionQuerySet":
         return self.filter(state__in=[Revision.State.PENDING, Revision.State.FAILED])
 
@@ -25,6 +29,7 @@ class Revision(models.Model):
     """An immutable version, identified by the hash of its manifest and its parent."""
 
     class State(models.TextChoices):
+        DRAFT = "draft", "Draft: only its owners see it"
         PENDING = "pending", "Being verified"
         VISIBLE = "visible", "Published"
         FAILED = "failed", "Not published: a file failed its check"

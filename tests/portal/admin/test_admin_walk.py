@@ -39,6 +39,7 @@ from weights.ledger.models import Download
 from weights.logbook.models import LogbookEntry, LogbookSeries
 from weights.manifests.models import ManifestKey
 from weights.recalls.models import Recall
+from weights.uploads.models import Upload
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
@@ -72,6 +73,7 @@ SEES: dict[str, set[Role]] = {
     "weights.storesurvey": STEWARDS,
     "weights.storefinding": STEWARDS,
     "weights.recall": STEWARDS,
+    "weights.upload": STEWARDS,
     "weights.manifestkey": STEWARDS,
     "weights.logbookentry": STEWARDS,
     "weights.logbookseries": STEWARDS,
@@ -96,6 +98,7 @@ OF_A_TIER = {
     "weights.inspection",
     "weights.inspectionoverride",
     "weights.recall",
+    "weights.upload",
     "weights.logbookentry",
     "weights.logbookseries",
     "weights.checkpointlink",
@@ -165,6 +168,9 @@ def records(gated_tier: Tier, applicant: User, reviewer: User, store: Path) -> d
         ),
         Download.objects.create(
             credential_kind="token", repo_id="acme/gated", checkpoint_id=revision.checkpoint.pk
+        ),
+        Upload.objects.create(
+            person=grant.user, checkpoint=revision.checkpoint, sha256="a" * 64, size=1
         ),
         LogbookEntry.objects.create(
             checkpoint=revision.checkpoint, date="2026-01-05", cause="data", title="Entry"

@@ -35,6 +35,7 @@ from weights.manifests.models import ManifestKey
 from weights.publishing.models import Revision
 from weights.recalls.models import Recall
 from weights.reports.models import Report
+from weights.uploads.models import Upload
 
 MARKER = "quokka"
 #: Records of the whole portal, which every tier uses: published keys, and the reason catalogue.
@@ -109,6 +110,9 @@ def _weights(tier: Tier) -> list[models.Model]:
     return [
         *(family, revision, checkpoint, file, file.blob, inspection, report),
         VerificationRun.objects.create(blob=file.blob),
+        Upload.objects.create(
+            person=holder, checkpoint=checkpoint, sha256="0" * 64, size=5_000_000, reason=MARKER
+        ),
         Recall.objects.create(blob=file.blob, cause="owner", reason=MARKER),
         InspectionOverride.objects.create(
             inspection=inspection, refusal="", asked_why=MARKER, asked_by=holder

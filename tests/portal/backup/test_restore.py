@@ -36,6 +36,7 @@ from weights.manifests import store_check
 from weights.publishing.models import Revision
 from weights.storage import blob_storage, migration, store_at
 from weights.storage.models import Blob
+from weights.uploads.models import Upload
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -89,7 +90,7 @@ def source_of(backup: Path, named: str = "") -> restore.BlobSource:
 # -- there and back -------------------------------------------------------------------------
 
 
-@pytest.mark.requirement("OP-8")
+@pytest.mark.requirement("OP-8", "UP-7")
 def test_a_lost_portal_comes_back_with_its_bytes_sessions_tokens_and_trail(
     release: Revision,
     folder: Path,
@@ -100,6 +101,9 @@ def test_a_lost_portal_comes_back_with_its_bytes_sessions_tokens_and_trail(
     manage: Manage,
 ) -> None:
     factories.grant(applicant, gated_tier)
+    Upload.objects.create(
+        person=applicant, checkpoint=release.checkpoint, sha256="a" * 64, size=1, state="complete"
+    )
     token = {"Authorization": f"Bearer {factories.token(applicant, 'read-gated')}"}
     client.force_login(applicant)
     before = body(Client().get(WEIGHTS, headers=token))
@@ -113,6 +117,7 @@ def test_a_lost_portal_comes_back_with_its_bytes_sessions_tokens_and_trail(
     assert "Before anybody uses it:" in said
     assert body(Client().get(WEIGHTS, headers=token)) == before, "at once: no check is waited for"
     assert client.get("/access/").status_code == 200
+    assert Upload.objects.count() == 0, "a backup has no object that no commit names"
     sealer.seal()
     assert "rows checked: " in manage("verify_audit")
 

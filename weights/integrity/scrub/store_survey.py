@@ -26,6 +26,7 @@ from weights.integrity.models import StoreFinding, StoreSurvey
 from weights.storage import BlobStorage, StoredObject, blob_storage
 from weights.storage.models import Blob
 from weights.storage.protocol import blob_key
+from weights.uploads.models import Upload
 
 log = logging.getLogger(__name__)
 
@@ -137,6 +138,8 @@ def _walk(running: Lease[StoreSurvey], storage: BlobStorage) -> _Counts:
     for batch in _batches(_keep_alive(running, storage.list_objects())):
         blobs = _blobs(batch)
         served = _served(blobs, storage)
+        old_keys = {one.key for one in batch if one.key not in blobs and one.modified < old}
+        orphans = old_keys - _uploaded(old_keys)
         for one in batch:
             counts.stored += 1
             counts.stored_bytes += one.size
@@ -145,7 +148,7 @@ def _walk(running: Lease[StoreSurvey], storage: BlobStorage) -> _Counts:
                 counts.blobs.add(blob.pk)
                 if blob.state == Blob.State.VERIFIED:
                     counts.judge(blob, one, served.get(one.key, one), storage)
-            elif one.modified < old:
+            elif one.key in orphans:
                 counts.orphaned += 1
                 if len(counts.orphans) < LISTED:
                     counts.orphans[one.key] = one.size
@@ -173,6 +176,15 @@ def _blobs(batch: list[StoredObject]) -> dict[str, Blob]:
     wanted = ("sha256", "size", "state", "mark", "version", "version_in")
     blobs = Blob.objects.filter(sha256__in=names).only(*wanted)
     return {blob_key(blob.sha256): blob for blob in blobs}
+
+
+def _uploaded(keys: set[str]) -> set[str]:
+    """The keys of objects that a commit may still name; the sweep of uploads deletes them."""
+    if not keys:
+        return keys
+    names = {key.rpartition("/")[2] for key in keys}
+    uploads = Upload.objects.filter(sha256__in=names).values_list("sha256", flat=True)
+    return {blob_key(sha256) for sha256 in uploads}
 
 
 def _served(blobs: dict[str, Blob], storage: BlobStorage) -> dict[str, StoredObject | None]:

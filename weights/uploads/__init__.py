@@ -1,0 +1,1 @@
+"""Uploads of large files by the Hub's clients (git LFS), until a commit names them."""

@@ -1,0 +1,154 @@
+"""Objects in parts: sent in any order, closed by the client, hashed by a worker.
+
+Hashing hundreds of gigabytes takes longer than a request may. Until a worker has done it, the
+upload is RECEIVED, and the parts stay in the store's staging.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
+
+from django.db import models, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from accounts.background.periodic import queue_each
+from accounts.background.queueing import queue_after_commit
+from weights.errors import BlobMissing, UploadRefused
+from weights.integrity import lease as leases
+from weights.integrity import shutdown
+from weights.integrity.lease import Lease, LeaseLost
+from weights.integrity.shutdown import Stopped
+from weights.storage import part_store
+from weights.storage.models import unleased
+from weights.storage.protocol import Part
+from weights.task_names import WeightsTask
+from weights.uploads.models import Upload
+from weights.uploads.services import check, keep, refuse, writable_store
+
+log = logging.getLogger(__name__)
+
+
+#: Bytes of a part, unless that makes more than MOST_PARTS; smaller objects are sent whole.
+PART_SIZE = 64 * 1024 * 1024
+MOST_PARTS = 1000
+#: Age at which an upload without all its parts begins anew: a store drops parts after a day.
+_PARTS_AGE = timedelta(hours=12)
+#: Starts of the hashing after which the upload is refused.
+_TRIES = 6
+_BATCH = 200
+
+
+def stage(upload: Upload) -> None:
+    """Give the upload a place for its parts, unless it has one."""
+    if upload.staging and upload.created_at > timezone.now() - _PARTS_AGE:
+        return
+    writable_store()
+    parts = part_store()
+    if upload.staging:
+        parts.discard(upload.staging)
+    name = parts.begin()
+    unchanged = Upload.objects.filter(pk=upload.pk, staging=upload.staging)
+    size = max(PART_SIZE, -(-upload.size // MOST_PARTS))
+    if not unchanged.update(staging=name, part_size=size, created_at=timezone.now()):
+        parts.discard(name)  # another batch was faster: both send the same parts
+    upload.refresh_from_db(fields=["staging", "part_size", "created_at"])
+
+
+def part_length(upload: Upload, number: int) -> int:
+    """Bytes of a part, counted from 1; raises UploadRefused for one that it does not have."""
+    if not 1 <= number <= upload.part_count:
+        raise UploadRefused(f"this object has {upload.part_count} parts, and no part {number}")
+    return min(upload.part_size, upload.size - (number - 1) * upload.part_size)
+
+
+def receive_part(upload: Upload, number: int, stream: Iterable[bytes]) -> str:
+    """Stage one part in a local store, in place of any earlier one. Returns its entity tag.
+
+    Raises UploadRefused, with nothing kept, for another length, and the errors of the store.
+    """
+    length = part_length(upload, number)
+    with part_store().receive(upload.staging, number) as part:
+        count = 0
+        for block in stream:
+            count += len(block)
+            part.write(block)
+        if count != length:
+            raise UploadRefused(f"part {number} has {count} bytes instead of {length}")
+        return part.keep()
+
+
+def complete_parts(upload: Upload, etags: Sequence[tuple[int, str]]) -> None:
+    """Close an upload whose parts are all sent, and queue its hashing. Idempotent.
+
+    `etags` are the number and entity tag of each part. Raises UploadRefused unless the store has
+    exactly these parts.
+    """
+    if upload.state in {Upload.State.RECEIVED, Upload.State.COMPLETE}:
+        return
+    numbers = sorted(number for number, _ in etags)
+    is_open = upload.state == Upload.State.RECEIVING and upload.staging
+    if not is_open or numbers != list(range(1, upload.part_count + 1)):
+        raise UploadRefused(f"send parts 1 to {upload.part_count}, each once, and then name them")
+    parts = [Part(number, etag, part_length(upload, number)) for number, etag in sorted(etags)]
+    part_store().close(upload.staging, parts)
+    with transaction.atomic():
+        receiving = Upload.objects.filter(pk=upload.pk, state=Upload.State.RECEIVING)
+        receiving.update(state=Upload.State.RECEIVED, touched_at=timezone.now())
+        queue_after_commit(WeightsTask.HASH_UPLOAD, upload.pk)
+
+
+def hash_object(upload_id: int) -> None:
+    """Hash a received upload and store it as a blob, or refuse the upload.
+
+    Skips an upload that another worker has leased. Raises the errors of the store, after which
+    the sweep queues it again; after six starts it is refused.
+    """
+    lease = leases.acquire(
+        Upload.objects.filter(state=Upload.State.RECEIVED), upload_id, attempts=F("attempts") + 1
+    )
+    if lease is None:
+        return
+    upload = lease.row
+    try:
+        if upload.checkpoint is None:
+            raise UploadRefused("its checkpoint was deleted")
+        if upload.attempts > _TRIES:
+            raise UploadRefused(
+                f"the store could not read or keep {upload.sha256} in {_TRIES} attempts; ask the"
+                " operator to look at the log, then send it again"
+            )
+        with part_store().assembled(upload.staging, upload.part_count) as parts:
+            check(upload, renewing(parts.blocks(), lease))
+            lease.renew()
+            keep(upload, parts)
+    except (LeaseLost, Stopped):
+        lease.release()
+        return
+    except (UploadRefused, BlobMissing) as error:
+        refuse(upload, str(error))
+    except Exception:
+        lease.release()
+        raise
+    part_store().discard(upload.staging)
+
+
+def renewing(
+    blocks: Iterable[bytes | memoryview], lease: Lease[Upload]
+) -> Iterator[bytes | memoryview]:
+    """The same blocks, renewing the lease meanwhile; raises LeaseLost and Stopped."""
+    for block in blocks:
+        shutdown.demand_running()
+        lease.renew_if_due()
+        yield block
+
+
+def queue_lost() -> None:
+    """Queue the hashing of received uploads that no worker has leased."""
+    received = Upload.objects.filter(unleased(timezone.now()), state=Upload.State.RECEIVED)
+    queue_each(WeightsTask.HASH_UPLOAD, _older(received), _BATCH)
+
+
+def _older(received: "models.QuerySet[Upload]") -> "models.QuerySet[Upload]":
+    """Leave out those whose first message is under way."""
+    return received.filter(touched_at__lt=timezone.now() - timedelta(seconds=20))
