@@ -19,6 +19,7 @@ from weights.delivery.previews import preview
 from weights.gate.caller import session_caller
 from weights.publishing.history import history
 from weights.publishing.models import Ref, Revision
+from weights.publishing.queries import ref_name
 from weights.web.lookup import Refused, checkpoint_or_404, with_refusals
 
 #: Revisions, and changed files, per page.
@@ -43,7 +44,7 @@ def version_list(request: HttpRequest, org: str, name: str, rest: str) -> HttpRe
     context = {
         "header": header(checkpoint, Tab.VERSIONS),
         "checkpoint": checkpoint,
-        "written": rest,
+        "written": ref_name(rest)[0],
         "page": page,
         "rows": [
             (one, [ref for ref in refs if ref.revision_id == one.pk], before.get(one.pk))

@@ -1,23 +1,11 @@
-"""The names of a revision: 40 hex digits, a branch or tag, or a full ref."""
-
-import re
+"""Look up visible and withdrawn revisions by name."""
 
 from accounts.web.sanitize import is_storable
 from weights.catalogue.models import Checkpoint
 from weights.gate import decision
 from weights.gate.decision import Decision
 from weights.publishing.models import Ref, Revision, RevisionQuerySet
-
-SHA = re.compile(r"[0-9a-f]{40}")
-_PREFIXES = (("refs/heads/", Ref.Kind.BRANCH), ("refs/tags/", Ref.Kind.TAG))
-
-
-def ref_name(name: str) -> tuple[str, Ref.Kind | None]:
-    """The short name of a ref, and its kind if the ref is a full one."""
-    for prefix, kind in _PREFIXES:
-        if name.startswith(prefix):
-            return name.removeprefix(prefix), kind
-    return name, None
+from weights.publishing.queries import DEFAULT_BRANCH, SHA, ref_name
 
 
 def find_revision(checkpoint: Checkpoint, name: str) -> Revision | None:
@@ -27,7 +15,7 @@ def find_revision(checkpoint: Checkpoint, name: str) -> Revision | None:
 
 def main_revision(checkpoint: Checkpoint) -> Revision | None:
     """The visible revision of `main`; without a query if nothing was published yet."""
-    return find_revision(checkpoint, "main") if checkpoint.published_at else None
+    return find_revision(checkpoint, DEFAULT_BRANCH) if checkpoint.published_at else None
 
 
 def withdrawn(checkpoint: Checkpoint, name: str) -> Decision | None:

@@ -20,7 +20,7 @@ from accounts.tiers.access_modes import AccessMode
 from accounts.web.sanitize import is_storable
 from weights.gate.caller import Caller, TokenClaim
 from weights.gate.facts import Facts
-from weights.gate.revision_names import SHA, ref_name
+from weights.publishing.queries import SHA, ref_name
 
 
 class Row(NamedTuple):

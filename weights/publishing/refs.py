@@ -1,20 +1,10 @@
-"""Branches and tags: names that point at visible revisions."""
+"""Branches and tags: names that point at revisions, and show the visible ones."""
 
 import logging
 
 from weights.publishing.models import Ref, Revision
 
 log = logging.getLogger(__name__)
-
-
-def head(checkpoint_id: int, branch: str) -> Revision | None:
-    """The branch's newest revision that is visible or pending."""
-    accepted = Revision.objects.filter(
-        checkpoint=checkpoint_id, state__in=[Revision.State.PENDING, Revision.State.VISIBLE]
-    )
-    own = accepted.filter(branch=branch).order_by("-pk").first()
-    named = accepted.filter(refs__kind=Ref.Kind.BRANCH, refs__name=branch).first()
-    return max((found for found in (own, named) if found), key=lambda r: r.pk, default=None)
 
 
 def set_refs(revision: Revision, *, branch: str, tag: str) -> None:
@@ -50,6 +40,16 @@ def move_branches_back(withdrawn: Revision) -> None:
             ref.save(update_fields=["revision"])
 
 
+def withdrawn_head(checkpoint_id: int, branch: str) -> Revision | None:
+    """Return the branch's newest revision if it was withdrawn, wherever the branch leads now."""
+    if not Ref.objects.filter(checkpoint=checkpoint_id, kind=Ref.Kind.BRANCH, name=branch).exists():
+        return None
+    published = Revision.objects.filter(checkpoint=checkpoint_id, visible_at__isnull=False)
+    newest = published.filter(branch=branch).order_by("-pk").first()
+    is_withdrawn = newest is not None and newest.state == Revision.State.WITHDRAWN
+    return newest if is_withdrawn else None
+
+
 def _ancestor(revision: Revision) -> Revision | None:
     """The nearest visible ancestor."""
     parent_id = revision.parent_id
@@ -69,19 +69,3 @@ def _set_tag(revision: Revision, tag: str) -> None:
     )
     if ref.revision_id != revision.pk:
         log.warning("%s keeps the tag %s; %s does not get it", ref.revision, tag, revision)
-
-
-def tagged_revision(checkpoint_id: int, tag: str) -> Revision | None:
-    """The revision that has this tag, or gets it once it is verified."""
-    tags = Ref.objects.filter(checkpoint=checkpoint_id, kind=Ref.Kind.TAG, name=tag)
-    if (ref := tags.select_related("revision").first()) is not None:
-        return ref.revision
-    pending = Revision.objects.filter(checkpoint=checkpoint_id, state=Revision.State.PENDING)
-    return pending.filter(tag=tag).first()
-
-
-def is_branch(checkpoint_id: int, name: str) -> bool:
-    """Returns True for a branch, and for one that exists once its revision is verified."""
-    branches = Ref.objects.filter(checkpoint=checkpoint_id, kind=Ref.Kind.BRANCH)
-    pending = Revision.objects.filter(checkpoint=checkpoint_id, state=Revision.State.PENDING)
-    return branches.filter(name=name).exists() or pending.filter(branch=name).exists()

@@ -17,9 +17,9 @@ from weights.catalogue.models import Checkpoint
 from weights.delivery import serving
 from weights.gate.caller import session_caller
 from weights.gate.refusals import Refusal
-from weights.gate.revision_names import SHA
 from weights.hub_api.revision_paths import split_revision_and_path
 from weights.publishing.models import Revision
+from weights.publishing.queries import SHA, ref_name
 
 
 class Refused(Exception):
@@ -42,7 +42,7 @@ def checkpoint_or_404(request: HttpRequest, org: str, name: str) -> Checkpoint:
 def revision_and_path_or_404(
     request: HttpRequest, checkpoint: Checkpoint, rest: str
 ) -> tuple[str, Revision, str]:
-    """The revision's name in the URL, the revision, and the path below it.
+    """The revision's short name, the revision, and the path below it.
 
     Raises Refused for a withdrawn revision, or if nothing is published.
     """
@@ -50,7 +50,7 @@ def revision_and_path_or_404(
     candidates = []
     for name, path in split_revision_and_path(request, checkpoint.repo_id, rest, before=3):
         if (revision := gate.find_revision(checkpoint, name)) is not None:
-            return name, revision, path
+            return ref_name(name)[0], revision, path
         candidates.append((name, path))
     for name, _ in candidates:
         if (withdrawn := gate.withdrawn(checkpoint, name)) is not None:

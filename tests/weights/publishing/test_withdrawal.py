@@ -24,8 +24,9 @@ from weights.delivery import signed_claims
 from weights.errors import PublishRefused, WithdrawalRefused
 from weights.integrity import verification
 from weights.ledger.models import Download
-from weights.publishing import intake, refs, withdrawal
+from weights.publishing import intake, withdrawal
 from weights.publishing.models import Ref, Revision
+from weights.publishing.queries import tagged_revision
 from weights.storage.models import Blob
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
@@ -142,7 +143,7 @@ def test_neither_the_content_nor_the_tag_can_be_published_again(
     (folder / PATH).write_bytes(b'{"other": 1}\n')
     with pytest.raises(PublishRefused, match="the tag 'v1' belongs to"):
         intake.publish(folder, REPO, tier="open", tag="v1")
-    assert refs.tagged_revision(revision.checkpoint_id, "v1") == revision
+    assert tagged_revision(revision.checkpoint_id, "v1") == revision
 
 
 # -- every route --------------------------------------------------------------------------
@@ -348,6 +349,17 @@ def test_the_command_says_that_the_revision_of_a_tag_is_already_withdrawn(
     assert output.err == f"{REPO} at {second.sha} is already withdrawn.\n"
     second.refresh_from_db()
     assert second.state_reason == WHY
+
+
+def test_a_repeated_command_with_a_branch_does_not_withdraw_the_revision_before_it(
+    manage: Callable[..., str], first: Revision, second: Revision
+) -> None:
+    for _ in range(2):
+        assert manage("withdraw", REPO, "main", "--reason", WHY) == f"{second.sha}\n"
+    first.refresh_from_db()
+    assert first.state == Revision.State.VISIBLE
+    assert AuditEvent.objects.filter(action="revision.withdrawn").count() == 1
+    assert manage("withdraw", REPO, first.sha, "--reason", WHY) == f"{first.sha}\n"
 
 
 @pytest.mark.django_db(transaction=True)

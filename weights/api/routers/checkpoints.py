@@ -148,7 +148,7 @@ def file_list(
     request: ApiRequest,
     org: str,
     name: str,
-    revision: str = Query("main", max_length=300, description="Branch, tag or 40-hex id"),
+    revision: str = Query("main", max_length=300, description="Branch, tag, HEAD or 40-hex id"),
     limit: int = Query(1000, ge=1, le=1000),
     offset: Offset = 0,
 ) -> ManifestPage:

@@ -42,7 +42,7 @@ def plan(
     request: ApiRequest,
     org: str,
     name: str,
-    revision: str = Query("main", max_length=300, description="Branch, tag or 40-hex id"),
+    revision: str = Query("main", max_length=300, description="Branch, tag, HEAD or 40-hex id"),
     rate: int | None = Query(None, ge=1, le=10**15, description="Bytes per second"),
 ) -> PlanOut:
     """Every file of a revision with its signed URL; request a new plan when these expire.
@@ -70,7 +70,7 @@ def plan(
 def dry_run(
     request: ApiRequest,
     repo: str = Query(..., max_length=200, description="ORG/NAME"),
-    revision: str = Query("main", max_length=300, description="Branch, tag or 40-hex id"),
+    revision: str = Query("main", max_length=300, description="Branch, tag, HEAD or 40-hex id"),
     path: str | None = Query(
         None, max_length=1024, description="A file; the whole checkpoint if omitted"
     ),

@@ -8,8 +8,9 @@ from django.core.management.base import CommandError
 from accounts.management.base import PortalCommand
 from weights import gate
 from weights.management.lookup import find_checkpoint
-from weights.publishing import withdrawal
+from weights.publishing import refs, withdrawal
 from weights.publishing.models import Revision
+from weights.publishing.queries import head_of
 
 
 class Command(PortalCommand):
@@ -27,6 +28,8 @@ class Command(PortalCommand):
         revision = _revision(options["repo_id"], options["revision"])
         if revision.state == Revision.State.WITHDRAWN:
             self.stderr.write(f"{options['repo_id']} at {revision.sha} is already withdrawn.")
+            if head_of(revision.checkpoint_id, options["revision"]) is not None:
+                self.stderr.write("To withdraw the revision before it too, give its 40-hex id.")
         else:
             withdrawal.withdraw(revision, options["reason"], by=None, recall=options["recall"])
         self.stdout.write(revision.sha)
@@ -34,6 +37,9 @@ class Command(PortalCommand):
 
 def _revision(repo_id: str, name: str) -> Revision:
     checkpoint = find_checkpoint(repo_id)
+    if (withdrawn := refs.withdrawn_head(checkpoint.pk, name)) is not None:
+        withdrawn.checkpoint = checkpoint
+        return withdrawn
     # An id also finds hidden revisions; branches and tags name visible and withdrawn ones.
     found = checkpoint.revisions.filter(sha=name).first() or gate.find_revision(checkpoint, name)
     if found is None and (tombstone := gate.withdrawn(checkpoint, name)) is not None:
