@@ -18,6 +18,7 @@ class WeightsEvent(EventTag):
 
     DEMO_PUBLISHED = "demo.published", "{by} published the demo {it}"
 
+    REVISION_COMMITTED = "revision.committed", "{by} committed {it}"
     REVISION_PUBLISHED = "revision.published", "{by} published {it}"
     REVISION_REPUBLISHED = "revision.republished", "{by} published {it} again"
     REVISION_VISIBLE = "revision.visible", "{it} became visible"

@@ -183,6 +183,13 @@ def find_text(chosen: str) -> Licence | None:
     return by_slug or Licence.objects.filter(spdx_id__iexact=chosen).first()
 
 
+def assign(checkpoint: Checkpoint, licence: str) -> None:
+    """Store the licence of a checkpoint in an open tier, by this portal's slug or an identifier."""
+    checkpoint.licence = find_text(licence)
+    checkpoint.licence_code = "" if checkpoint.licence else licence.lower()
+    checkpoint.save(update_fields=["licence", "licence_code"])
+
+
 def named_text(card_licence: Mapping[str, str]) -> str:
     """Return the slug of this portal's licence that a card with `license: other` names, or ""."""
     named = card_licence.get("name", "") if card_licence.get("code") == OTHER else ""

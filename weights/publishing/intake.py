@@ -6,35 +6,32 @@ either the whole revision, or blobs that the next run reuses.
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 
-from accounts.audit.models import AuditEvent
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from accounts.web.sanitize import multiline
 from weights.catalogue import checkpoint_tiers, front_matter, licences, names
 from weights.catalogue.models import Checkpoint
 from weights.errors import BlobTooLarge, PublishRefused, SourceUnusable, UnknownTier
-from weights.event_tags import WeightsEvent
-from weights.integrity import verification
 from weights.manifests import listing
-from weights.publishing import lint, lint_findings, refs
+from weights.publishing import lint, lint_findings, recording
 from weights.publishing.digests import Digest, Digester
+from weights.publishing.lint import Finding
 from weights.publishing.md5_lists import published_md5s
-from weights.publishing.models import File, Revision
+from weights.publishing.models import Revision
+from weights.publishing.queries import is_branch, tagged_revision
 from weights.publishing.source_folder import Source, blocks, opened, scan
 from weights.storage import BlobStorage, blob_storage
 from weights.storage.models import Blob, IntakeNote
 
-BATCH = 500
 #: Bytes. A check reads a file in one pass and starts over when it is interrupted.
 LARGEST_FILE = 500 * 10**9
 # Two writes within one tick of the filesystem's clock leave the same timestamps.
@@ -96,18 +93,10 @@ def publish(
     called with the number of bytes of each step. Raises the errors of `weights.errors`, and
     TierRetired for a new checkpoint in a retired tier; an existing one takes new revisions.
     """
-    org, name = names.split_repo_id(repo_id, also_reserved=[settings.ADMIN_PATH.partition("/")[0]])
-    names.check_ref(branch)
-    if tag:
-        names.check_ref(tag)
-    message = multiline(message)
     sources = scan(directory)
-    card_licence = _card_licence(sources)
-    licence = licence or licences.named_text(card_licence)
-    request = PublishRequest(
-        org=org,
-        name=name,
-        tier=_tier_of(tier),
+    request = checked_request(
+        repo_id,
+        tier=tier,
         branch=branch,
         tag=tag,
         message=message,
@@ -116,20 +105,37 @@ def publish(
         synthetic=synthetic,
         accept_findings=accept_findings,
         licence=licence,
-        card_licence=card_licence,
+        card_licence=_card_licence(sources),
     )
-    if _check_names(request) is None:
-        request.tier.require_active()
-    licences.check(request.tier, request.card_licence, licence)
-    _check_sizes(sources)
+    check_sizes((source.path, source.size) for source in sources)
     findings = lint_findings.lint_sources(sources)
     if not request.accept_findings:
         lint_findings.check_no_errors(findings)
-    stored = _store_files(sources, _store(), progress or (lambda count: None))
-    findings += lint.duplicates(
-        lint.Listed(file.path, file.size, file.digest.sha256) for file in stored
+    stored = _store_files(sources, store(), progress or (lambda count: None))
+    return record(request, stored, findings)
+
+
+def checked_request(
+    repo_id: str, *, tier: str, licence: str, card_licence: dict[str, str], **options: Any
+) -> PublishRequest:
+    """The request to publish under these names and licence; raises the errors of `publish`."""
+    org, name = names.split_repo_id(repo_id, also_reserved=[settings.ADMIN_PATH.partition("/")[0]])
+    names.check_ref(options["branch"])
+    if options["tag"]:
+        names.check_ref(options["tag"])
+    options["message"] = multiline(options["message"])
+    request = PublishRequest(
+        org=org,
+        name=name,
+        tier=_tier_of(tier),
+        licence=licence or licences.named_text(card_licence),
+        card_licence=card_licence,
+        **options,
     )
-    return _record(request, stored, lint_findings.to_json(findings))
+    if _check_names(request) is None:
+        request.tier.require_active()
+    licences.check(request.tier, card_licence, request.licence)
+    return request
 
 
 def _tier_of(slug: str) -> Tier:
@@ -146,12 +152,16 @@ def _card_licence(sources: list[Source]) -> dict[str, str]:
     for source in sources:
         if source.path == "README.md":
             with opened(source) as descriptor:
-                content = os.pread(descriptor, front_matter.READ_BYTES, 0)
-            return licences.from_card(front_matter.split(content.decode(errors="replace")).values)
+                return licence_of_card(os.pread(descriptor, front_matter.READ_BYTES, 0))
     return {}
 
 
-def _store() -> BlobStorage:
+def licence_of_card(card: bytes) -> dict[str, str]:
+    """The licence that this README.md states; empty for none."""
+    return licences.from_card(front_matter.split(card.decode(errors="replace")).values)
+
+
+def store() -> BlobStorage:
     """The portal's store, which only the first publication creates.
 
     If the store is missing later, it is unavailable; an empty one in its place would look as if
@@ -171,9 +181,9 @@ def _check_names(request: PublishRequest) -> Checkpoint | None:
     checkpoint = named.select_related("tier").first()
     if checkpoint is not None:
         _check_existing(checkpoint, request)
-        if request.tag and refs.is_branch(checkpoint.pk, request.tag):
+        if request.tag and is_branch(checkpoint.pk, request.tag):
             raise PublishRefused(f"{request.tag!r} is a branch of {checkpoint}; choose another tag")
-        if refs.tagged_revision(checkpoint.pk, request.branch):
+        if tagged_revision(checkpoint.pk, request.branch):
             raise PublishRefused(f"{request.branch!r} is a tag of {checkpoint}; it cannot move")
     return checkpoint
 
@@ -192,12 +202,12 @@ def _check_existing(checkpoint: Checkpoint, request: PublishRequest) -> None:
         raise PublishRefused(f"{checkpoint} is already public; make it private in the admin")
 
 
-def _check_sizes(sources: list[Source]) -> None:
-    """Raises BlobTooLarge for a file that takes too long to check in one pass."""
-    for source in sources:
-        if source.size > LARGEST_FILE:
+def check_sizes(files: Iterable[tuple[str, int]]) -> None:
+    """Raises BlobTooLarge for a path with a size that takes too long to check in one pass."""
+    for path, size in files:
+        if size > LARGEST_FILE:
             raise BlobTooLarge(
-                f"{source.path} has {source.size} bytes, more than the limit of {LARGEST_FILE}"
+                f"{path} has {size} bytes, more than the limit of {LARGEST_FILE}"
                 " (500 GB), because each check reads a file in one pass; save the checkpoint in"
                 " smaller shards (save_pretrained with max_shard_size, or split) and publish those"
             )
@@ -213,7 +223,8 @@ def _store_files(
         reused = _stored_before(source, storage, md5_wanted=bool(md5))
         if reused is not None:
             progress(source.size)
-        file = reused or _store_file(source, storage, progress, md5_wanted=bool(md5))
+        digester = Digester(source.size, md5=bool(md5))
+        file = reused or store_file(source, storage, digester, progress)
         if md5 and file.digest.md5 != md5:
             raise SourceUnusable(
                 f"{source.path} has MD5 {file.digest.md5}, but the published list says {md5};"
@@ -235,23 +246,31 @@ def _stored_before(source: Source, storage: BlobStorage, *, md5_wanted: bool) ->
     ).first()
     if note is None or (md5_wanted and not note.md5):
         return None
-    found = storage.stat(note.sha256)
-    if found is None or found.size != source.size:
-        return None
-    blob = Blob.objects.filter(sha256=note.sha256).first()
-    if blob is not None and (
-        blob.state == Blob.State.QUARANTINED or blob.change(found, storage.address)
-    ):
+    if not is_intact(storage, note.sha256, source.size):
         return None
     digest = Digest(note.sha256, note.git_oid, note.md5, note.is_text)
     return StoredFile(source.path, source.size, digest, repaired=False)
 
 
-def _store_file(
-    source: Source, storage: BlobStorage, progress: Callable[[int], None], *, md5_wanted: bool
+def is_intact(storage: BlobStorage, sha256: str, size: int) -> bool:
+    """True if the store has these bytes, and no check or change since speaks against them."""
+    found = storage.stat(sha256)
+    if found is None or found.size != size:
+        return False
+    blob = Blob.objects.filter(sha256=sha256).first()
+    return blob is None or (
+        blob.state != Blob.State.QUARANTINED and not blob.change(found, storage.address)
+    )
+
+
+def store_file(
+    source: Source,
+    storage: BlobStorage,
+    digester: Digester,
+    progress: Callable[[int], None],
+    check: Callable[[Digest], None] = lambda digest: None,
 ) -> StoredFile:
-    """Stores the file under its SHA-256, reading it once."""
-    digester = Digester(source.size, md5=md5_wanted)
+    """Stores the file under its SHA-256, reading it once, unless `check` raises an error."""
     with storage.receive(source.size) as upload:
         with opened(source) as descriptor:
             for block in blocks(source, descriptor):
@@ -259,6 +278,7 @@ def _store_file(
                 upload.write(block)
                 progress(len(block))
         digest = digester.result()
+        check(digest)
         blob = Blob.objects.filter(sha256=digest.sha256).first()
         state = blob.state if blob else None
         found = storage.stat(digest.sha256)
@@ -292,19 +312,41 @@ def _remember(source: Source, digest: Digest) -> None:
 
 
 @transaction.atomic
-def _record(
-    request: PublishRequest, stored: list[StoredFile], findings: list[dict[str, object]]
-) -> Revision:
-    """Records blobs, files and revision; locks the checkpoint against concurrent publishers."""
+def record(request: PublishRequest, stored: list[StoredFile], found: list[Finding]) -> Revision:
+    """Records blobs, files and revision; locks the checkpoint against concurrent publishers.
+
+    `found` are the findings of the lint, to which it adds duplicates.
+    """
+    listed = (lint.Listed(file.path, file.size, file.digest.sha256) for file in stored)
+    findings = lint_findings.to_json([*found, *lint.duplicates(listed)])
     checkpoint = _locked_checkpoint(request)
     _check_quarantine(stored)
-    _record_blobs(stored)
-    revision = _revision(checkpoint, request, stored, findings)
-    _set_refs(revision, request)
-    verification.settle(revision)
-    # Also for a visible revision, whose corrupt blobs may have been replaced.
-    verification.queue_after_commit(revision)
-    return revision
+    files = [_new_file(file) for file in stored]
+    recording.record_blobs(files)
+    return recording.record_revision(
+        checkpoint,
+        files,
+        branch=request.branch,
+        tag=request.tag,
+        message=request.message,
+        author=request.author,
+        findings=findings,
+        licence=request.card_licence,
+        state=Revision.State.PENDING,
+    )
+
+
+def _new_file(stored: StoredFile) -> recording.NewFile:
+    digest = stored.digest
+    return recording.new_file(
+        stored.path,
+        stored.size,
+        digest.sha256,
+        git_oid=digest.git_oid,
+        lfs=listing.is_lfs(stored.path, stored.size, is_text=digest.is_text),
+        md5=digest.md5,
+        repaired=stored.repaired,
+    )
 
 
 def _locked_checkpoint(request: PublishRequest) -> Checkpoint:
@@ -318,14 +360,8 @@ def _locked_checkpoint(request: PublishRequest) -> Checkpoint:
     locked = Checkpoint.objects.select_for_update().get(org=request.org, name=request.name)
     _check_names(request)  # again, since another publisher may have held the lock
     if request.licence and not request.tier.is_gated:
-        _set_licence(locked, request.licence)
+        licences.assign(locked, request.licence)
     return locked
-
-
-def _set_licence(checkpoint: Checkpoint, licence: str) -> None:
-    checkpoint.licence = licences.find_text(licence)
-    checkpoint.licence_code = "" if checkpoint.licence else licence.lower()
-    checkpoint.save(update_fields=["licence", "licence_code"])
 
 
 def _check_quarantine(stored: list[StoredFile]) -> None:
@@ -338,131 +374,3 @@ def _check_quarantine(stored: list[StoredFile]) -> None:
                 f"{path} contains bytes that are in quarantine: {reason} Publish other bytes, or"
                 " have the quarantine lifted in the admin (Blobs)"
             )
-
-
-def _record_blobs(stored: list[StoredFile]) -> None:
-    """Creates rows for new blobs and queues replaced ones for verification."""
-    now = timezone.now()
-    # Sorted, so that two publishers cannot deadlock.
-    sizes = sorted({file.digest.sha256: file.size for file in stored}.items())
-    for start in range(0, len(sizes), BATCH):
-        Blob.objects.bulk_create(
-            [
-                Blob(sha256=sha256, size=size, check_due_at=now)
-                for sha256, size in sizes[start : start + BATCH]
-            ],
-            ignore_conflicts=True,
-        )
-    for file in stored:
-        if file.repaired:
-            verification.verify_replaced(file.digest.sha256)
-
-
-def _revision(
-    checkpoint: Checkpoint,
-    request: PublishRequest,
-    stored: list[StoredFile],
-    findings: list[dict[str, object]],
-) -> Revision:
-    """The branch's head if it has this content, else a new revision on top of it."""
-    head = refs.head(checkpoint.pk, request.branch)
-    manifest_sha256 = listing.manifest_sha256(
-        listing.Entry(file.path, file.size, file.digest.sha256) for file in stored
-    )
-    if head is not None and head.manifest_sha256 == manifest_sha256:
-        return head
-    sha = listing.revision_sha(manifest_sha256, head.sha if head else None)
-    same = Revision.objects.filter(checkpoint=checkpoint, sha=sha).first()
-    if same is not None:
-        return _reopened(same, request)
-    revision = Revision.objects.create(
-        checkpoint=checkpoint,
-        sha=sha,
-        manifest_sha256=manifest_sha256,
-        parent=head,
-        branch=request.branch,
-        tag=request.tag,
-        message=request.message,
-        author=request.author,
-        file_count=len(stored),
-        total_bytes=sum(file.size for file in stored),
-        findings=findings,
-        licence=request.card_licence,
-    )
-    _record_files(revision, stored)
-    _record_event(revision, request, WeightsEvent.REVISION_PUBLISHED)
-    return revision
-
-
-def _reopened(revision: Revision, request: PublishRequest) -> Revision:
-    """Returns an existing revision of this content and parent; a failed one is verified again."""
-    if revision.state == Revision.State.WITHDRAWN:
-        raise PublishRefused(f"{revision} was withdrawn; publish changed files instead")
-    if revision.state == Revision.State.FAILED:
-        revision.state = Revision.State.PENDING
-        revision.state_reason = ""
-        revision.save(update_fields=["state", "state_reason"])
-        _record_event(revision, request, WeightsEvent.REVISION_REPUBLISHED)
-    return revision
-
-
-def _record_files(revision: Revision, stored: list[StoredFile]) -> None:
-    for start in range(0, len(stored), BATCH):
-        batch = stored[start : start + BATCH]
-        blobs = Blob.objects.filter(sha256__in={file.digest.sha256 for file in batch})
-        ids = dict(blobs.values_list("sha256", "pk"))
-        File.objects.bulk_create(_file(revision, file, ids[file.digest.sha256]) for file in batch)
-
-
-def _file(revision: Revision, stored: StoredFile, blob_id: int) -> File:
-    digest = stored.digest
-    lfs = listing.is_lfs(stored.path, stored.size, is_text=digest.is_text)
-    pointer = listing.lfs_pointer(digest.sha256, stored.size)
-    part, shard = listing.part_and_shard(stored.path)
-    return File(
-        revision=revision,
-        path=stored.path,
-        blob_id=blob_id,
-        lfs=lfs,
-        git_oid=listing.git_blob_id(pointer) if lfs else digest.git_oid,
-        md5=digest.md5,
-        part=part,
-        shard=shard,
-    )
-
-
-def _set_refs(revision: Revision, request: PublishRequest) -> None:
-    """Sets branch and tag now, or stores them for when the revision becomes visible."""
-    if request.tag:
-        holder = refs.tagged_revision(revision.checkpoint_id, request.tag)
-        if holder is not None and holder.pk != revision.pk:
-            raise PublishRefused(f"the tag {request.tag!r} belongs to {holder}; choose another")
-    if revision.state == Revision.State.VISIBLE:
-        refs.set_refs(revision, branch=request.branch, tag=request.tag)
-        return
-    if request.branch != revision.branch or (request.tag and revision.tag not in {"", request.tag}):
-        raise PublishRefused(
-            f"{revision} is still being verified under its first branch and tag;"
-            " publish again with the other name when it is visible"
-        )
-    if request.tag and not revision.tag:
-        revision.tag = request.tag
-        revision.save(update_fields=["tag"])
-
-
-def _record_event(revision: Revision, request: PublishRequest, action: WeightsEvent) -> None:
-    AuditEvent.record(
-        action,
-        actor=request.author,
-        target=revision,
-        credential=("", "") if request.author else ("command", ""),
-        details={
-            "checkpoint": request.repo_id,
-            "sha": revision.sha,
-            "branch": request.branch,
-            "tag": request.tag,
-            "files": revision.file_count,
-            "bytes": revision.total_bytes,
-            "findings": sorted({finding["code"] for finding in revision.findings or []}),
-        },
-    )
