@@ -13,7 +13,7 @@ from accounts.api_tokens.models import ApiToken, Scope
 from accounts.grants.queries import tiers_open_to
 from accounts.roles.active_staff import is_active_staff
 from accounts.roles.models import RoleAssignment
-from accounts.roles.permissions import PRIVATE_READERS
+from accounts.roles.permissions import OWNERS, PRIVATE_READERS
 from accounts.web.sanitize import is_storable
 from accounts.web.single_line_fields import OneLineFields
 from weights.catalogue import facts
@@ -65,12 +65,25 @@ class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
         if token is None:
             return self
         public = self.released().filter(private=False)
+        reachable: CheckpointQuerySet = self
         if Scope.READ_GATED not in token.scopes:
-            return public
-        if not token.repositories:
-            return self
-        repo_id = Concat("org", models.Value("/"), "name", output_field=models.CharField())
-        return public | self.filter(In(repo_id, token.repositories))
+            if Scope.WRITE not in token.scopes or not token.recently_authenticated:
+                return public
+            reachable = self._drafts_of(token.user)
+        if token.repositories:
+            repo_id = Concat("org", models.Value("/"), "name", output_field=models.CharField())
+            reachable = reachable.filter(In(repo_id, token.repositories))
+        return self if reachable is self else public | reachable
+
+    def _drafts_of(self, user: "User") -> "CheckpointQuerySet":
+        """Unpublished checkpoints with drafts, of the tiers of which `user` is an owner."""
+        if not is_active_staff(user):
+            return self.none()
+        roles = RoleAssignment.objects.held(user, OWNERS)
+        tiers = list(roles.values_list("tier_id", flat=True))
+        with_drafts = Checkpoint.objects.filter(revisions__state="draft").values("pk")
+        drafts = self.filter(published_at=None, pk__in=with_drafts)
+        return drafts if None in tiers else drafts.filter(tier__in=tiers)
 
     def visible_to(
         self, user: "User | None", token: ApiToken | None = None

@@ -36,7 +36,7 @@ def download_plan(
     the plan of an authenticated caller, because each URL opens a file.
     """
     decision = gate.may_fetch_revision(caller, repo_id, name, now)
-    decision.demand_allowed()
+    decision.demand_published(name)
     revision, grant = decision.revision, decision.grant
     assert revision is not None  # an allowed decision about a revision names it
     files = list(revision.files.select_related("blob"))

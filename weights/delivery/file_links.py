@@ -110,7 +110,7 @@ def issue(
     """
     now = timezone.now()
     decision = gate.decide(caller, repo_id, revision, path, now)
-    decision.demand_allowed()
+    decision.demand_published(revision)
     file, grant = decision.file, decision.grant
     assert file is not None  # an allowed decision about a file names it
     minutes = file.revision.checkpoint.tier.file_link_minutes

@@ -4,18 +4,19 @@ It takes the names as requested and looks them up itself, since only an entitled
 learn whether a path exists. It denies by default, and denies when it raises.
 
 `statement` reads the facts of the usual answer in one SQL statement, `rules` evaluates them, and
-`lookups` supplies a further fact if a rule lacks one. `refusals` holds the codes and
-sentences. `Checkpoint.objects.visible_to` and `downloadable_by` are the same conditions as
-querysets; `tests/weights/gate/test_random_states.py` keeps both equal.
+`lookups` supplies a further fact if a rule lacks one, and `drafts` what only owners see.
+`refusals` holds the codes and sentences. `Checkpoint.objects.visible_to` and `downloadable_by` are
+the same conditions as querysets; `tests/weights/gate/test_random_states.py` keeps both equal.
 """
 
 from collections.abc import Callable
 from datetime import datetime
 
 from weights.catalogue.models import Checkpoint
-from weights.gate import decision, lookups, records, rules, statement
+from weights.gate import decision, drafts, lookups, records, rules, statement
 from weights.gate.caller import Caller, TokenClaim, note_use
 from weights.gate.decision import Decision
+from weights.gate.drafts import find_draft, may_own
 from weights.gate.facts import Facts, Lookup
 from weights.gate.refusals import OF_CREDENTIAL, Missing, Refusal, sentence
 from weights.gate.revision_names import find_revision, main_revision, withdrawn
@@ -27,10 +28,12 @@ __all__ = [
     "Missing",
     "Refusal",
     "decide",
+    "find_draft",
     "find_revision",
     "main_revision",
     "may_fetch_checkpoint",
     "may_fetch_revision",
+    "may_own",
     "may_read_checkpoint",
     "may_read_revision",
     "sentence",
@@ -94,7 +97,7 @@ def _decide(
     row = statement.ask(caller, repo_id, revision or "", path, now)
     by_token = isinstance(caller, TokenClaim)
     identified = records.token_holder(row) if isinstance(caller, TokenClaim) else caller
-    facts = statement.facts_of(row, identified, repo_id, by_token=by_token)
+    facts = statement.facts_of(row, identified, repo_id, revision or "", by_token=by_token)
     outcome = rule(facts, now)
     if isinstance(outcome, Refusal) and outcome in OF_CREDENTIAL:
         identified = Caller(kind="token", problem=outcome)
@@ -102,7 +105,11 @@ def _decide(
     if row.token_id is not None:
         note_use(row.token_id, statement.utc(row.token_used), now)
     while isinstance(outcome, Lookup):
-        facts = lookups.supply(outcome, facts, row, now)
+        if outcome is Lookup.DRAFT:
+            named = repo_id, revision or "", path
+            facts, row = drafts.look_up(identified, facts, row, *named)
+        else:
+            facts = lookups.supply(outcome, facts, row, now)
         outcome = rule(facts, now)
     if outcome is Missing.REPOSITORY:
         return Decision(missing=outcome, message=sentence(outcome, repo=repo_id), caller=identified)
@@ -128,7 +135,7 @@ def _refused(
     caller: Caller,
 ) -> Decision:
     """The refusal in words; `revision` and `path` as requested."""
-    published = row.published_at is not None
+    published = row.published_at is not None or row.revision_state in drafts.UNPUBLISHED
     found = None
     if published and outcome in _OF_A_REVISION:
         if outcome is Refusal.WITHDRAWN:

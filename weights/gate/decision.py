@@ -49,6 +49,14 @@ class Decision:
         if refusal := self.code or self.missing:
             raise GateRefused(refusal, self.message)
 
+    def demand_published(self, name: str) -> None:
+        """Raise GateRefused also for a draft, to which no link leads; `name` as requested."""
+        self.demand_allowed()
+        if self.revision is not None and self.revision.visible_at is None:
+            repo_id = str(self.checkpoint)
+            message = sentence(Missing.REVISION, repo=repo_id, revision=name)
+            raise GateRefused(Missing.REVISION, message)
+
 
 def withdrawn(checkpoint: Checkpoint, revision: Revision, caller: Caller = ANONYMOUS) -> Decision:
     """The refusal of a withdrawn revision, with the day and the publisher's reason."""

@@ -13,6 +13,7 @@ NO_ID = 0
 class Lookup(StrEnum):
     """A fact that the usual statement does not read; a rule returns it when it decides."""
 
+    DRAFT = "names_draft"
     VISIBILITY = "staff_may_know"
     FIRST_VERIFICATION = "first_verification"
     HISTORY = "history"
@@ -56,6 +57,8 @@ class Facts:
     user_suspended: bool = True
     address_confirmed: bool = False
     is_staff: bool = False
+    #: Staff whose write token, or session that names a commit, would reach a draft of their own.
+    may_own: bool = False
     # the checkpoint
     checkpoint_id: int | None = None
     private: bool = True
@@ -73,6 +76,7 @@ class Facts:
     file_id: int | None = None
     blob_state: str = ""
     # answers to a Lookup; None until it was looked up
+    names_draft: bool | None = None
     staff_may_know: bool | None = None
     first_verification: bool | None = None
     history: History | None = None

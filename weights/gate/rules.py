@@ -64,10 +64,14 @@ def repository(facts: Facts, now: datetime) -> Outcome:
 
     A hidden checkpoint gets the same answer as an unknown name, without a further query, so that
     response times do not differ either. A token shows a hidden checkpoint only if it may read
-    gated files of it.
+    gated files of it; a draft, if it may write to it and belongs to an owner.
     """
     if facts.checkpoint_id is None:
         return Missing.REPOSITORY
+    if facts.may_own and facts.names_draft is None:
+        return Lookup.DRAFT
+    if facts.names_draft:
+        return None
     if not facts.private and embargo(facts, now) is None:
         return None
     if not (facts.is_staff and facts.user_active) or facts.user_suspended:

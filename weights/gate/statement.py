@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from django.db import DEFAULT_DB_ALIAS, connections
 
+from accounts.api_tokens.models import Scope
 from accounts.tiers.access_modes import AccessMode
 from accounts.web.sanitize import is_storable
 from weights.gate.caller import Caller, TokenClaim
@@ -95,7 +96,9 @@ def ask(caller: Caller | TokenClaim, repo_id: str, revision: str, path: str, now
     return Row._make(_first_row(_STATEMENTS[who, by], [*values, *named, path]))
 
 
-def facts_of(row: Row, caller: Caller, repo_id: str, *, by_token: bool) -> Facts:
+def facts_of(
+    row: Row, caller: Caller, repo_id: str, revision: str = "", *, by_token: bool
+) -> Facts:
     """The row as plain values for the rules; `by_token` if `caller` was looked up by it."""
     facts = object.__new__(Facts)  # the generated __init__ takes three times as long
     facts.__dict__.update(
@@ -110,6 +113,7 @@ def facts_of(row: Row, caller: Caller, repo_id: str, *, by_token: bool) -> Facts
         user_suspended=row.user_suspended is not None,
         address_confirmed=row.address_confirmed,
         is_staff=row.user_staff,
+        may_own=row.user_staff and _may_own(row, caller, repo_id, revision),
         checkpoint_id=row.checkpoint_id,
         private=row.private,
         embargo_until=utc(row.embargo_until),
@@ -124,6 +128,19 @@ def facts_of(row: Row, caller: Caller, repo_id: str, *, by_token: bool) -> Facts
         blob_state=row.blob_state,
     )
     return facts
+
+
+def _may_own(row: Row, caller: Caller, repo_id: str, revision: str) -> bool:
+    """True if it depends on the person's roles whether they reach a draft."""
+    if not row.user_active or row.user_suspended is not None:
+        return False
+    names_commit = SHA.fullmatch(revision) is not None
+    if names_commit and row.revision_id is not None:
+        return False
+    if caller.kind == "session":
+        return names_commit
+    token = caller.token
+    return token is not None and Scope.WRITE in token.scopes and token.covers(repo_id)
 
 
 def utc(moment: datetime | None) -> datetime | None:

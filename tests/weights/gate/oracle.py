@@ -62,24 +62,29 @@ class Oracle:
     ) -> None:
         self.caller, self.now = caller, now
         self.repo_id, self.name, self.path = repo_id, revision, path
+        self.asks_file = False
         # The database's account, not the one that the caller was built from.
         self.user = User.objects.get(pk=caller.user.pk) if caller.user else None
         named = [one for one in Checkpoint.objects.all() if str(one) == repo_id]
         self.checkpoint = named[0] if named else None
 
     def decide(self) -> Answer:
+        self.asks_file = bool(self.path)
         return self._answer(self._fetch_file)
 
     def may_fetch_revision(self) -> Answer:
+        self.asks_file = False
         return self._answer(self._fetch_revision)
 
     def may_read_revision(self) -> Answer:
         return self._answer(self._read_revision)
 
     def may_fetch_checkpoint(self) -> Answer:
+        self.name = ""
         return self._answer(self._fetch_checkpoint)
 
     def may_read_checkpoint(self) -> Answer:
+        self.name = ""
         return self._answer(self._read_checkpoint)
 
     def _answer(self, question: Any) -> Answer:
@@ -95,6 +100,8 @@ class Oracle:
     # -- the questions ------------------------------------------------------------------
 
     def _read_checkpoint(self) -> dict[str, Any]:
+        if self.checkpoint is not None and self._reaches_draft(self.checkpoint):
+            return {"checkpoint": self.checkpoint.pk}
         if self.checkpoint is None or not self._may_know(self.checkpoint):
             refusal = Missing.REPOSITORY
             raise _Refused(Answer(404, refusal, sentence(refusal, repo=self.repo_id)))
@@ -108,8 +115,13 @@ class Oracle:
     def _fetch_checkpoint(self) -> dict[str, Any]:
         found = self._read_checkpoint()
         assert self.checkpoint is not None
+        draft = self._draft()
+        if draft is None and self._reaches_draft(self.checkpoint):
+            return found
+        if draft is not None and not self._has_published_weights(draft):
+            return found
         ends = self.checkpoint.embargo_until
-        if ends is not None and ends > self.now:
+        if ends is not None and ends > self.now and draft is None:
             self._refuse(403, Refusal.EMBARGOED)
         tier = Tier.objects.get(pk=self.checkpoint.tier_id)
         return found if tier.mode == "open" else found | {"grant": self._grant(tier).pk}
@@ -207,6 +219,8 @@ class Oracle:
     def _revision(self, *, to_fetch: bool) -> Revision:
         """The visible revision; behind a link, its own to fetch and, if withdrawn, to read."""
         link = self.caller.link
+        if (draft := self._draft()) is not None:
+            return draft
         found = self._named()
         if found is not None:
             covered = link is None or link.revision_id == found.pk
@@ -215,6 +229,86 @@ class Oracle:
             if found.state == "withdrawn" and found.visible_at and covered:
                 self._refuse(410, Refusal.WITHDRAWN, found)
         self._refuse(404, Missing.REVISION)
+
+    # -- drafts -------------------------------------------------------------------------
+
+    def _reaches_draft(self, checkpoint: Checkpoint) -> bool:
+        """True for an owner who names a draft, or a checkpoint of drafts alone.
+
+        A session reaches the latter only if it names a commit.
+        """
+        if self._draft() is not None:
+            return True
+        named = self._named() if self.name else None
+        if named is not None and (
+            named.state == "visible" or (named.state == "withdrawn" and named.visible_at)
+        ):
+            return False
+        states = {one.state for one in Revision.objects.filter(checkpoint=checkpoint)}
+        unpublished = checkpoint.published_at is None and "draft" in states
+        is_commit = len(self.name) == 40 and set(self.name) <= set("0123456789abcdef")
+        return unpublished and (self.caller.kind == "token" or is_commit) and self._owns()
+
+    def _owns(self) -> bool:
+        assert self.checkpoint is not None
+        person, token = self.user, self.caller.token
+        if person is None or self.caller.kind not in {"session", "token"}:
+            return False
+        if not person.is_active or not person.is_staff or person.suspended_at:
+            return False
+        if not Authenticator.objects.filter(user=person).exists():
+            return False
+        if token is not None:
+            limited_to_others = token.repositories and self.repo_id not in token.repositories
+            if "write" not in token.scopes or limited_to_others:
+                return False
+            if not token.recently_authenticated:
+                return False
+        owned = RoleAssignment.objects.filter(user=person, role="release-owner")
+        return any(role.tier_id in {None, self.checkpoint.tier_id} for role in owned)
+
+    def _draft(self) -> Revision | None:
+        """The unpublished revision to which the name leads an owner."""
+        if not self.name or self.checkpoint is None or not self._owns():
+            return None
+        hidden = {"draft", "pending", "failed"}
+        revisions = list(Revision.objects.filter(checkpoint=self.checkpoint))
+        if len(self.name) == 40 and set(self.name) <= set("0123456789abcdef"):
+            named = [one for one in revisions if one.sha == self.name and one.state in hidden]
+            return named[0] if named else None
+        if self.caller.kind == "session":
+            return None
+        refs = list(Ref.objects.filter(checkpoint=self.checkpoint).select_related("revision"))
+        if not self.name.startswith("refs/tags/"):
+            branch = self.name.removeprefix("refs/heads/")
+            head = self._head(branch, revisions, refs)
+            if head is not None:
+                return head if head.state in hidden else None
+        if self.name.startswith("refs/heads/"):
+            return None
+        tag = self.name.removeprefix("refs/tags/")
+        tagged = [ref.revision for ref in refs if (ref.kind, ref.name) == ("tag", tag)]
+        return next((one for one in tagged if one.state in hidden), None)
+
+    @staticmethod
+    def _head(branch: str, revisions: list[Revision], refs: list[Ref]) -> Revision | None:
+        heads = {"draft", "pending", "visible"}
+        pointed = [ref.revision for ref in refs if (ref.kind, ref.name) == ("branch", branch)]
+        pointed = [one for one in pointed if one.state in heads]
+        own = heads - {"visible"} if pointed else heads
+        made = [one for one in revisions if one.branch == branch and one.state in own]
+        return max([*pointed, *made], key=lambda one: one.pk, default=None)
+
+    def _has_published_weights(self, draft: Revision) -> bool:
+        """True if the file, or without a path any, is LFS and was published here: as gated."""
+        files = list(File.objects.filter(revision=draft))
+        if self.asks_file:
+            files = [one for one in files if one.path == self.path]
+        published = File.objects.filter(
+            revision__checkpoint=self.checkpoint, revision__visible_at__isnull=False
+        )
+        blobs = {one.blob_id for one in published}
+        return any(one.lfs and one.blob_id in blobs for one in files)
 
     def _named(self) -> Revision | None:
         """The revision of this name in any state: 40 hex digits, or a branch or tag."""

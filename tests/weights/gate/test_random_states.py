@@ -38,8 +38,14 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
 
 REPO = "acme/model"
 PATH = "config.json"
-WORLDS = 600
+PATHS = ["none", "Config.json", "a\0b", "", "w.bin", "model.safetensors"]
+WORLDS = 800
 AWAY = timedelta(days=3)
+SCOPES = [
+    *[["read", "read-gated"]] * 9,
+    *[["read", "read-gated", "write"]] * 3,
+    *(["read"], ["read", "write"]),
+]
 #: The states of an application; a person has one open application of a tier at most.
 OPEN = ["draft", "submitted", "in_review", "returned"]
 ENDED = ["rejected", "withdrawn", "approved"]
@@ -90,6 +96,18 @@ class World:
         Ref.objects.create(
             checkpoint=self.checkpoint, name="v1", kind=Ref.Kind.TAG, revision=self.revision
         )
+        self.draft = factories.published(REPO, tier, {PATH: b"[]", "w.bin": b"\0draft"})
+        weights = self.revision.files.get(path="model.safetensors")
+        self.draft.files.create(
+            path=weights.path, blob=weights.blob, lfs=True, git_oid=weights.git_oid
+        )
+        Ref.objects.filter(checkpoint=self.checkpoint, name="main").update(revision=self.revision)
+        Ref.objects.create(
+            checkpoint=self.checkpoint, name="next", kind=Ref.Kind.BRANCH, revision=self.draft
+        )
+        Ref.objects.create(
+            checkpoint=self.checkpoint, name="v2", kind=Ref.Kind.TAG, revision=self.draft
+        )
 
     def shuffle(self, dice: random.Random) -> None:
         now = timezone.now()
@@ -98,6 +116,8 @@ class World:
         self._shuffle_what_they_hold(dice, often, now)
         self._shuffle_what_is_asked_for(dice, often, now)
         self._shuffle_applications(dice, now)
+        if dice.random() < 0.2:
+            self._make_owner(dice)
 
     def _shuffle_who_asks(
         self, dice: random.Random, often: Callable[..., Any], now: datetime
@@ -113,7 +133,8 @@ class World:
         ApiToken.objects.update(
             revoked_at=often(None, past),
             expires_at=often(ahead, past),
-            scopes=often(["read", "read-gated"], ["read"]),
+            scopes=dice.choice(SCOPES),
+            recently_authenticated=often(True, False),
             repositories=often([], [REPO], ["acme/other"]),
         )
 
@@ -128,6 +149,18 @@ class World:
                 role=mostly(dice, Role.AUDITOR, *Role),
                 tier=dice.choice([None, self.tier, self.elsewhere]),
             )
+
+    def _make_owner(self, dice: random.Random) -> None:
+        """The person as a release owner in good standing, mostly with a write token."""
+        User.objects.update(is_active=True, is_staff=True, suspended_at=None)
+        Authenticator.objects.get_or_create(
+            user=self.person, defaults={"type": "totp", "data": {"secret": "x"}}
+        )
+        RoleAssignment.objects.update_or_create(
+            user=self.person, defaults={"role": Role.RELEASE_OWNER, "tier": None}
+        )
+        scopes = mostly(dice, ["read", "write"], ["read", "read-gated"])
+        ApiToken.objects.update(scopes=scopes, repositories=[])
 
     def _shuffle_what_they_hold(
         self, dice: random.Random, often: Callable[..., Any], now: datetime
@@ -173,6 +206,11 @@ class World:
             withdrawn_at=often(None, past),
             state_reason=often("", "A shard was wrong."),
         )
+        Revision.objects.filter(pk=self.draft.pk).update(
+            state=often("draft", "pending", "failed", "withdrawn", "visible"),
+            branch=dice.choice(["main", "next"]),
+            visible_at=None,
+        )
         Ref.objects.filter(checkpoint=self.checkpoint, name="main").update(
             revision=often(self.revision, self.other_revision)
         )
@@ -216,12 +254,13 @@ class World:
         sha = self.revision.sha
         wanted = ["main", sha, "v1", "refs/heads/main", "refs/tags/v1"]
         wanted += [self.other_revision.sha, self.revision.sha]
+        wanted += [self.draft.sha, self.draft.sha, "next", "v2", "refs/tags/v2"]
         unknown = ["refs/tags/main", "refs/heads/v1", "none", "0" * 40, "a\0b", sha.upper()]
         unknown += ["refs/pr/1", "refs/heads/refs/tags/v1", f"refs/heads/{sha}", sha[:12], ""]
         return (
             REPO if dice.random() < 0.9 else dice.choice(["acme/none", "ACME/model", "a\0/b", ""]),
             dice.choice(wanted) if dice.random() < 0.8 else dice.choice(unknown),
-            PATH if dice.random() < 0.9 else dice.choice(["none", "Config.json", "a\0b", ""]),
+            PATH if dice.random() < 0.9 else dice.choice(PATHS),
         )
 
 
@@ -241,7 +280,7 @@ def test_the_gate_answers_every_question_as_the_oracle_does(
 ) -> None:
     dice = random.Random(seed)
     world = World(applicant, gated_tier)
-    answered = allowed = being_verified = staff = 0
+    answered = allowed = being_verified = staff = drafts = 0
     for _ in range(WORLDS // 4):
         world.shuffle(dice)
         caller, names, now = world.caller(dice), world.names(dice), timezone.now()
@@ -262,6 +301,7 @@ def test_the_gate_answers_every_question_as_the_oracle_does(
             if question is gate.decide:
                 answered += not supply.called
                 allowed += decision.allowed
+                drafts += decision.allowed and answer.revision == world.draft.pk
                 unverified = answer.refusal is Refusal.FILE_UNVERIFIED
                 being_verified += unverified and answer.revision is None
             elif question is gate.may_read_checkpoint and decision.checkpoint is not None:
@@ -270,6 +310,7 @@ def test_the_gate_answers_every_question_as_the_oracle_does(
     assert allowed >= 8
     assert being_verified >= 2
     assert staff >= 1
+    assert drafts >= 1
 
 
 @pytest.mark.slow
@@ -288,7 +329,8 @@ def test_lists_hold_what_the_oracle_lets_the_person_read_and_fetch(
         known = Checkpoint.objects.visible_to(caller.user, caller.token)
         read, fetch = oracle.may_read_checkpoint(), oracle.may_fetch_checkpoint()
         assert known.exists() is (read.refusal is not Missing.REPOSITORY)
-        assert known.published().exists() is (read.refusal is None)
+        is_published = Checkpoint.objects.published().exists()
+        assert known.published().exists() is (read.refusal is None and is_published)
         if caller.token is None:
             fetched = Checkpoint.objects.downloadable_by(caller.user)
             assert fetched.exists() is (fetch.refusal is None)

@@ -104,6 +104,8 @@ any_facts = st.builds(
     withdrawn=st.booleans(),
     file_id=ids,
     blob_state=st.sampled_from(["", "uploaded", "hashing", "verified", "quarantined"]),
+    may_own=st.booleans(),
+    names_draft=st.sampled_from([None, True, False]),
     staff_may_know=st.sampled_from([None, True, False]),
     first_verification=st.sampled_from([None, True, False]),
     acceptance_ends=moments,
@@ -118,7 +120,7 @@ def test_good_facts_open_the_file_and_the_defaults_open_nothing() -> None:
 
 
 #: Facts that open nothing more than GOOD does.
-_WITHOUT_EFFECT = {"gated", "is_staff", *Lookup}
+_WITHOUT_EFFECT = {"gated", "is_staff", "may_own", *Lookup}
 
 
 @pytest.mark.parametrize("name", sorted({f.name for f in fields(Facts)} - _WITHOUT_EFFECT))
@@ -163,7 +165,8 @@ def test_bytes_leave_only_where_every_wider_question_allows_too(facts: Facts) ->
         assert facts.blob_state == "verified"
         assert facts.published
         assert not facts.withdrawn
-        assert not facts.private or facts.staff_may_know
+        assert not facts.private or facts.staff_may_know or facts.names_draft
+        assert not facts.may_own or facts.names_draft is not None
         assert facts.embargo_until is None or facts.embargo_until <= NOW
         assert facts.link_revision_id in {None, facts.revision_id}
         assert not facts.by_token or (facts.token_expires == AFTER and not facts.token_revoked)

@@ -126,6 +126,8 @@ def test_pages_of_what_is_checked_or_was_refused_are_for_the_staff_of_its_tier(
     page = client.get(f"{file}/model.bin").text
     assert "Refused by inspection: nobody can download it" in page
     assert f"/resolve/{revision.sha}/model.bin" not in page
+    assert client.get(f"/acme/model/resolve/{revision.sha}/config.json").status_code == 200
+    client.force_login(factories.staff("watcher", Role.AUDITOR))
     page = client.get(f"{file}/config.json").text
     assert "once every file of its revision has passed" in page
     assert "<h2>Content</h2>" not in page
