@@ -29,6 +29,7 @@ class WeightsConfig(AppConfig):
         from weights.change_requests.override_inspection import (  # noqa: PLC0415
             OverrideInspection,
         )
+        from weights.change_requests.publish_draft import PublishDraft  # noqa: PLC0415
         from weights.delivery.release_interface import DeliveryReleases  # noqa: PLC0415
         from weights.integrity import public_statistics  # noqa: PLC0415
         from weights.ledger import recording  # noqa: PLC0415
@@ -42,6 +43,7 @@ class WeightsConfig(AppConfig):
         logs.LOGS.append(recording.DOWNLOADS)
         acts.register(OpenCheckpoint())
         acts.register(OverrideInspection())
+        acts.register(PublishDraft())
         copies.WRITERS["s3"] = head_copies.put
         copies.READERS["s3"] = head_copies.read
         restore = append_only.after_migrate(

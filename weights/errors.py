@@ -54,6 +54,9 @@ class WeightsCode(ErrorCode):
     PUBLISH_REFUSED = "publish_refused"
     FINDINGS_REFUSED = "findings_refused"
     KEY_REFUSED = "key_refused"
+    COMMIT_REFUSED = "commit_refused"
+    BRANCH_MOVED = "branch_moved"
+    NAME_TAKEN = "name_taken"
 
 
 class WeightsError(DomainError):
@@ -197,3 +200,33 @@ class FindingsRefused(PublishRefused):
     """The lint found errors in the folder, and `--accept-findings` was not given."""
 
     code = WeightsCode.FINDINGS_REFUSED
+
+
+class CommitRefused(WeightsError):
+    """The operations of a commit do not fit its bounds, its checkpoint or each other."""
+
+    code = WeightsCode.COMMIT_REFUSED
+
+
+class EntryUnknown(CommitRefused):
+    """A commit deletes a file or folder that does not exist; clients expect the message so."""
+
+    code = WeightsCode.ENTRY_NOT_FOUND
+
+
+class BranchMoved(WeightsError):
+    """The branch has a newer commit than the one that the caller names as its parent."""
+
+    code = WeightsCode.BRANCH_MOVED
+
+
+class UnknownRevision(WeightsError):
+    """There is no branch, tag or commit of that name that the caller may see."""
+
+    code = WeightsCode.REVISION_NOT_FOUND
+
+
+class NameTaken(WeightsError):
+    """A checkpoint, branch or tag of that name exists."""
+
+    code = WeightsCode.NAME_TAKEN

@@ -8,8 +8,10 @@ class WeightsEvent(EventTag):
 
     CATALOGUE_LOADED = "catalogue.loaded", "{by} loaded the shipped catalogue"
 
+    CHECKPOINT_CREATED = "checkpoint.created", "{by} created {it}"
     CHECKPOINT_CHANGED = "checkpoint.changed", "{by} changed {it}"
     CHECKPOINT_MOVED = "checkpoint.moved", "{by} moved {it}"
+    CHECKPOINT_DELETED = "checkpoint.deleted", "{by} deleted {it}"
 
     FAMILY_MADE = "family.made", "{by} made {it}"
     FAMILY_CHANGED = "family.changed", "{by} changed {it}"
@@ -19,11 +21,16 @@ class WeightsEvent(EventTag):
     DEMO_PUBLISHED = "demo.published", "{by} published the demo {it}"
 
     REVISION_COMMITTED = "revision.committed", "{by} committed {it}"
+    REVISION_DESCRIBED = "revision.described", "{by} wrote the release notes of {it}"
+    REVISION_DISCARDED = "revision.discarded", "{by} discarded {it}"
     REVISION_PUBLISHED = "revision.published", "{by} published {it}"
     REVISION_REPUBLISHED = "revision.republished", "{by} published {it} again"
     REVISION_VISIBLE = "revision.visible", "{it} became visible"
     REVISION_FAILED = "revision.failed", "{it} failed its checks"
     REVISION_WITHDRAWN = "revision.withdrawn", "{by} withdrew {it}"
+
+    REF_CREATED = "ref.created", "{by} created {it}"
+    REF_DELETED = "ref.deleted", "{by} deleted {it}"
 
     BLOB_VERIFICATION_ASKED = "blob.verification_asked", "{by} requested a fresh check of {it}"
     BLOB_VERIFIED = "blob.verified", "{by} verified {it}"

@@ -38,6 +38,7 @@ LABELS = {
     "checkpoint_link_hours": "Lifetime of a checkpoint link in hours",
     "blocked_countries": "Countries excluded",
     "inspected_only": "Formats",
+    "publishes_commits": "Commits",
     "position": "Place in lists",
 }
 #: The public roles of changes by migrations and shipped entries, and by commands.
@@ -254,6 +255,7 @@ def public_terms(tier: Tier) -> dict[str, str]:
         "checkpoint_link_hours": str(tier.checkpoint_link_hours),
         "blocked_countries": ", ".join(tier.excluded_countries.values()),
         "inspected_only": "only inspected formats" if tier.inspected_only else "all",
+        "publishes_commits": "published at once" if tier.publishes_commits else "drafts first",
         "position": str(tier.position),
     }
 

@@ -17,6 +17,11 @@ _RANKS: dict[str, Callable[[Tier], int]] = {
 FIELDS = (*_RANKS, "licence", "blocked_countries", "term_days")
 
 
+def rank(tier: Tier) -> tuple[int, ...]:
+    """Return a sort key by which the strictest tier is the largest."""
+    return tuple(of(tier) for of in _RANKS.values())
+
+
 def is_raised(before: str, after: str) -> bool:
     """True if the access mode `after` is stricter than `before`."""
     return _ORDER.index(AccessMode(after)) > _ORDER.index(AccessMode(before))

@@ -10,8 +10,8 @@ from weights.manifests import listing
 class Digest(NamedTuple):
     """Hex digests of one file.
 
-    `git_oid` is empty above `listing.LFS_ABOVE` bytes, where git stores an LFS pointer instead;
-    `md5` is empty unless requested.
+    `git_oid` is empty above `listing.LFS_ABOVE` bytes, where git stores an LFS pointer instead,
+    and `md5` is empty, unless requested.
     """
 
     sha256: str
@@ -23,12 +23,12 @@ class Digest(NamedTuple):
 class Digester:
     """Incremental hasher of a file of `size` bytes: call `update` for each chunk, then `result`."""
 
-    def __init__(self, size: int, *, md5: bool = False) -> None:
+    def __init__(self, size: int, *, md5: bool = False, git: bool = False) -> None:
         self._sha256 = hashlib.sha256()
         self._md5 = hashlib.md5(usedforsecurity=False) if md5 else None
         small = size <= listing.LFS_ABOVE
         header = listing.git_blob_header(size)
-        self._git = hashlib.sha1(header, usedforsecurity=False) if small else None
+        self._git = hashlib.sha1(header, usedforsecurity=False) if small or git else None
         self._decoder = codecs.getincrementaldecoder("utf-8")() if small else None
 
     def update(self, chunk: memoryview) -> None:

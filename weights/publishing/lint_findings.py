@@ -1,17 +1,18 @@
 """Runs the lint over source folders and stored revisions, and stores its findings."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from django.db.models import QuerySet
 
 from accounts.background.periodic import each, ready
-from weights.errors import FindingsRefused, WeightsError
+from weights.errors import BlobChanged, BlobMissing, FindingsRefused, WeightsError
 from weights.publishing import lint
 from weights.publishing.lint import ERROR, Finding, Listed
 from weights.publishing.models import Revision
 from weights.publishing.source_folder import Source, opened
 from weights.storage import BlobStorage, blob_storage
+from weights.storage.models import Blob
 
 #: Maximum revisions that one sweep checks.
 BATCH = 20
@@ -29,17 +30,38 @@ def lint_sources(sources: Iterable[Source]) -> list[Finding]:
 
 
 def lint_revision(revision: Revision, storage: BlobStorage) -> list[Finding]:
-    """Findings about stored files, including duplicates by hash."""
+    """Findings about the stored files of a revision, including duplicates by hash."""
     files = list(revision.files.select_related("blob"))
-    blobs = {file.path: file.blob for file in files}
+    return lint_stored([Listed(file.path, file.size, file.sha256) for file in files], storage)
+
+
+def lint_stored(
+    listed: list[Listed],
+    storage: BlobStorage,
+    *,
+    skip_missing: bool = False,
+    no_pointers: Container[str] = (),
+) -> list[Finding]:
+    """Findings about stored files, including duplicates by hash.
+
+    `skip_missing` reads files that the store has lost or changed as empty ones: their check
+    quarantines them. Otherwise raises BlobMissing and BlobChanged. `no_pointers` has the paths of
+    files that are known to be no LFS pointers.
+    """
+    files = {file.path: file for file in listed}
+    blobs = Blob.objects.in_bulk({file.sha256 for file in listed}, field_name="sha256")
 
     def read(path: str, most: int) -> bytes:
-        blob = blobs[path]
-        return storage.excerpt(blob.sha256, most, blob.served_version(storage))
+        sha256 = files[path].sha256
+        blob = blobs.get(sha256)  # None for an object that no revision has yet
+        try:
+            return storage.excerpt(sha256, most, blob.served_version(storage) if blob else "")
+        except (BlobMissing, BlobChanged):
+            if not skip_missing:
+                raise
+            return b""
 
-    listed = [Listed(file.path, file.size, file.sha256) for file in files]
-    found = lint.lint(listed, read)
-    return found + lint.duplicates(listed)
+    return lint.lint(listed, read, no_pointers) + lint.duplicates(listed)
 
 
 def check_no_errors(found: Iterable[Finding]) -> None:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.audit.models import AuditEvent
 from accounts.errors import NotAllowed
 from accounts.roles.models import RoleAssignment
-from accounts.roles.permissions import Role
+from accounts.roles.permissions import OWNERS
 from accounts.users.models import User
 from weights import recalls
 from weights.catalogue.models import Checkpoint
@@ -19,8 +19,6 @@ from weights.event_tags import WeightsEvent
 from weights.integrity import reasons
 from weights.publishing import refs
 from weights.publishing.models import Revision
-
-OWNERS = frozenset({Role.RELEASE_OWNER})
 
 
 def withdraw(revision: Revision, reason: str, *, by: User | None, recall: bool = False) -> None:
@@ -55,7 +53,11 @@ def withdraw(revision: Revision, reason: str, *, by: User | None, recall: bool =
 
 
 def _set_withdrawn(revision: Revision, reason: str) -> None:
-    revisions = Revision.objects.filter(pk=revision.pk).exclude(state=Revision.State.WITHDRAWN)
+    if revision.state == Revision.State.DRAFT:
+        raise WithdrawalRefused(f"{revision} is a draft; discard it instead")
+    revisions = Revision.objects.filter(pk=revision.pk).exclude(
+        state__in=[Revision.State.WITHDRAWN, Revision.State.DRAFT]
+    )
     changed = revisions.update(
         state=Revision.State.WITHDRAWN, state_reason=reason, withdrawn_at=timezone.now()
     )

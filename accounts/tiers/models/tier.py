@@ -64,6 +64,12 @@ class Tier(OneLineFields):
         help_text="Do not publish revisions with a file whose format cannot be inspected. "
         "What is published already stays",
     )
+    publishes_commits = models.BooleanField(
+        "Publish commits at once",
+        default=False,
+        db_default=False,
+        help_text="Publish each commit of an owner's client once it is verified, without a draft",
+    )
     duo_codes = models.JSONField(
         "Terms of use",
         default=list,

@@ -27,10 +27,11 @@ def settle_each(revisions: "models.QuerySet[Revision]") -> None:
 def settle(revision: Revision) -> bool:
     """Make a revision visible if all its files passed. Returns True if it is visible now.
 
-    A revision with a refused file fails. Names without an inspection are queued for one.
+    A revision with a refused file fails. Names without an inspection are queued for one. A draft
+    stays a draft.
     """
-    if revision.state == Revision.State.VISIBLE:
-        return True
+    if revision.state in {Revision.State.VISIBLE, Revision.State.DRAFT}:
+        return revision.state == Revision.State.VISIBLE
     if revision.files.exclude(blob__state=Blob.State.VERIFIED).exists():
         return False
     found = obstacle(revision)

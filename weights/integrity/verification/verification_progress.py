@@ -135,7 +135,7 @@ def revisions_to_verify(checkpoint: Checkpoint | None) -> "models.QuerySet[Revis
 
     A failed revision counts until a later one of its branch is visible.
     """
-    revisions = Revision.objects.exclude(state=Revision.State.WITHDRAWN)
+    revisions = Revision.objects.exclude(state__in=[Revision.State.WITHDRAWN, Revision.State.DRAFT])
     if checkpoint is not None:
         revisions = revisions.filter(checkpoint=checkpoint)
     later = Revision.objects.visible().filter(

@@ -1,6 +1,6 @@
 """All checks that need no hashes."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 from weights.catalogue import front_matter
 from weights.manifests.listing import LFS_SUFFIXES
@@ -13,12 +13,15 @@ _POINTER = b"version https://git-lfs.github.com/spec/v1\n"
 _POINTER_MAX_BYTES = 1024
 
 
-def lint(files: Iterable[Listed], read: Reader) -> list[Finding]:
-    """Returns all findings, errors first. `read` is called for small files and starts of files."""
+def lint(files: Iterable[Listed], read: Reader, no_pointers: Container[str] = ()) -> list[Finding]:
+    """Returns all findings, errors first. `read` is called for small files and starts of files.
+
+    `no_pointers` has the paths of files that are known to be no LFS pointers.
+    """
     by_path = {file.path: file for file in sorted(files)}
     sets = shard_sets.shard_sets(by_path.values())
     found = [
-        *_pointers(by_path, read),
+        *_pointers(by_path, read, no_pointers),
         *_empty(by_path),
         *shard_sets.gaps(sets),
         *index_files.check(by_path, read),
@@ -31,10 +34,14 @@ def lint(files: Iterable[Listed], read: Reader) -> list[Finding]:
     return sorted(found, key=lambda one: one.severity != ERROR)
 
 
-def _pointers(files: dict[str, Listed], read: Reader) -> Iterator[Finding]:
+def _pointers(
+    files: dict[str, Listed], read: Reader, no_pointers: Container[str]
+) -> Iterator[Finding]:
     """Git LFS pointers that were committed or copied in place of the files."""
     small = [
-        path for path, file in files.items() if len(_POINTER) < file.size <= _POINTER_MAX_BYTES
+        path
+        for path, file in files.items()
+        if len(_POINTER) < file.size <= _POINTER_MAX_BYTES and path not in no_pointers
     ]
     pointers = [path for path in small if read(path, len(_POINTER)) == _POINTER]
     if pointers:
