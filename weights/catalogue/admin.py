@@ -29,6 +29,7 @@ from weights.errors import PublishRefused
 from weights.inspection import results
 from weights.integrity.admin_actions import QuarantineFileForm, WithdrawForm
 from weights.manifests.models import ManifestKey, ManifestSignature
+from weights.publishing.drafts.queries import drafts_hidden_from
 from weights.publishing.models import File, Ref, Revision
 
 
@@ -207,6 +208,10 @@ class RevisionAdmin(ReadOnlyAdmin, TierScopedAdmin):
     inlines = [RefInline, SignatureInline]
     actions = ["withdraw"]
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Revision]:
+        revisions: QuerySet[Revision] = super().get_queryset(request)
+        return revisions.exclude(pk__in=drafts_hidden_from(signed_in(request)).values("pk"))
+
     def has_withdraw_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("weights.publish_checkpoint")
 
@@ -232,6 +237,10 @@ class FileAdmin(ReadOnlyAdmin, TierScopedAdmin):
     readonly_fields = ["state", "quarantine_link"]
     show_full_result_count = False
     actions = ["quarantine"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[File]:
+        files: QuerySet[File] = super().get_queryset(request)
+        return files.exclude(revision__in=drafts_hidden_from(signed_in(request)).values("pk"))
 
     def get_urls(self) -> list[URLPattern]:
         page = self.admin_site.admin_view(self.quarantine_page)

@@ -91,7 +91,7 @@ def file_list(request: HttpRequest, org: str, name: str, rest: str) -> HttpRespo
         "size": sum(file.size for file in below),
         "file_count": len(below),
         "start": len(prefix),
-        "refs": Ref.objects.filter(checkpoint=checkpoint).select_related("revision"),
+        "refs": Ref.objects.shown().filter(checkpoint=checkpoint).select_related("revision"),
     }
     return render(request, "weights/catalogue/file_list.html", context)
 

@@ -38,7 +38,7 @@ def version_list(request: HttpRequest, org: str, name: str, rest: str) -> HttpRe
     assert revision is not None
     revisions = history(revision)
     page = Paginator(revisions, PAGE_SIZE).get_page(request.GET.get("page"))
-    refs = list(Ref.objects.filter(checkpoint=checkpoint).select_related("revision"))
+    refs = list(Ref.objects.shown().filter(checkpoint=checkpoint).select_related("revision"))
     visible = [one for one in revisions if one.state == Revision.State.VISIBLE]
     before = {newer.pk: older for newer, older in pairwise(visible)}
     context = {

@@ -69,8 +69,11 @@ def paths_of(revisions: Collection[Revision]) -> dict[int, list[str]]:
 
 
 def visible_history(revision: Revision) -> list[Revision]:
-    """The revision and its visible ancestors, newest first, with authors: one query."""
-    return [one for one in history(revision) if one.state == Revision.State.VISIBLE]
+    """The revision and its ancestors, newest first, with authors: one query.
+
+    Withdrawn ones are left out, and drafts but behind a draft.
+    """
+    return [one for one in history(revision) if one.state != Revision.State.WITHDRAWN]
 
 
 def last_changes(revision: Revision) -> dict[str, Revision]:

@@ -61,7 +61,10 @@ def _split_at_longest_ref(repo_id: str, rest: str) -> tuple[str, str] | None:
     if not names:
         return None
     org, _, name = repo_id.partition("/")
-    refs = Ref.objects.filter(checkpoint__org=org, checkpoint__name=name, name__in=names.values())
+    # A branch that names a draft must not change how anybody's URL is read.
+    refs = Ref.objects.shown().filter(
+        checkpoint__org=org, checkpoint__name=name, name__in=names.values()
+    )
     existing = set(refs.values_list("name", flat=True))
     found = [prefix for prefix, short in names.items() if short in existing]
     return (found[-1], rest[len(found[-1]) + 1 :]) if found else None

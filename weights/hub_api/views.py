@@ -37,6 +37,7 @@ from weights.hub_api.responses import (
 )
 from weights.hub_api.revision_paths import split_revision_and_path
 from weights.inspection import results
+from weights.publishing.drafts import queries as drafts
 from weights.publishing.models import Ref, Revision
 
 PAGE_SIZE, EXPANDED_PAGE_SIZE = 1000, 50
@@ -74,7 +75,7 @@ def model_info(
     request: HttpRequest, caller: Caller, org: str, name: str, revision: str = "main"
 ) -> HttpResponseBase:
     checkpoint = _checkpoint(caller, f"{org}/{name}")
-    found = _revision(checkpoint, revision)
+    found = _revision(caller, checkpoint, revision)
     downloads = download_counts.of_checkpoint(checkpoint.pk)
     result = SearchResult(checkpoint, found, file_facts.revision_facts(found), downloads)
     files = payloads.siblings(listing(found), blobs=is_true(request.GET.get("blobs")))
@@ -153,7 +154,7 @@ def paths_info(
             415, AccountsCode.UNSUPPORTED_MEDIA_TYPE, "Send the paths as a form."
         )
     checkpoint = _checkpoint(caller, f"{org}/{name}")
-    found = _revision(checkpoint, revision)
+    found = _revision(caller, checkpoint, revision)
     by_path = listing(found).by_path
     requested = dict.fromkeys(path.strip("/") for path in request.POST.getlist("paths"))
     paths = [path for path in requested if path in by_path]
@@ -171,8 +172,7 @@ def paths_info(
 @hub_view("GET", "HEAD")
 def refs(request: HttpRequest, caller: Caller, org: str, name: str) -> HttpResponseBase:
     checkpoint = _checkpoint(caller, f"{org}/{name}")
-    visible = Ref.objects.filter(checkpoint=checkpoint, revision__state=Revision.State.VISIBLE)
-    payload = payloads.refs(visible.select_related("revision"))
+    payload = payloads.refs(_refs(caller, checkpoint))
     if request.GET.get("include_prs"):
         payload["pullRequests"] = []
     return json_response(payload)
@@ -184,7 +184,7 @@ def commits(
 ) -> HttpResponseBase:
     """The revision and its ancestors, newest first."""
     checkpoint = _checkpoint(caller, f"{org}/{name}")
-    found = _revision(checkpoint, revision)
+    found = _revision(caller, checkpoint, revision)
     formatted = "formatted" in expand_param(request)
     return page_response(
         request,
@@ -279,13 +279,23 @@ def _checkpoint(caller: Caller, repo_id: str) -> Checkpoint:
     return decision.checkpoint
 
 
-def _revision(checkpoint: Checkpoint, name: str) -> Revision:
-    found = gate.find_revision(checkpoint, name)
+def _revision(caller: Caller, checkpoint: Checkpoint, name: str) -> Revision:
+    """The revision of this name; an owner's write token reaches drafts."""
+    draft = gate.find_draft(caller, checkpoint, name)
+    found = draft or gate.find_revision(checkpoint, name)
     if found is None:
         if (withdrawn := gate.withdrawn(checkpoint, name)) is not None:
             raise RequestRefused(withdrawn)
         raise _not_found(Missing.REVISION, f"{checkpoint} has no revision {name}", checkpoint)
     return found
+
+
+def _refs(caller: Caller, checkpoint: Checkpoint) -> list[Ref]:
+    """Branches and tags of visible revisions; an owner's write token gets those of drafts too."""
+    refs = Ref.objects.filter(checkpoint=checkpoint).select_related("revision")
+    if caller.token is not None and gate.may_own(caller, checkpoint):
+        return drafts.refs_of(checkpoint, refs)
+    return list(refs.filter(revision__state=Revision.State.VISIBLE))
 
 
 def _revision_and_path(

@@ -16,7 +16,7 @@ from weights.inspection import overrides
 from weights.inspection.models import Inspection, InspectionOverride
 from weights.integrity import reasons
 from weights.integrity.admin_actions import reason_field
-from weights.storage.models import Blob
+from weights.publishing.models import File
 
 
 class AskForm(RecordAction):
@@ -56,8 +56,8 @@ class OwnTierBlobsAdmin(ReadOnlyAdmin):
         tiers = permitted_tiers(signed_in(request), f"{opts.app_label}.view_{opts.model_name}")
         if tiers is None:
             return queryset
-        used = Blob.objects.filter(files__revision__checkpoint__tier__in=tiers)
-        return queryset.filter(**{f"{self.to_blob}__in": used.values("pk")})
+        used = File.objects.without_drafts().filter(revision__checkpoint__tier__in=tiers)
+        return queryset.filter(**{f"{self.to_blob}__in": used.values("blob")})
 
     def has_override_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("weights.verify_blob")
@@ -107,6 +107,6 @@ class InspectionOverrideAdmin(OwnTierBlobsAdmin):
 def _visible_files(inspection: Inspection, reader: User) -> list[str]:
     """Up to 20 files with this blob, in checkpoints visible to the reader."""
     visible = Checkpoint.objects.visible_to(reader)
-    files = inspection.blob.files.filter(revision__checkpoint__in=visible)
+    files = inspection.blob.files.without_drafts().filter(revision__checkpoint__in=visible)
     files = files.select_related("revision__checkpoint")[:20]
     return [f"{file.revision.checkpoint.repo_id}/{file.path}" for file in files]

@@ -17,9 +17,9 @@ FILES_NAMED = 20
 
 
 def files_of(blob: Blob, reader: User) -> QuerySet[File]:
-    """The files with these bytes in checkpoints that the reader may see."""
+    """The files with these bytes in checkpoints that the reader may see, without drafts."""
     visible = Checkpoint.objects.visible_to(reader)
-    files = File.objects.filter(blob=blob, revision__checkpoint__in=visible)
+    files = File.objects.without_drafts().filter(blob=blob, revision__checkpoint__in=visible)
     return files.select_related("revision__checkpoint").order_by(
         "revision__checkpoint__org", "revision__checkpoint__name", "path", "-revision__created_at"
     )
@@ -68,7 +68,7 @@ def reach(blob: Blob, reader: User) -> list[str | SafeString]:
         f"People who fetched these bytes: {fetched.people}; anonymous downloads:"
         f" {fetched.anonymous}",
     ]
-    if File.objects.filter(blob=blob).count() > counts["files"]:
+    if File.objects.without_drafts().filter(blob=blob).count() > counts["files"]:
         sentences.append("Other tiers use them too: only a release owner of these can do it")
     return sentences
 

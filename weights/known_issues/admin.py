@@ -40,7 +40,7 @@ class KnownIssueForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         checkpoint, path = cleaned.get("checkpoint"), cleaned.get("path", "")
-        files = File.objects.filter(revision__checkpoint=checkpoint, path=path)
+        files = File.objects.shown().filter(revision__checkpoint=checkpoint, path=path)
         if checkpoint and path and not files.exists():
             self.add_error("path", f"{checkpoint} has no such file. Leave it empty for all of it.")
         return cleaned

@@ -36,7 +36,7 @@ def publish(
     """
     _require_publisher(checkpoint, by)
     path = report.path if report else path.strip()
-    files = File.objects.filter(revision__checkpoint=checkpoint, path=path)
+    files = File.objects.shown().filter(revision__checkpoint=checkpoint, path=path)
     if path and report is None and not files.exists():
         raise InvalidValue(f"{checkpoint} has no file {path}; leave it empty for the whole of it")
     issue = KnownIssue.objects.create(

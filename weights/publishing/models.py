@@ -83,8 +83,14 @@ class Revision(models.Model):
         return self.message.partition("\n")[2].strip()
 
 
+class RefQuerySet(models.QuerySet["Ref"]):
+    def shown(self) -> "RefQuerySet":
+        """Branches and tags of revisions that are or were visible; others name drafts."""
+        return self.filter(revision__visible_at__isnull=False)
+
+
 class Ref(models.Model):
-    """A branch or tag, which points at a visible revision."""
+    """A branch or tag. Only its checkpoint's owners see one that points at a draft."""
 
     class Kind(models.TextChoices):
         BRANCH = "branch", "Branch"
@@ -95,6 +101,8 @@ class Ref(models.Model):
     name = models.CharField(max_length=200)
     revision = models.ForeignKey(Revision, models.PROTECT, related_name="refs")
 
+    objects = RefQuerySet.as_manager()
+
     class Meta:
         ordering = ["kind", "name"]
         constraints = [
@@ -103,6 +111,16 @@ class Ref(models.Model):
 
     def __str__(self) -> str:
         return f"{self.checkpoint}@{self.name}"
+
+
+class FileQuerySet(models.QuerySet["File"]):
+    def shown(self) -> "FileQuerySet":
+        """Files of revisions that are or were visible."""
+        return self.filter(revision__visible_at__isnull=False)
+
+    def without_drafts(self) -> "FileQuerySet":
+        """Files whose revision is or was published, also while it is being verified."""
+        return self.exclude(revision__state=Revision.State.DRAFT)
 
 
 class File(models.Model):
@@ -118,6 +136,8 @@ class File(models.Model):
     md5 = models.CharField(max_length=32, blank=True, help_text="If the publisher lists one")
     part = models.PositiveIntegerField(null=True, blank=True)
     shard = models.PositiveIntegerField(null=True, blank=True)
+
+    objects = FileQuerySet.as_manager()
 
     class Meta:
         ordering = ["path"]

@@ -65,9 +65,14 @@ def revision_and_path_or_404(
 
 
 def _unpublished_revision(user: User | None, checkpoint: Checkpoint, name: str) -> Revision | None:
-    """A pending or failed revision by its id, for staff who may read the tier's private ones."""
+    """A draft by its id, for its owners; a pending or failed revision, for other staff too.
+
+    These are the staff who may read the private checkpoints of the tier.
+    """
     if user is None or not SHA.fullmatch(name) or not is_active_staff(user):
         return None
+    if (draft := gate.find_draft(session_caller(user), checkpoint, name)) is not None:
+        return draft
     roles = RoleAssignment.objects.held(user, PRIVATE_READERS)
     if not {None, checkpoint.tier_id} & set(roles.values_list("tier_id", flat=True)):
         return None
