@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.roles.models import RoleAssignment
+from accounts.roles.permissions import OWNERS
 from accounts.web.current_user import user_or_none
 from accounts.web.sanitize import storable
 from weights import gate
@@ -129,6 +130,7 @@ def file_detail(request: HttpRequest, org: str, name: str, rest: str) -> HttpRes
         ),
         "recall": file.blob.recalls.first() if file.blob.quarantine_reason else None,
         "may_quarantine": _may_quarantine(request, file),
+        "may_lift": _may_lift(request, file),
         "shared": File.objects.filter(blob=file.blob, revision=revision).exclude(pk=file.pk)[:5],
     }
     return render(request, "weights/catalogue/file_detail.html", context)
@@ -139,8 +141,12 @@ def _may_quarantine(request: HttpRequest, file: File) -> bool:
     user, checkpoint = user_or_none(request), file.revision.checkpoint
     if file.blob.quarantine_reason:
         return False
-    owners = manual_quarantine.OWNERS
-    return user is not None and RoleAssignment.objects.covers(user, owners, checkpoint.tier)
+    return user is not None and RoleAssignment.objects.covers(user, OWNERS, checkpoint.tier)
+
+
+def _may_lift(request: HttpRequest, file: File) -> bool:
+    user = user_or_none(request)
+    return user is not None and user.is_staff and manual_quarantine.may_lift(file.blob, user)
 
 
 def _signature_check(checkpoint: Checkpoint, revision: Revision) -> dict[str, object]:

@@ -132,7 +132,8 @@ _QUARANTINED: dict[str, str] = {
         " code. See {portal}/{repo}"
     ),
     QuarantineCause.MANUAL: (
-        "This file of {repo} was quarantined by its owner and is not served. See {portal}/{repo}"
+        "This file of {repo} was quarantined by a release owner and is not served."
+        " See {portal}/{repo}"
     ),
 }
 _FIRST_VERIFICATION = (

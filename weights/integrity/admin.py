@@ -3,8 +3,12 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.admin_pages.readonly import ReadOnlyAdmin, ReadOnlyInline
@@ -14,7 +18,7 @@ from accounts.roles.tier_scoped_admin import AllTiersAdmin
 from accounts.web.current_user import signed_in
 from weights.event_tags import WeightsEvent
 from weights.inspection.admin import InspectionInline, OwnTierBlobsAdmin
-from weights.integrity import blob_uses, verification
+from weights.integrity import blob_uses, manual_quarantine, verification
 from weights.integrity.admin_actions import LiftForm, QuarantineForm
 from weights.integrity.models import StoreFinding, StoreSurvey, VerificationRun
 from weights.storage.models import Blob
@@ -34,9 +38,10 @@ class BlobAdmin(OwnTierBlobsAdmin):
     to_blob = "pk"
     list_display = ["sha256", "size", "state_label", "quarantine_reason", "last_verified_at"]
     list_filter = ["state", "quarantine_cause"]
-    readonly_fields = ["used_in", "state_label"]
+    readonly_fields = ["used_in", "state_label", "lift_link"]
     fields = [
-        *("sha256", "size", "state_label", "quarantine_reason", "used_in", "last_verified_at"),
+        *("sha256", "size", "state_label", "quarantine_reason", "lift_link", "used_in"),
+        "last_verified_at",
         *("created_at", "check_due_at", "inspect_due_at", "leased_until", "attempts", "doubts"),
         *("held", "version", "mark", "version_in"),
     ]
@@ -49,12 +54,26 @@ class BlobAdmin(OwnTierBlobsAdmin):
         blob = super().get_object(request, object_id, from_field)
         if blob is not None:
             blob.file_links = blob_uses.file_links(blob, signed_in(request))
+            blob.may_lift = manual_quarantine.may_lift(blob, signed_in(request))
         return blob
 
     @admin.display(description="Used in")
     def used_in(self, blob: Any) -> SafeString:
         links: SafeString = blob.file_links
         return links
+
+    def get_urls(self) -> list[URLPattern]:
+        page = self.admin_site.admin_view(self.lift_page)
+        own = path("<path:object_id>/lift/", page, name="weights_blob_lift")
+        return [own, *super().get_urls()]
+
+    @admin.display(description="End of the quarantine")
+    def lift_link(self, blob: Any) -> str:
+        if not blob.may_lift:
+            is_quarantined = blob.state == Blob.State.QUARANTINED
+            return "by release owners of every tier that uses it" if is_quarantined else "-"
+        page = reverse("admin:weights_blob_lift", args=[blob.pk])
+        return format_html('<a class="button" href="{}">Lift quarantine</a>', page)
 
     @admin.display(description="State", ordering="state")
     def state_label(self, blob: Blob) -> str:
@@ -79,6 +98,16 @@ class BlobAdmin(OwnTierBlobsAdmin):
     @admin.action(description="Lift a quarantine by a fresh check", permissions=["verify"])
     def lift(self, request: HttpRequest, queryset: QuerySet[Blob]) -> HttpResponse | None:
         return act(self, request, queryset, LiftForm)
+
+    def lift_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The confirmation page of one blob, which links on other pages open."""
+        blob = self.get_object(request, object_id)
+        if not self.has_verify_permission(request):
+            raise PermissionDenied("only release owners lift a quarantine")
+        blobs = self.get_queryset(request).filter(pk=blob.pk)
+        return self.lift(request, blobs) or redirect(
+            reverse("admin:weights_blob_change", args=[blob.pk])
+        )
 
 
 @admin.register(VerificationRun)

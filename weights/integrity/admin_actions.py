@@ -45,7 +45,7 @@ class _Quarantine(RecordAction):
     name, title, button, done = "quarantine", "Quarantine manually", "Quarantine", "quarantined"
     warning = (
         "From the next request on, these bytes are no longer served, wherever they are used. "
-        "They stay in quarantine, whatever checks find, until an owner lifts it (Admin, Blobs)."
+        "They stay in quarantine, whatever checks find, until a release owner lifts it."
     )
 
     reason = reason_field(reasons.PUBLIC)
@@ -77,3 +77,6 @@ class LiftForm(RecordAction):
         "The bytes are read again. If they match their SHA-256, they are served again and an "
         "open recall of them is closed as repaired. Otherwise they stay in quarantine."
     )
+
+    def reach(self, record: Blob, reader: User) -> list[str | SafeString]:
+        return blob_uses.reach(record, reader)

@@ -7,7 +7,7 @@ from accounts.audit.models import AuditEvent
 from accounts.background.queueing import queue_after_commit
 from accounts.errors import NotAllowed, TransitionRefused
 from accounts.roles.models import RoleAssignment
-from accounts.roles.permissions import Role
+from accounts.roles.permissions import OWNERS
 from accounts.tiers.models import Tier
 from accounts.users import recent_authentication
 from accounts.users.models import User
@@ -17,8 +17,6 @@ from weights.integrity import reasons
 from weights.integrity.verification import fail_revisions
 from weights.storage.models import Blob
 from weights.task_names import WeightsTask
-
-OWNERS = frozenset({Role.RELEASE_OWNER})
 
 
 @transaction.atomic
@@ -63,8 +61,19 @@ def lift(blob: Blob, *, by: User) -> None:
     queue_after_commit(WeightsTask.VERIFY_BLOB, blob.pk)
 
 
+def may_lift(blob: Blob, person: User) -> bool:
+    """True if the blob is in quarantine and `person` may request the check that lifts it."""
+    return blob.state == Blob.State.QUARANTINED and _foreign_tier(blob, person) is None
+
+
 def demand_owner(blob: Blob, by: User) -> None:
     """Raise NotAllowed unless `by` is release owner of every tier where the bytes are used."""
-    for tier in Tier.objects.filter(checkpoints__revisions__files__blob=blob).distinct():
-        if not RoleAssignment.objects.covers(by, OWNERS, tier):
-            raise NotAllowed(f"{blob} is used in the tier {tier}, whose release owner you are not")
+    if (tier := _foreign_tier(blob, by)) is not None:
+        raise NotAllowed(f"{blob} is used in the tier {tier}, whose release owner you are not")
+
+
+def _foreign_tier(blob: Blob, person: User) -> Tier | None:
+    """Return a tier that uses the bytes and whose release owner `person` is not."""
+    tiers = Tier.objects.filter(checkpoints__revisions__files__blob=blob).distinct()
+    covers = RoleAssignment.objects.covers
+    return next((tier for tier in tiers if not covers(person, OWNERS, tier)), None)

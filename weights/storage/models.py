@@ -60,7 +60,7 @@ class Blob(models.Model):
 
     State = BlobState
 
-    sha256 = models.CharField(max_length=64, unique=True)
+    sha256 = models.CharField("SHA-256", max_length=64, unique=True)
     size = models.BigIntegerField(help_text="Bytes")
     state = models.CharField(max_length=12, choices=State.choices, default=State.UPLOADED)
     quarantine_reason = models.CharField(max_length=500, blank=True)
@@ -68,27 +68,57 @@ class Blob(models.Model):
     quarantine_cause = models.CharField(
         max_length=8, blank=True, db_default="", choices=QuarantineCause.choices, editable=False
     )
-    #: Quarantined by a release owner; only `manual_quarantine.lift` clears it, no check does.
-    held = models.BooleanField(default=False)
-    #: Checks in a row that found its bytes wrong since they were last found good.
-    doubts = models.PositiveSmallIntegerField(default=0)
-    #: End of the lease of the worker that reads or inspects it (`weights.integrity.lease`).
-    leased_until = models.DateTimeField(null=True, blank=True)
-    #: When the sweep next queues a check; None once the check has a result.
-    check_due_at = models.DateTimeField(null=True, blank=True, db_index=True)
-    #: When the sweep next queues an inspection of good bytes; None once all names are inspected.
-    inspect_due_at = models.DateTimeField(null=True, blank=True, db_index=True)
-    #: Checks that were started since the last one with a result.
-    attempts = models.PositiveSmallIntegerField(default=0)
+    #: Only `manual_quarantine.lift` clears it.
+    held = models.BooleanField(
+        "held by a release owner",
+        default=False,
+        help_text="No check lifts the quarantine; a release owner does, by a fresh check",
+    )
+    doubts = models.PositiveSmallIntegerField(
+        "failed checks in a row", default=0, help_text="Since its bytes were last found good"
+    )
+    #: `weights.integrity.lease`
+    leased_until = models.DateTimeField(
+        "reserved by a worker until",
+        null=True,
+        blank=True,
+        help_text="The worker that reads it extends this every few seconds",
+    )
+    check_due_at = models.DateTimeField(
+        "next check queued at",
+        null=True,
+        blank=True,
+        db_index=True,
+        help_text="Empty while no check is requested; the scrub has its own schedule",
+    )
+    inspect_due_at = models.DateTimeField(
+        "next inspection queued at",
+        null=True,
+        blank=True,
+        db_index=True,
+        help_text="Empty once its format is inspected under all of its names",
+    )
+    attempts = models.PositiveSmallIntegerField(
+        "checks without a result", default=0, help_text="Started since the last one with a result"
+    )
     created_at = models.DateTimeField(default=timezone.now)
     last_verified_at = models.DateTimeField(null=True, blank=True)
-    #: The version that the last good check read: signed addresses are bound to it. Empty if
-    #: the store keeps no versions.
-    version = models.CharField(max_length=1024, blank=True)
-    #: The store's fingerprint of what that check read, which changes with every write.
-    mark = models.CharField(max_length=200, blank=True)
-    #: The address of the store that `version` and `mark` are of.
-    version_in = models.CharField(max_length=1024, blank=True)
+    #: Signed addresses are bound to it.
+    version = models.CharField(
+        "verified version",
+        max_length=1024,
+        blank=True,
+        help_text="Read by the last good check; empty if the store keeps no versions",
+    )
+    mark = models.CharField(
+        "fingerprint in the store",
+        max_length=200,
+        blank=True,
+        help_text="Of what the last good check read; every write changes it",
+    )
+    version_in = models.CharField(
+        "store", max_length=1024, blank=True, help_text="Where the last good check read it"
+    )
 
     objects = BlobQuerySet.as_manager()
 

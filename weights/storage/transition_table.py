@@ -23,7 +23,7 @@ class QuarantineCause(models.TextChoices):
 
     DAMAGED = "damaged", "Damaged bytes"
     REFUSED = "refused", "Refused by inspection"
-    MANUAL = "manual", "Quarantined by its owner"
+    MANUAL = "manual", "Quarantined by a release owner"
 
 
 #: Blobs without a result that lets them be served or quarantined.

@@ -27,7 +27,7 @@ FILES = {PATH: b'{"model_type": "opt"}\n', "README.md": b"# A model\n"}
 WORDS = {
     "quarantine": ("Damaged bytes", "do not match their SHA-256, or are lost"),
     "refuse": ("Refused by inspection", "was refused by inspection"),
-    "hold": ("Quarantined by its owner", "was quarantined by its owner"),
+    "hold": ("Quarantined by a release owner", "was quarantined by a release owner"),
 }
 
 
@@ -186,3 +186,56 @@ def test_nobody_else_is_offered_a_quarantine(
         assert client.get(_quarantine_page(file)).status_code == status
         client.post(_quarantine_page(file), {"confirmed": "1", "reason": WHY})
     assert not Blob.objects.filter(held=True).exists()
+
+
+# -- the end of a quarantine, from a file or a blob ----------------------------------------------
+
+
+def _lift_page(blob: Blob) -> str:
+    return reverse("admin:weights_blob_lift", args=[blob.pk])
+
+
+def test_file_and_blob_offer_to_lift_a_quarantine_and_show_its_reach_first(
+    client: Client, file: File, applicant: User, release_owner: User
+) -> None:
+    factories.downloaded(applicant, file.revision, PATH)
+    client.force_login(release_owner)
+    pages = (f"/{REPO}/blob/main/{PATH}", _blob_page(file.blob))
+    assert all("Lift quarantine" not in client.get(page).text for page in pages)
+    manual_quarantine.hold(file.blob, WHY, by=release_owner)
+    assert all(_lift_page(file.blob) in client.get(page).text for page in pages)
+    asked = client.get(_lift_page(file.blob)).text
+    assert "1 file in 1 revision of 1 checkpoint" in asked
+    assert "People who fetched these bytes: 1; anonymous downloads: 0" in asked
+    assert Blob.objects.get(pk=file.blob_id).held
+    done = client.post(_lift_page(file.blob), {"confirmed": "1"})
+    assert done["Location"] == _blob_page(file.blob)
+    blob = Blob.objects.get(pk=file.blob_id)
+    assert (blob.held, blob.check_due_at is None) == (False, False)
+
+
+def test_nobody_else_is_offered_the_end_of_a_quarantine(
+    client: Client, file: File, gated_tier: Tier, auditor: User, applicant: User
+) -> None:
+    owner = factories.staff("both", Role.RELEASE_OWNER)
+    of_one = factories.staff("one", Role.RELEASE_OWNER, file.revision.checkpoint.tier)
+    manual_quarantine.hold(file.blob, WHY, by=owner)
+    factories.published("acme/other", gated_tier, {"same.json": FILES[PATH]})
+    other = factories.staff("other", Role.RELEASE_OWNER, gated_tier)
+    for person, status in ((auditor, 403), (other, 200), (of_one, 200), (applicant, 302)):
+        client.force_login(person)
+        assert "Lift quarantine" not in client.get(f"/{REPO}/blob/main/{PATH}").text
+        assert "Lift quarantine" not in client.get(_blob_page(file.blob)).text
+        assert client.get(_lift_page(file.blob)).status_code == status
+        client.post(_lift_page(file.blob), {"confirmed": "1"})
+    assert Blob.objects.get(pk=file.blob_id).held
+
+
+def test_the_page_of_a_blob_explains_its_fields(
+    client: Client, file: File, release_owner: User
+) -> None:
+    client.force_login(release_owner)
+    page = client.get(_blob_page(file.blob)).text
+    for text in ("SHA-256:", "Held by a release owner", "Failed checks in a row", "Next check"):
+        assert text in page
+    assert "every write changes it" in page
