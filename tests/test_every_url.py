@@ -83,6 +83,7 @@ WORDS = {
     "hub:other-kind",
     "hub:other-kind-file",
     "hub:unknown-address",
+    *(f"uploads:{name}" for name in ("batch", "verify", "object", "part", "completion")),
     "/api/models/<name>",
     "/api/models/<name>/(?:revision|tree|paths-info|refs|commits|auth-check|user-access-request)"
     "(?:/[\\s\\S]*)?",

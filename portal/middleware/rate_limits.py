@@ -28,6 +28,7 @@ from accounts.rate_limits.buckets import (
     Verdict,
 )
 from accounts.web.error_pages import error_page
+from portal.middleware.request_filter import is_upload
 from weights.delivery import signed_claims
 
 log = logging.getLogger(__name__)
@@ -101,6 +102,10 @@ def _bucket(request: HttpRequest) -> _Counted | None:
         return _Counted(REPORTS, _address(request))
     if _READS_NO_TOKEN.match(path):
         return _Counted(API_ANONYMOUS, _address(request))
+    if is_upload(path):
+        if "claim" in request.GET:
+            return _Counted(DOWNLOADS_SIGNED_IN, f"signed:{_address(request)}", DOWNLOADS_ANONYMOUS)
+        return _by_token(request, API_SIGNED_IN, API_ANONYMOUS)
     if path.startswith("/api/"):
         return _by_token(request, API_SIGNED_IN, API_ANONYMOUS)
     return None

@@ -74,9 +74,14 @@ def _explain_405(request: HttpRequest, response: HttpResponse) -> HttpResponse:
 
 def _is_for_scripts(path: str) -> bool:
     """True if the path belongs to an API, which reports unsupported methods in its own format."""
-    return (
-        path == "/api" or path.startswith(_SCRIPT_PREFIXES) or path.split("/")[3:4] == ["resolve"]
-    )
+    is_file = path.split("/")[3:4] in (["resolve"], ["raw"])
+    is_api = path == "/api" or path.startswith(_SCRIPT_PREFIXES)
+    return is_api or is_file or is_upload(path)
+
+
+def is_upload(path: str) -> bool:
+    """True if the path is one of `weights.uploads.urls`."""
+    return ".git/info/lfs/objects/" in path
 
 
 def _without_body(response: HttpResponse) -> HttpResponse:

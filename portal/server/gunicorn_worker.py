@@ -21,6 +21,8 @@ STALLED_SECONDS = 120
 HEAD_SECONDS = 20
 #: Seconds without a byte of a request's body after which the client is disconnected.
 BODY_SECONDS = 60
+#: The slowest upload in bytes per second, after a pause for the store: it holds a thread.
+LEAST_RATE, STORE_SECONDS = 10_000, 300
 #: Bytes of an unread body that are discarded while the client reads the response: two documents.
 #: If the connection closes before, nginx answers 502 in our place.
 UNREAD_MOST = 24 * 2**20
@@ -33,7 +35,7 @@ class WebWorker(ThreadWorker):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        # Connections whose request headers are being read -> deadline.
+        # Connections whose request headers or uploads are being read -> deadline.
         self._reading: dict[TConn, float] = {}
 
     def init_process(self) -> None:
@@ -72,6 +74,9 @@ class WebWorker(ThreadWorker):
             return False  # RFC 9112, section 3.2
         if _may_stay_unread(req):
             req.force_close()
+        if req.method == "PUT":
+            length = int(dict(req.headers).get("CONTENT-LENGTH", 0))
+            self._reading[conn] = time.monotonic() + STORE_SECONDS + length / LEAST_RATE
         return super().handle_request(req, conn)
 
     def murder_pending(self) -> None:

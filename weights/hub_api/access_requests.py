@@ -3,12 +3,10 @@
 `accounts.review.access_requests` holds the rules; this module translates them to HTTP.
 """
 
-import json
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 from django.utils import timezone
@@ -28,7 +26,6 @@ from accounts.review.access_requests import AccessRequest, RequestStatus
 from accounts.tiers.models import Tier
 from accounts.users import recent_authentication
 from accounts.users.models import User
-from accounts.users.second_factor import has_required_second_factor
 from weights import gate
 from weights.catalogue.models import Checkpoint
 from weights.delivery import serving
@@ -37,8 +34,8 @@ from weights.gate import Decision
 from weights.gate.caller import Caller
 from weights.gate.refusals import Refusal
 from weights.hub_api import payloads
-from weights.hub_api.decorators import View, hub_view
-from weights.hub_api.errors import RequestRefused
+from weights.hub_api.decorators import View, hub_view, require_second_factor
+from weights.hub_api.errors import RequestRefused, waiting
 from weights.hub_api.responses import json_response, next_link, number_param
 from weights.web import strict_json
 
@@ -72,7 +69,7 @@ def admin_view(*methods: str) -> Callable[[View], View]:
                 return _refusal(request, caller, Refusal.TOKEN_SCOPE, message)
             recent_authentication.require_token(caller.token.recently_authenticated)
             try:
-                _require_second_factor(caller.user)
+                require_second_factor(caller.user)
                 checkpoint = _gated_checkpoint(caller, f"{org}/{name}")
                 if not caller.token.covers(checkpoint.repo_id):
                     message = "This token is limited to other checkpoints; create one that is not."
@@ -93,13 +90,6 @@ def admin_view(*methods: str) -> Callable[[View], View]:
 
 def _refusal(request: HttpRequest, caller: Caller, code: Refusal, message: str) -> HttpResponseBase:
     return serving.refusal(request, caller, Decision(code=code, message=message))
-
-
-def _require_second_factor(user: User) -> None:
-    """The admin requires it of staff, so their tokens must not bypass it."""
-    if not has_required_second_factor(user):
-        page = settings.PUBLIC_URL + reverse("mfa_index")
-        raise NotAllowed(f"staff need a second factor: set one up at {page}, then call again")
 
 
 def _gated_checkpoint(caller: Caller, repo_id: str) -> Checkpoint:
@@ -137,11 +127,11 @@ def handle(request: HttpRequest, staff: User, checkpoint: Checkpoint) -> HttpRes
 
     The Hub's body has no checklist, so an acceptance needs the header CONFIRMED.
     """
-    body = _json_object(request)
-    username, request_id = _text(body, "user"), _text(body, "requestId")
+    body = strict_json.read_object(request)
+    username, request_id = strict_json.text(body, "user"), strict_json.text(body, "requestId")
     if bool(username) == bool(request_id):
         raise InvalidValue("name either the user or the requestId, not both")
-    standing, reason = _standing(body), _text(body, "rejectionReason").strip()
+    standing, reason = _standing(body), strict_json.text(body, "rejectionReason").strip()
     if reason and standing is not RequestStatus.REJECTED:
         raise InvalidValue("rejectionReason is valid only with the status rejected")
     tier = checkpoint.tier
@@ -155,24 +145,13 @@ def handle(request: HttpRequest, staff: User, checkpoint: Checkpoint) -> HttpRes
 def grant(request: HttpRequest, staff: User, checkpoint: Checkpoint) -> HttpResponseBase:
     """Grants access to a user, whether or not they requested it.
 
-    Answers 403 `second_person_required` while the grant waits for a second person: the client
-    would take any other status for success.
+    Answers 403 `second_person_required` while the grant waits for a second person.
     """
-    username = _text(_json_object(request), "user")
+    username = strict_json.text(strict_json.read_object(request), "user")
     if not username:
         raise InvalidValue("name the user to give access to")
     result = access_requests.grant(checkpoint.tier, username, by=staff)
-    return _waiting(result) if isinstance(result, ChangeRequest) else json_response({})
-
-
-def _waiting(request: ChangeRequest) -> HttpResponseBase:
-    """The refusal, with the address of the request's page in its message and as `request`."""
-    address = settings.PUBLIC_URL + request.path
-    message = f"This waits for a second person, who confirms it at {address}"
-    code = AccountsCode.SECOND_PERSON_REQUIRED
-    response = serving.problem(403, code, message)
-    response.content = json.dumps({"error": message, "code": code, "request": address})
-    return response
+    return waiting(result) if isinstance(result, ChangeRequest) else json_response({})
 
 
 def _move(
@@ -195,26 +174,8 @@ def _move(
 # -- bodies ------------------------------------------------------------------------------
 
 
-def _json_object(request: HttpRequest) -> dict[str, Any]:
-    """The request's body; raises BadBody unless it is JSON within strict_json's bounds."""
-    body = strict_json.read(request.body)
-    if not isinstance(body, dict):
-        raise InvalidValue("send a JSON object")
-    return body
-
-
-def _text(body: dict[str, Any], key: str) -> str:
-    """The string under `key`; empty if it is missing or null."""
-    text = body.get(key)
-    if text is None:
-        return ""
-    if not isinstance(text, str):
-        raise InvalidValue(f"{key} must be a string")
-    return text
-
-
 def _standing(body: dict[str, Any]) -> RequestStatus:
-    status = _text(body, "status")
+    status = strict_json.text(body, "status")
     if status not in RequestStatus.values:
         raise InvalidValue(f"the status must be one of {', '.join(RequestStatus.values)}")
     return RequestStatus(status)

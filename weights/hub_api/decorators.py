@@ -4,13 +4,17 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import TypeVar
 
+from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import Error as DatabaseError
 from django.http import HttpRequest, HttpResponseBase, UnreadablePostError
+from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 
 from accounts.background.outages import DATABASE_ERRORS, outage_message
-from accounts.errors import AccountsCode, RecentAuthenticationRequired
+from accounts.errors import AccountsCode, NotAllowed, RecentAuthenticationRequired
+from accounts.users.models import User
+from accounts.users.second_factor import has_required_second_factor
 from accounts.web.sanitize import storable
 from weights import gate
 from weights.delivery import serving
@@ -56,6 +60,13 @@ def hub_view(
         return wrapper
 
     return decorate
+
+
+def require_second_factor(user: User) -> None:
+    """Raises NotAllowed without one: the admin requires it, and tokens must not bypass it."""
+    if not has_required_second_factor(user):
+        page = settings.PUBLIC_URL + reverse("mfa_index")
+        raise NotAllowed(f"staff need a second factor: set one up at {page}, then call again")
 
 
 def _unreadable_body(error: Exception) -> HttpResponseBase:

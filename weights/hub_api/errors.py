@@ -1,9 +1,13 @@
 """Refusals as the Hub's clients expect them: they choose their exception by `X-Error-Code`."""
 
+import json
+
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
+from accounts.change_requests.models import ChangeRequest
+from accounts.errors import AccountsCode
 from weights.delivery import serving
 from weights.gate import Decision, Missing
 from weights.gate.caller import Caller
@@ -55,6 +59,19 @@ def refusal(request: HttpRequest, caller: Caller, decision: Decision) -> HttpRes
         response["X-HF-Warning"] = f"{decision.code}; {header_text(_warning(decision))}"
     if decision.missing is Missing.ENTRY and decision.revision is not None:
         response["X-Repo-Commit"] = decision.revision.sha
+    return response
+
+
+def waiting(request: ChangeRequest) -> HttpResponse:
+    """403 with the address of a request for a second person, in its message and as `request`.
+
+    The clients would take any other status for success.
+    """
+    address = settings.PUBLIC_URL + request.path
+    message = f"This waits for a second person, who confirms it at {address}"
+    code = AccountsCode.SECOND_PERSON_REQUIRED
+    response = serving.problem(403, code, message)
+    response.content = json.dumps({"error": message, "code": code, "request": address})
     return response
 
 

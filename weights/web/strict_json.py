@@ -4,6 +4,9 @@ import json
 import math
 from typing import Any, NoReturn
 
+from django.http import HttpRequest
+
+from accounts.errors import InvalidValue
 from accounts.web.sanitize import is_storable
 from weights.errors import BadBody, WeightsCode
 
@@ -11,8 +14,8 @@ MAX_DEPTH = 32
 MAX_VALUES = 1000
 
 
-def read(body: bytes) -> Any:
-    """Parses a UTF-8 body of at most 32 levels and 1000 values; raises BadBody.
+def read(body: bytes, *, max_values: int = MAX_VALUES) -> Any:
+    """Parses a UTF-8 body of at most 32 levels and `max_values` values; raises BadBody.
 
     The web server and Django limit its bytes.
     """
@@ -26,7 +29,25 @@ def read(body: bytes) -> Any:
         raise _too_deep() from error
     except ValueError as error:
         raise BadBody(WeightsCode.BODY_NOT_JSON, f"The body is not JSON: {error}.") from error
-    _check_limits(value)
+    _check_limits(value, max_values)
+    return value
+
+
+def read_object(request: HttpRequest, *, max_values: int = MAX_VALUES) -> dict[str, Any]:
+    """The request's body; raises as `read`, and InvalidValue for another value than an object."""
+    body = read(request.body, max_values=max_values)
+    if not isinstance(body, dict):
+        raise InvalidValue("send a JSON object")
+    return body
+
+
+def text(body: dict[str, Any], key: str) -> str:
+    """The string under `key`; empty if it is missing or null. Raises InvalidValue."""
+    value = body.get(key)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise InvalidValue(f"{key} must be a string")
     return value
 
 
@@ -41,7 +62,7 @@ def _finite_float(digits: str) -> float:
     return number
 
 
-def _check_limits(value: Any) -> None:
+def _check_limits(value: Any, max_values: int) -> None:
     """Raises BadBody for excessive depth or length, and for text that PostgreSQL cannot store."""
     level, count, depth = [value], 0, 0
     while level:
@@ -53,9 +74,9 @@ def _check_limits(value: Any) -> None:
             raise _too_deep()
         count += sum(map(len, containers))
         level = [item for container in containers for item in _items(container)]
-        if count > MAX_VALUES:
+        if count > max_values:
             raise BadBody(
-                WeightsCode.BODY_TOO_LONG, f"The body holds more than {MAX_VALUES} values."
+                WeightsCode.BODY_TOO_LONG, f"The body holds more than {max_values} values."
             )
 
 

@@ -37,7 +37,7 @@ def address(route: Route) -> str:
 
 
 ADDRESSES = sorted({address(route) for route in ROUTES})
-OF_PEOPLE = [one for one in ADDRESSES if not one.startswith("/api")]
+OF_PEOPLE = [one for one in ADDRESSES if not one.startswith("/api") and ".git/" not in one]
 #: Pages whose answer is the same for everybody, or an error; each has the headers of a page.
 PAGES = [
     *("/", "/models", "/acme/open", "/acme/open/tree/main", "/acme/open/blob/main/config.json"),
@@ -331,13 +331,14 @@ def posted(client: Client) -> Iterator[tuple[str, int]]:
 @pytest.mark.slow
 @pytest.mark.requirement("WB-6")
 def test_no_form_is_taken_from_a_session_without_its_proof(administrator: User) -> None:
-    """Every route that accepts POST returns 403; below /api/ a session is anonymous."""
+    """Every route that accepts POST returns 403; to scripts' routes a session is anonymous."""
     client = Client(enforce_csrf_checks=True)
     client.force_login(administrator)
     for one, status in posted(client):
         if one == "/api/credentials/revoke":  # anybody's, and no cookie is looked at
             continue
-        refusals = {401, 403, 404, 405, 415} if one.startswith("/api") else {403, 404, 405}
+        is_of_scripts = one.startswith("/api") or ".git/" in one
+        refusals = {400, 401, 403, 404, 405, 415} if is_of_scripts else {403, 404, 405}
         assert status in refusals, one
 
 

@@ -24,6 +24,7 @@ from gunicorn.app.wsgiapp import run
 from portal.server import gunicorn_worker
 
 gunicorn_worker.HEAD_SECONDS = gunicorn_worker.BODY_SECONDS = 1
+gunicorn_worker.STORE_SECONDS, gunicorn_worker.LEAST_RATE = 1, 1_000_000
 gunicorn_worker.STALLED_SECONDS = 2  # a client that sleeps half a second may oversleep
 path = sys.argv.pop()
 
@@ -98,6 +99,21 @@ def test_a_client_that_disconnects_late_blocks_no_other(server: tuple[str, int])
             late.enter_context(_ask(server, request))
         time.sleep(0.2)
         assert _seconds_of_an_answer(server) < 5, "the plain worker takes two for each"
+
+
+@pytest.mark.requirement("UP-8")
+def test_an_upload_that_only_trickles_is_given_up(server: tuple[str, int]) -> None:
+    head = "PUT / HTTP/1.1\r\nHost: here\r\nContent-Length: 5000\r\n\r\n"
+    with _ask(server, head) as client:
+        for _ in range(25):  # a byte now and then is no progress
+            time.sleep(0.2)
+            try:
+                client.sendall(b"r")
+            except OSError:
+                break
+        else:
+            pytest.fail("the connection is still open after five seconds")
+    assert _answers(server)
 
 
 @pytest.mark.requirement("WB-10")

@@ -1,0 +1,33 @@
+"""The body of a request as a stream of blocks of a length that is known before."""
+
+from collections.abc import Iterator
+
+from django.http import HttpRequest, UnreadablePostError
+
+from weights.errors import UploadRefused
+
+_BLOCK = 1024 * 1024
+
+
+def blocks_of(request: HttpRequest, length: int) -> Iterator[bytes]:
+    """The body of a request, which must state exactly `length` bytes before it sends any.
+
+    Raises UploadRefused for another Content-Length, and for a body that is cut off.
+    """
+    stated = request.META.get("CONTENT_LENGTH") or ""
+    if "HTTP_TRANSFER_ENCODING" in request.META or stated != str(length):
+        raise UploadRefused(f"send exactly {length} bytes, with Content-Length: {length}")
+    return _read(request, length)
+
+
+def _read(request: HttpRequest, length: int) -> Iterator[bytes]:
+    count = 0
+    while count < length:
+        try:
+            block = request.read(min(_BLOCK, length - count))
+        except UnreadablePostError:
+            block = b""
+        if not block:
+            raise UploadRefused(f"the body ended after {count} of {length} bytes; send it again")
+        count += len(block)
+        yield block
