@@ -66,7 +66,7 @@ test-clients: $(CLIENTS:%=$(VENV)-client-%/stamp) tools  ## the Hub's clients of
 	@for version in $(CLIENTS); do \
 	  echo "== huggingface_hub $$version"; \
 	  TEST_DB=postgres $(VENV)-client-$$version/bin/python -m pytest -q \
-	    tests/weights/hub_api/test_clients.py || failed="$$failed $$version"; \
+	    tests/weights/hub_api/test_clients.py tests/weights/hub_api/publishing/test_clients.py || failed="$$failed $$version"; \
 	done; [ -z "$$failed" ] || { echo "failed with:$$failed" >&2; exit 1; }
 
 fuzz: $(VENV)/development.stamp  ## look for inputs that break the API and the Hub's routes: [EXAMPLES=1000]

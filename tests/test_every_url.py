@@ -77,6 +77,10 @@ WORDS = {
     "hub:commits",
     "hub:auth-check",
     "hub:auth-check-write",
+    *("hub:repository-create", "hub:repository-delete", "hub:repository-move"),
+    *("hub:repository-settings", "hub:validate-yaml", "hub:lfs-files"),
+    *("hub:preupload", "hub:commit", "hub:branch", "hub:tag", "hub:super-squash"),
+    "weights:commit-detail",
     "hub:access-requests",
     "hub:access-request-handle",
     "hub:access-request-grant",
@@ -85,8 +89,8 @@ WORDS = {
     "hub:unknown-address",
     *(f"uploads:{name}" for name in ("batch", "verify", "object", "part", "completion")),
     "/api/models/<name>",
-    "/api/models/<name>/(?:revision|tree|paths-info|refs|commits|auth-check|user-access-request)"
-    "(?:/[\\s\\S]*)?",
+    "/api/models/<name>/(?:revision|tree|paths-info|refs|commits|auth-check|user-access-request"
+    "|settings|preupload|commit|branch|tag|super-squash|lfs-files)(?:/[\\s\\S]*)?",
     "/<name>/resolve/[\\s\\S]+",
     "delivery:link-folder",
     "delivery:link-folder-bare",

@@ -2,6 +2,7 @@
 
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
+from django.views.generic import RedirectView
 
 from weights.catalogue import checkpoint_views, file_views, views
 from weights.catalogue.listing import views as listing
@@ -71,6 +72,12 @@ urlpatterns = [
     path("<str:org>/<str:name>/blob/<path:rest>", file_views.file_detail, name="file-detail"),
     path("<str:org>/<str:name>/image/<sha:sha>/<path:path>", images.image, name="image"),
     path("<str:org>/<str:name>/commits/<path:rest>", versions.version_list, name="version-list"),
+    # The address that the Hub's clients print after an upload.
+    path(
+        "<str:org>/<str:name>/commit/<sha:sha>",
+        RedirectView.as_view(url="/%(org)s/%(name)s/tree/%(sha)s"),
+        name="commit-detail",
+    ),
     path("<str:org>/<str:name>/compare", versions.compare_start, name="compare-start"),
     path("<str:org>/<str:name>/compare/<path:rest>", versions.version_compare, name="compare"),
     path("<str:org>/<str:name>/issues", issues.checkpoint_issues, name="checkpoint-issues"),

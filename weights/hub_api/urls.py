@@ -3,7 +3,7 @@
 The patterns accept any name, so that an unknown one gets the Hub's error and not a page.
 """
 
-from django.urls import path, re_path
+from django.urls import include, path, re_path
 
 from weights.hub_api import access_requests, model_list, views
 
@@ -11,7 +11,10 @@ app_name = "hub"
 
 _ID = r"(?P<org>[^/]+)/(?P<name>[^/]+)"
 _MODEL = rf"^api/models/{_ID}"
-_ROUTES = "revision|tree|paths-info|refs|commits|auth-check|user-access-request"
+_ROUTES = (
+    "revision|tree|paths-info|refs|commits|auth-check|user-access-request"
+    "|settings|preupload|commit|branch|tag|super-squash|lfs-files"
+)
 _KIND = "(?P<kind>datasets|spaces)"
 _REQUESTS = rf"{_MODEL}/user-access-request"
 
@@ -23,6 +26,7 @@ SCRIPT_ROUTES = [
 ]
 urlpatterns = [
     *SCRIPT_ROUTES,
+    path("", include("weights.hub_api.publishing.urls")),
     path("api/whoami-v2", views.whoami, name="whoami"),
     re_path(r"^oauth/(?:device|token)$", views.browser_login, name="browser-login"),
     path("api/models", model_list.model_list, name="model-list"),
@@ -31,7 +35,6 @@ urlpatterns = [
     re_path(rf"{_MODEL}/refs$", views.refs, name="refs"),
     re_path(rf"{_MODEL}/commits/(?P<revision>[\s\S]+)$", views.commits, name="commits"),
     re_path(rf"{_MODEL}/auth-check$", views.auth_check, name="auth-check"),
-    re_path(rf"{_MODEL}/auth-check/write$", views.write_check, name="auth-check-write"),
     re_path(
         rf"{_REQUESTS}/(?P<standing>pending|accepted|rejected)$",
         access_requests.access_request_list,

@@ -9,11 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
-from accounts.api_tokens.models import Scope
-from accounts.errors import AccountsCode
-from accounts.roles.models import RoleAssignment
-from accounts.roles.permissions import Role
-from accounts.users import recent_authentication
+from accounts.errors import AccountsCode, InvalidValue
 from weights import gate
 from weights.catalogue import download_counts, file_facts
 from weights.catalogue.models import Checkpoint
@@ -41,7 +37,6 @@ from weights.publishing.drafts import queries as drafts
 from weights.publishing.models import Ref, Revision
 
 PAGE_SIZE, EXPANDED_PAGE_SIZE = 1000, 50
-_PUBLISHERS = frozenset({Role.RELEASE_OWNER})
 _FORM_TYPES = {"application/x-www-form-urlencoded", "multipart/form-data"}
 
 
@@ -201,29 +196,6 @@ def auth_check(request: HttpRequest, caller: Caller, org: str, name: str) -> Htt
     decision = gate.may_fetch_checkpoint(caller, f"{org}/{name}", timezone.now())
     if not decision.allowed:
         raise RequestRefused(decision)
-    return json_response({})
-
-
-@hub_view("GET", "HEAD")
-def write_check(request: HttpRequest, caller: Caller, org: str, name: str) -> HttpResponseBase:
-    """`{}` if the caller may publish: a release owner with a token of scope `write`."""
-    checkpoint = _checkpoint(caller, f"{org}/{name}")
-    if caller.user is None or caller.token is None:
-        message = "Send a token that may publish."
-        return serving.refusal(
-            request, caller, Decision(code=Refusal.LOGIN_REQUIRED, message=message)
-        )
-    if Scope.WRITE not in caller.token.scopes or not caller.token.covers(checkpoint.repo_id):
-        message = (
-            f"This token may not publish to {checkpoint}: it lacks the scope write, or is limited"
-            " to other checkpoints."
-        )
-        return serving.refusal(request, caller, Decision(code=Refusal.TOKEN_SCOPE, message=message))
-    recent_authentication.require_token(caller.token.recently_authenticated)
-    if not RoleAssignment.objects.covers(caller.user, _PUBLISHERS, checkpoint.tier):
-        return serving.problem(
-            403, AccountsCode.NOT_ALLOWED, f"Your roles do not let you publish {checkpoint}."
-        )
     return json_response({})
 
 
