@@ -44,6 +44,7 @@ API = {
     *("api-root", "openapi-json", "openapi-view", "code_list", "code_detail"),
     *("checkpoint_list", "checkpoint_detail", "revision_list", "file_list"),
     *("accelerator_list", "hardware_fit", "footprint", "openness"),
+    *("draft_list", "draft_publish", "draft_discard"),
     *("plan", "dry_run", "known_file", "file_link"),
     *("link_list", "link_request", "link_detail", "link_revoke"),
     *(

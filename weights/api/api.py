@@ -22,6 +22,7 @@ from accounts.errors import (
     LimitReached,
     RecentAuthenticationRequired,
 )
+from weights.api import drafts
 from weights.api.authentication import BearerToken, OptionalToken
 from weights.api.error_codes import ERROR_CODES
 from weights.api.parsing import BoundedParser
@@ -42,7 +43,7 @@ from weights.api.routers import (
     transparency,
 )
 from weights.api.schemas.problems import Problem
-from weights.errors import GateRefused, WeightsCode
+from weights.errors import GateRefused, WeightsCode, WeightsError
 from weights.gate.refusals import error_code
 
 log = logging.getLogger(__name__)
@@ -120,7 +121,7 @@ api = PortalApi(
 )
 for module in (
     *(checkpoints, downloads, links, applications, grants, documents, transparency, tiers),
-    *(issues, recalls, keys, audit, error_codes),
+    *(issues, recalls, keys, audit, error_codes, drafts),
 ):
     api.add_router("", module.router)
 
@@ -138,6 +139,12 @@ def _gate_refused(request: HttpRequest, error: GateRefused) -> HttpResponse:
     return problem_response(
         request, ApiError(error_code(error.code), str(error), retry_after=error.wait)
     )
+
+
+@api.exception_handler(WeightsError)
+def _weights_error(request: HttpRequest, error: WeightsError) -> HttpResponse:
+    code = error.code if error.code in ERROR_CODES else AccountsCode.UNAVAILABLE
+    return problem_response(request, ApiError(code, _sentence(error)))
 
 
 @api.exception_handler(AccountsError)

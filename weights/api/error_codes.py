@@ -50,6 +50,16 @@ ERROR_CODES: dict[str, Explanation] = {
     Refusal.LINK_REVOKED: Explanation(410, "The link was revoked", "Ask for a new one."),
     Refusal.NOT_PUBLISHED: Explanation(404, "Not published here", "See the checkpoint's page."),
     Refusal.WITHDRAWN: Explanation(410, "The revision was withdrawn", "Use a later revision."),
+    # Publishing.
+    WeightsCode.PUBLISH_REFUSED: Explanation(
+        409, "The draft cannot be published", "Commit what the message asks for."
+    ),
+    WeightsCode.FINDINGS_REFUSED: Explanation(
+        409, "The list of files has errors", "Correct it, or accept the findings."
+    ),
+    WeightsCode.BRANCH_MOVED: Explanation(
+        412, "The branch has moved", "Fetch it and commit again."
+    ),
     # Names that do not exist.
     WeightsCode.REPOSITORY_NOT_FOUND: Explanation(
         404, "No such checkpoint", "See the list of checkpoints."

@@ -1,0 +1,62 @@
+"""Drafts of the caller, and how to publish one."""
+
+from datetime import datetime
+
+from ninja import Field, Schema
+
+from weights.integrity import verification
+from weights.publishing.models import Revision
+
+
+class DraftOut(Schema):
+    repo: str
+    revision: str = Field(description="40-hex id")
+    branch: str
+    message: str
+    created_at: datetime
+    files: int
+    bytes: int
+    tier: str
+    verified: int = Field(description="Blobs that are verified")
+    waiting: int = Field(description="Blobs whose check has no result yet")
+    failures: list[str] = Field(description="Files that failed, with the reason")
+    findings: list[str] = Field(description="What looks wrong in its list of files")
+
+    @classmethod
+    def of(cls, draft: Revision) -> "DraftOut":
+        """Reads the progress of its verification."""
+        progress = verification.progress_of_revisions([draft])
+        return cls(
+            repo=draft.checkpoint.repo_id,
+            revision=draft.sha,
+            branch=draft.branch,
+            message=draft.message,
+            created_at=draft.created_at,
+            files=draft.file_count,
+            bytes=draft.total_bytes,
+            tier=draft.checkpoint.tier.slug,
+            verified=progress.counts["verified"],
+            waiting=progress.waiting,
+            failures=[f"{path}: {reason}" for path, reason in progress.failures],
+            findings=[str(one["sentence"]) for one in draft.findings or []],
+        )
+
+
+class PublicationIn(Schema):
+    private: bool | None = Field(None, description="First publication only: keep it private")
+    embargo_until: datetime | None = Field(
+        None, description="First publication only: hide it until this time"
+    )
+    accept_findings: bool = Field(False, description="Publish despite errors of the lint")
+    reason: str = Field("", max_length=500, description="For the second person, if one is needed")
+
+
+class PublicationOut(Schema):
+    repo: str
+    revision: str
+    state: str = Field(
+        description="`pending`, `visible` once its files are verified; or `discarded`"
+    )
+    change_request: str | None = Field(
+        description="The page of the request that waits for a second person; the draft stays one"
+    )
