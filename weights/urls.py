@@ -1,6 +1,6 @@
 """URLs of pages; include them last, since the last pattern matches any ORG/NAME."""
 
-from django.urls import path, register_converter
+from django.urls import include, path, register_converter
 from django.urls.converters import StringConverter
 from django.views.generic import RedirectView
 
@@ -42,6 +42,7 @@ urlpatterns = [
     path("releases.atom", release_feed, name="release-feed"),
     path("models", listing.checkpoint_list, name="checkpoint-list"),
     path("will-it-run", hardware_fit.will_it_run, name="will-it-run"),
+    path("my-checkpoints/", include("weights.owner_pages.urls")),
     path("access/", my_access.access, name="access"),
     path("access/downloads/", my_access.downloads, name="download-list"),
     path("access/links/<str:org>/<str:name>/", my_access.link_request, name="link-request"),

@@ -7,6 +7,7 @@ from django.utils.functional import SimpleLazyObject
 from accounts.users import passkeys
 from accounts.web.current_user import user_or_none
 from weights.my_access import attention
+from weights.owner_pages.lookup import is_release_owner
 
 
 def site(request: HttpRequest) -> dict[str, object]:
@@ -18,7 +19,13 @@ def site(request: HttpRequest) -> dict[str, object]:
         "SOCIAL_SIGN_IN": bool(settings.SOCIAL_ORIGINS),
         "PASSKEYS_ELSEWHERE": passkeys.passkey_origin(request),
         "ATTENTION": SimpleLazyObject(lambda: _attention(request)),
+        "RELEASE_OWNER": SimpleLazyObject(lambda: _is_release_owner(request)),
     }
+
+
+def _is_release_owner(request: HttpRequest) -> bool:
+    user = user_or_none(request)
+    return user is not None and user.is_staff and is_release_owner(user)
 
 
 def _attention(request: HttpRequest) -> int:

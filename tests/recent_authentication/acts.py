@@ -24,10 +24,12 @@ from accounts.users.models import User
 from tests.recent_authentication.world import REPO, World
 from tests.support import factories
 from tests.weights.inspection import pickle_corpus
+from tests.weights.publishing.drafts.making import CARD, committed
 from weights.catalogue.models import Checkpoint
 from weights.inspection import overrides
 from weights.inspection.models import Inspection, InspectionOverride
 from weights.integrity import manual_quarantine
+from weights.publishing.drafts import checkpoints
 from weights.reports import submission
 from weights.storage.models import Blob
 
@@ -278,6 +280,26 @@ def _lift(world: World) -> Any:
     return world.post("/admin/weights/blob/", chosen)
 
 
+def _draft(world: World) -> None:
+    made, _ = checkpoints.create_draft("acme", "draft", by=world.owner, tier=world.tier)
+    world.prepared["draft"] = committed(made, world.owner, CARD)
+
+
+def _publish(world: World) -> Any:
+    page = f"/my-checkpoints/acme/draft/publish/{world.prepared['draft'].sha}/"
+    return world.post(page, {"notes": "Released", "audience": "public"})
+
+
+def _is_published(world: World) -> bool:
+    draft = world.prepared["draft"]
+    draft.refresh_from_db()
+    return bool(draft.state != draft.State.DRAFT or draft.message == "Released")
+
+
+def _delete_draft(world: World) -> Any:
+    return world.post("/my-checkpoints/acme/draft/delete/")
+
+
 def _add_licence_version(world: World) -> Any:
     form = {"licence": world.tier.licence_id, "version": "9", "text": "# Terms", "notice_days": "0"}
     effective = {"effective_at_0": "2040-01-01", "effective_at_1": "00:00"}
@@ -379,6 +401,10 @@ BY_SESSION: dict[str, Act] = {
     ),
     "lift a quarantine": Act(
         owner, _lift, lambda w: not Blob.objects.filter(held=True).exists(), _held_file
+    ),
+    "publish a draft": Act(owner, _publish, _is_published, _draft),
+    "delete a draft checkpoint": Act(
+        owner, _delete_draft, lambda w: not Checkpoint.objects.filter(name="draft").exists(), _draft
     ),
     "publish the text of a licence": Act(
         owner,

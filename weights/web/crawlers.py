@@ -18,7 +18,7 @@ from weights.logbook.models import LogbookEntry, LogbookQuerySet
 
 #: Personal pages and forms; what lies below them is private too. The admin's path is secret.
 _PRIVATE = (
-    *("weights:access", "weights:report-create", "accounts:application-list"),
+    *("weights:access", "weights:own-list", "weights:report-create", "accounts:application-list"),
     *("accounts:token-list", "account_login", "account_signup", "account_reset_password"),
 )
 

@@ -1,0 +1,1 @@
+"""My checkpoints: the pages on which release owners create, edit, publish and withdraw."""
