@@ -33,8 +33,12 @@ LEFTOVERS_MAX_AGE = timedelta(hours=24)
 
 
 @shared_task(name=WeightsTask.VERIFY_BLOB, bind=True)
-def verify_blob(self: "Task[Any, Any]", blob_id: int) -> None:
-    verification.verify(blob_id, worker=self.request.hostname or "")
+def verify_blob(self: "Task[Any, Any]", blob_id: int, *others: int) -> None:
+    worker = self.request.hostname or ""
+    if others:
+        verification.verify_batch([blob_id, *others], worker=worker)
+    else:
+        verification.verify(blob_id, worker=worker)
 
 
 @shared_task(name=WeightsTask.INSPECT_BLOB)

@@ -1,6 +1,7 @@
-"""A worker's exclusive claim on a row that has a `leased_until` column."""
+"""A worker's exclusive claim on rows that have a `leased_until` column."""
 
 import time
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
@@ -25,17 +26,25 @@ class LeaseLost(Exception):
 
 
 class Lease(Generic[R]):
-    """The claim on `row`; its end, in microseconds, distinguishes it from any other lease."""
+    """The claim on `rows`, by default one; it is held or lost as a whole.
 
-    def __init__(self, row: R, until: datetime) -> None:
-        self.row = row
+    Its end, in microseconds, distinguishes it from any other lease.
+    """
+
+    def __init__(self, rows: Sequence[R], until: datetime) -> None:
+        self.rows = rows
         self._until = until
         self._renew_at = time.monotonic() + RENEW_SECONDS
 
+    @property
+    def row(self) -> R:
+        (row,) = self.rows
+        return row
+
     def renew(self, **changes: object) -> None:
-        """Extend the lease, and write `changes` to the row; raises LeaseLost."""
+        """Extend the lease, and write `changes` to the rows; raises LeaseLost."""
         until = timezone.now() + LENGTH
-        if not self._own().update(leased_until=until, **changes):
+        if self._own().update(leased_until=until, **changes) < len(self.rows):
             raise LeaseLost
         self._until = until
         self._renew_at = time.monotonic() + RENEW_SECONDS
@@ -49,27 +58,41 @@ class Lease(Generic[R]):
 
     def lock(self) -> R:
         """Return the row, locked until the transaction ends; raises LeaseLost."""
-        locked = self._own().select_for_update().first()
-        if locked is None:
+        (row,) = self.lock_all()
+        return row
+
+    def lock_all(self) -> list[R]:
+        """Return the rows, locked until the transaction ends; raises LeaseLost."""
+        locked = list(self._own().select_for_update().order_by("pk"))
+        if len(locked) < len(self.rows):
             raise LeaseLost
         return locked
 
     def release(self, **changes: object) -> None:
-        """End the lease, and write `changes` to the row, unless another worker took it over."""
+        """End the lease, and write `changes` to the rows, unless another worker took them over."""
         self._own().update(leased_until=None, **changes)
 
     def _own(self) -> "models.QuerySet[R]":
-        rows = type(self.row)._default_manager
-        return rows.filter(pk=self.row.pk, leased_until=self._until)
+        rows = type(self.rows[0])._default_manager
+        return rows.filter(pk__in=[row.pk for row in self.rows], leased_until=self._until)
 
 
 def acquire(rows: "models.QuerySet[R]", pk: int, **changes: object) -> Lease[R] | None:
     """Lease one of `rows` by its id, and write `changes` to it; None if it is not free."""
+    return acquire_all(rows, [pk], **changes)
+
+
+def acquire_all(
+    rows: "models.QuerySet[R]", pks: Collection[int], **changes: object
+) -> Lease[R] | None:
+    """Lease those of `rows` with these ids that are free, in one claim; None without any."""
     now = timezone.now()
     until = now + LENGTH
-    if not rows.filter(unleased(now), pk=pk).update(leased_until=until, **changes):
-        return None
-    return Lease(rows.model._default_manager.get(pk=pk), until)
+    count = rows.filter(unleased(now), pk__in=pks).update(leased_until=until, **changes)
+    # Fewer than `found` if another worker took some in the same microsecond: then neither counts.
+    found = rows.model._default_manager.filter(pk__in=pks, leased_until=until).order_by("pk")
+    leased = list(found) if count else []
+    return Lease(leased, until) if leased and len(leased) == count else None
 
 
 def expire_all() -> None:

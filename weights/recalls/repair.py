@@ -1,5 +1,7 @@
 """Closes recalls, in the transaction that provides good bytes."""
 
+from collections.abc import Collection
+
 from django.utils import timezone
 
 from accounts.audit.models import AuditEvent
@@ -12,9 +14,9 @@ from weights.storage.models import Blob
 from weights.task_names import WeightsTask
 
 
-def close_restored(blob: Blob) -> None:
-    """Closes the recalls of a blob that a check has found good again."""
-    for recall in Recall.objects.open().filter(blob=blob):
+def close_restored(blobs: Collection[Blob]) -> None:
+    """Closes the recalls of blobs that a check has found good again."""
+    for recall in Recall.objects.open().filter(blob__in=blobs):
         _close(recall, None)
 
 

@@ -135,6 +135,15 @@ def test_two_workers_read_each_blob_once(
     assert not ScrubTurn.objects.exclude(leased_until=None).exists()
 
 
+def test_a_blob_that_another_worker_has_just_read_is_not_read_again(blobs: dict[str, Blob]) -> None:
+    age(blobs["a.bin"], 40)
+    for_one, for_another = scrub.due(timezone.now()), scrub.due(timezone.now())
+    first, second = for_one.get(), for_another.get()
+    assert scrub.read(first, lambda count: None)
+    assert not scrub.read(second, lambda count: None)
+    assert first.runs.count() == 2, "the first check, and one of the scrub"
+
+
 # -- turns and their rate -----------------------------------------------------------------
 
 

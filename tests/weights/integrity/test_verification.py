@@ -351,8 +351,8 @@ def test_the_sweep_queues_what_is_due_largest_first_and_only_once(
 ) -> None:
     sent: list[int] = []
 
-    def send(task: str, blob_id: int) -> bool:
-        sent.append(blob_id)
+    def send(task: str, *blob_ids: int) -> bool:
+        sent.extend(blob_ids)
         return True
 
     # The test checks the queued messages; no worker runs that would consume them.
@@ -366,10 +366,10 @@ def test_the_sweep_queues_what_is_due_largest_first_and_only_once(
 def test_with_a_dead_broker_the_sweep_stops_and_work_stays_due(
     revision: Revision, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tried: list[int] = []
+    tried: list[tuple[int, ...]] = []
 
-    def fail(task: str, blob_id: int) -> bool:
-        tried.append(blob_id)
+    def fail(task: str, *blob_ids: int) -> bool:
+        tried.append(blob_ids)
         return False
 
     # As a dead broker has it, without its seconds of waiting.

@@ -5,7 +5,7 @@ weights. A new version of the inspection's rules counts everything again: first 
 hourly inspection, then the revisions that use them.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -32,18 +32,21 @@ _COUNTED = [FileFacts.Kind.TENSORS, FileFacts.Kind.GGUF, FileFacts.Kind.CONFIG]
 _Facts = dict[tuple[int, str], dict[str, Any]]
 
 
-def store_counts(blob: Blob, verdicts: Iterable[Verdict]) -> None:
-    """Stores the elements of an inspected blob, and has its revisions measured again."""
-    rows = []
-    for verdict in verdicts:
+def store_counts(verdicts: Mapping[Blob, Sequence[Verdict]]) -> None:
+    """Stores the elements of inspected blobs, and has their revisions measured again."""
+    rows: dict[tuple[Blob, str], FileFacts] = {}
+    for blob, verdict in ((blob, one) for blob, found in verdicts.items() for one in found):
         if verdict.elements:
-            rows.append(_file_facts(blob, FileFacts.Kind.TENSORS, verdict.elements))
+            kind = FileFacts.Kind.TENSORS
+            rows[blob, kind] = _file_facts(blob, kind, verdict.elements)
         if verdict.metadata:
-            rows.append(_file_facts(blob, FileFacts.Kind.GGUF, verdict.metadata))
-    unique = {row.kind: row for row in rows}
-    save_file_facts(unique.values())
+            rows[blob, FileFacts.Kind.GGUF] = _file_facts(
+                blob, FileFacts.Kind.GGUF, verdict.metadata
+            )
+    save_file_facts(rows.values())
     if rows:
-        MeasuredFacts.objects.filter(revision__files__blob=blob).update(version=0)
+        blobs = {blob for blob, _kind in rows}
+        MeasuredFacts.objects.filter(revision__files__blob__in=blobs).update(version=0)
 
 
 def _file_facts(blob: Blob, kind: FileFacts.Kind, facts: dict[str, Any]) -> FileFacts:

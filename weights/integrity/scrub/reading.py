@@ -36,11 +36,11 @@ def _read_before(moment: datetime) -> models.Q:
 
 
 def read(blob: Blob, pace: Callable[[int], None], worker: str = "") -> bool:
-    """Check one blob at this rate. Returns False if another worker checks it.
+    """Check one blob at this rate. Returns False if another worker checks it or has checked it.
 
     A killed check stays requested, so the sweep queues it.
     """
-    if not verification.claim_fresh_check(blob.pk):
+    if not verification.claim_fresh_check(blob):
         return False
     verification.verify(blob.pk, worker=worker, pace=pace)
     return True

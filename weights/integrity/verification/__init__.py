@@ -5,6 +5,7 @@ its result counts only while it holds the lease. A check may therefore be queued
 or be killed at any time without changing the outcome.
 """
 
+from weights.integrity.verification.check_batch import verify_batch
 from weights.integrity.verification.check_blob import inspect, verify
 from weights.integrity.verification.outcomes import fail_revisions
 from weights.integrity.verification.publication import settle
@@ -47,5 +48,6 @@ __all__ = [
     "settle",
     "sweep",
     "verify",
+    "verify_batch",
     "verify_replaced",
 ]

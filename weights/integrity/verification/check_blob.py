@@ -4,7 +4,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from django.db import transaction
 from django.db.models import F, QuerySet
@@ -39,23 +39,23 @@ def verify(blob_id: int, *, worker: str = "", pace: Callable[[int], None] | None
         return
     if lease.row.attempts > outcomes.TRIES:
         outcomes.fail_without_result(lease)
-    run = _begin_run(lease.row, worker)
+    (run,) = begin_runs([lease.row], worker)
     started = time.monotonic()
     try:
         reading = Reading(lease, run, pace)
         finding, verdicts = _check(reading, blob_storage())
         outcomes.conclude(lease, run, finding, verdicts, seconds=time.monotonic() - started)
     except LeaseLost:
-        _abandon(VerificationRun.objects.filter(pk=run.pk))
+        abandon(VerificationRun.objects.filter(pk=run.pk))
         return
     except Stopped:
-        _abandon(VerificationRun.objects.filter(pk=run.pk))
+        abandon(VerificationRun.objects.filter(pk=run.pk))
         outcomes.start_over(lease, paced=pace is not None)
         return
     except Exception as error:  # a bug: retry this blob later and continue with the others
         log.exception("the check of %s failed", lease.row)
         outcomes.conclude(lease, run, failed(error), [], seconds=time.monotonic() - started)
-    _settle_revisions(lease.row)
+    settle_revisions([lease.row.pk])
 
 
 def inspect(blob_id: int) -> None:
@@ -72,7 +72,7 @@ def inspect(blob_id: int) -> None:
     except (BlobMissing, StorageUnavailable, OSError) as error:
         outcomes.inspect_later(lease, str(error))
         return
-    _settle_revisions(lease.row)
+    settle_revisions([lease.row.pk])
 
 
 def _check(reading: Reading, storage: BlobStorage) -> tuple[Finding, list[NamedVerdict]]:
@@ -97,17 +97,21 @@ def _begin_step(lease: Lease[Blob], transition: str) -> None:
         blob.transition(transition)
 
 
-def _begin_run(blob: Blob, worker: str) -> VerificationRun:
-    """Record the start of a read. A run without an end means that its worker was killed."""
-    _abandon(blob.runs.filter(result=Result.RUNNING))
-    return VerificationRun.objects.create(
-        blob=blob, worker=worker or f"{socket.gethostname()}:{os.getpid()}"
+def begin_runs(blobs: Collection[Blob], worker: str) -> list[VerificationRun]:
+    """Record the start of reads. A run without an end means that its worker was killed."""
+    abandon(VerificationRun.objects.filter(blob__in=blobs, result=Result.RUNNING))
+    worker = worker or f"{socket.gethostname()}:{os.getpid()}"
+    return VerificationRun.objects.bulk_create(
+        VerificationRun(blob=blob, worker=worker) for blob in blobs
     )
 
 
-def _abandon(runs: "QuerySet[VerificationRun]") -> None:
+def abandon(runs: "QuerySet[VerificationRun]") -> None:
+    """Record the end of reads without a result."""
     runs.update(result=Result.ABANDONED, finished_at=timezone.now())
 
 
-def _settle_revisions(blob: Blob) -> None:
-    settle_each(Revision.objects.awaiting_verification().filter(files__blob=blob).distinct())
+def settle_revisions(blob_ids: Collection[int]) -> None:
+    """Settle the revisions that wait for these blobs."""
+    waiting = Revision.objects.awaiting_verification()
+    settle_each(waiting.filter(files__blob__in=blob_ids).distinct())

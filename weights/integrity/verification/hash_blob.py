@@ -43,9 +43,10 @@ class Reading:
     """A read of one blob, which renews its lease and records its progress."""
 
     def __init__(
-        self, lease: Lease[Blob], run: VerificationRun, pace: Callable[[int], None] | None
+        self, lease: Lease[Blob], run: VerificationRun, pace: Callable[[int], None] | None = None
     ) -> None:
         self.lease = lease
+        self.blob = run.blob
         self._run = run
         self._pace = pace
 
@@ -66,7 +67,7 @@ class Reading:
 
 def hash_blob(reading: Reading, storage: BlobStorage) -> Finding:
     """Read all bytes of the blob and compare them. Raises LeaseLost and Stopped."""
-    blob = reading.lease.row
+    blob = reading.blob
     try:
         with _open(blob, storage) as stream:
             return _judge(stream, _hash(stream, reading), blob, storage)

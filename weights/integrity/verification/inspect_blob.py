@@ -4,6 +4,7 @@ Loaders choose by name, so a blob is inspected once for each family of names tha
 An inspection is repeated when the rules of the inspector have changed.
 """
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -41,9 +42,10 @@ class NamedVerdict:
 class StoredSource:
     """A blob in the store with random access; reading it renews the lease."""
 
-    def __init__(self, lease: Lease[Blob], storage: BlobStorage, version: str) -> None:
-        self.size = lease.row.size
-        self._lease, self._storage, self._version = lease, storage, version
+    def __init__(self, lease: Lease[Blob], blob: Blob, storage: BlobStorage, version: str) -> None:
+        self.size = blob.size
+        self._lease, self._sha256 = lease, blob.sha256
+        self._storage, self._version = storage, version
 
     def read(self, start: int, length: int) -> bytes:
         """Return `length` bytes from `start`, fewer at the end. Raises what the store raises."""
@@ -51,7 +53,7 @@ class StoredSource:
         length = max(0, min(length, self.size - start))
         if not length:
             return b""
-        content = self._storage.read(self._lease.row.sha256, start, length, self._version)
+        content = self._storage.read(self._sha256, start, length, self._version)
         if len(content) != length:
             raise StorageUnavailable(f"the store gave {len(content)} of {length} bytes")
         return content
@@ -65,21 +67,28 @@ def run(
     With `again`, refused families are inspected once more: their verdict may be about damaged
     bytes, and these are good. Raises what the store raises, and LeaseLost.
     """
-    source = StoredSource(lease, storage, version)
+    blob = lease.row
+    families = name_families(blob) - _inspected_families(blob, again=again)
+    return inspect_as(families, StoredSource(lease, blob, storage, version))
+
+
+def inspect_as(families: Collection[str], source: StoredSource) -> list[NamedVerdict]:
+    """Inspect a blob under names of these families; raises as `run`."""
     extra = settings.PICKLE_IMPORTS
-    wanted = name_families(lease.row) - _inspected_families(lease.row, again=again)
     return [
         NamedVerdict(family, runner.inspect(source, family, extra=extra))
-        for family in sorted(wanted)
+        for family in sorted(families)
     ]
 
 
-def save(blob: Blob, verdicts: list[NamedVerdict]) -> None:
-    """Store the verdicts, in the transaction that stores their consequences."""
+def save(verdicts: Mapping[Blob, Sequence[NamedVerdict]]) -> None:
+    """Store the verdicts by blob, in the transaction that stores their consequences."""
     now, mark = timezone.now(), allowed_imports_mark()
-    measured.store_counts(blob, [one.verdict for one in verdicts])
+    measured.store_counts(
+        {blob: [one.verdict for one in named] for blob, named in verdicts.items()}
+    )
     Inspection.objects.bulk_create(
-        [_inspection(blob, one, mark, now) for one in verdicts],
+        [_inspection(blob, one, mark, now) for blob, named in verdicts.items() for one in named],
         update_conflicts=True,
         unique_fields=["blob", "family"],
         update_fields=_UPDATED,

@@ -32,9 +32,9 @@ INSPECT_AGAIN = timedelta(minutes=5)
 #: Bytes that were good are read again this many times before they count as bad, since memory,
 #: cables and caches fail too. They are not served meanwhile.
 REREADS = 3
-#: The fields of a blob whose check has ended.
-_ENDED: dict[str, Any] = {"leased_until": None, "check_due_at": None, "inspect_due_at": None}
-_GOOD: dict[str, Any] = {"attempts": 0, "doubts": 0}
+#: The fields of a blob whose check has ended, and of one whose bytes are good.
+ENDED: dict[str, Any] = {"leased_until": None, "check_due_at": None, "inspect_due_at": None}
+GOOD: dict[str, Any] = {"attempts": 0, "doubts": 0}
 
 
 @transaction.atomic
@@ -53,7 +53,7 @@ def conclude(
     run.seconds, run.finished_at = seconds, timezone.now()
     run.save()
     if finding.result == Result.VERIFIED:
-        inspect_blob.save(blob, verdicts)
+        inspect_blob.save({blob: verdicts})
         _accept_bytes(blob, finding)
     elif finding.result == Result.UNREADABLE:
         _retry_later(blob, finding.reason)
@@ -87,7 +87,7 @@ def fail_without_result(lease: Lease[Blob]) -> None:
 def conclude_inspection(lease: Lease[Blob], verdicts: list[NamedVerdict]) -> None:
     """Store the verdicts on a blob whose bytes were not read again; raises LeaseLost."""
     blob = lease.lock()
-    inspect_blob.save(blob, verdicts)
+    inspect_blob.save({blob: verdicts})
     inspect_blob.delete_outdated(blob)
     reason = refusal_reason(blob)
     is_quarantined = blob.state == Blob.State.QUARANTINED
@@ -133,7 +133,7 @@ def _refuse(blob: Blob, reason: str, **read: Any) -> None:
     imports = {one.family: one.imports for one in refusing if one.imports}
     details = {"reason": reason, "imports": imports}
     blob.transition(
-        "refuse", details=details, quarantine_reason=reason[:500], **_ENDED, **_GOOD, **read
+        "refuse", details=details, quarantine_reason=reason[:500], **ENDED, **GOOD, **read
     )
     log.error("%s refused: %s", blob, reason)
     fail_revisions(blob, reason)
@@ -146,11 +146,11 @@ def _verify(blob: Blob, **read: Any) -> None:
         details={"formats": formats},
         quarantine_reason="",
         last_verified_at=timezone.now(),
-        **_ENDED,
-        **_GOOD,
+        **ENDED,
+        **GOOD,
         **read,
     )
-    recalls.close_restored(blob)
+    recalls.close_restored([blob])
 
 
 def _doubt(blob: Blob, reason: str) -> None:
@@ -181,7 +181,7 @@ def _quarantine(blob: Blob, finding: Finding) -> None:
     reason = finding.reason if not blob.held else blob.quarantine_reason
     served_bad_bytes = blob.was_good and finding.result != Result.MISSING
     blob.transition(
-        "quarantine", details={"reason": reason}, quarantine_reason=reason[:500], **_ENDED
+        "quarantine", details={"reason": reason}, quarantine_reason=reason[:500], **ENDED
     )
     log.error("%s quarantined: %s", blob, reason)
     fail_revisions(blob, reason)

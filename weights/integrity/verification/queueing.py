@@ -1,5 +1,6 @@
 """Queueing of blobs for verification and inspection, and retries."""
 
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 from django.conf import settings
@@ -21,6 +22,8 @@ from weights.task_names import WeightsTask
 #: Time after which a blob is queued again, in case its message was lost.
 QUEUE_AGAIN = timedelta(seconds=settings.VERIFICATION_QUEUED)
 BATCH = 500
+#: Bytes up to which a blob is small, and small blobs that one message names.
+SMALL, TOGETHER = 2 * 1024 * 1024, 48
 
 
 def queue_after_commit(revision: Revision) -> None:
@@ -43,24 +46,42 @@ def recheck(blobs: "models.QuerySet[Blob]") -> None:
     queue(blobs)
 
 
-def claim_fresh_check(blob_id: int) -> bool:
+def claim_fresh_check(blob: Blob) -> bool:
     """Reserve an idle blob for a new check by the caller.
 
-    If the caller fails, the sweep queues the check. Returns False for a blob that is not idle.
+    If the caller fails, the sweep queues the check. Returns False for a blob that is not idle, or
+    that another worker has checked since `blob` was loaded.
     """
     now = timezone.now()
-    idle = Blob.objects.idle(now).filter(pk=blob_id)
+    unchanged = {"state": blob.state, "last_verified_at": blob.last_verified_at}
+    idle = Blob.objects.idle(now).filter(pk=blob.pk, **unchanged)
     return bool(idle.update(check_due_at=now + QUEUE_AGAIN, attempts=0))
 
 
 def queue(blobs: "models.QuerySet[Blob]") -> None:
     """Send blobs to the workers, the largest first. Without a broker they wait for the sweep."""
-    sent = _send(WeightsTask.VERIFY_BLOB, blobs.order_by("-size", "pk"))
+    rows = blobs.order_by("-size", "pk").values_list("pk", "size")
+    sent = _send(WeightsTask.VERIFY_BLOB, _batches(rows))
     again = timezone.now() + QUEUE_AGAIN
     for start in range(0, len(sent), BATCH):
         # Do not reschedule checks that have ended in the meantime.
         batch = Blob.objects.awaiting_result().filter(pk__in=sent[start : start + BATCH])
         batch.update(check_due_at=again)
+
+
+def _batches(rows: "Iterable[tuple[int, int]]") -> Iterator[list[int]]:
+    """The ids of rows (id, size): large blobs alone, small ones together."""
+    batch: list[int] = []
+    for pk, size in rows:
+        if size > SMALL:
+            yield [pk]
+            continue
+        batch.append(pk)
+        if len(batch) == TOGETHER:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
 def make_unverified_due() -> None:
@@ -72,18 +93,19 @@ def make_unverified_due() -> None:
 def _queue_inspections(blobs: "models.QuerySet[Blob]") -> None:
     """Send a batch of blobs to be inspected. Without a broker they wait for the sweep."""
     blobs = ready(WeightsTask.INSPECT_BLOB, blobs).order_by("pk")[:BATCH]
-    sent = _send(WeightsTask.INSPECT_BLOB, blobs)
+    ids = blobs.values_list("pk", flat=True)
+    sent = _send(WeightsTask.INSPECT_BLOB, ([pk] for pk in ids))
     again = timezone.now() + QUEUE_AGAIN
     Blob.objects.awaiting_inspection().filter(pk__in=sent).update(inspect_due_at=again)
 
 
-def _send(task: WeightsTask, blobs: "models.QuerySet[Blob]") -> list[int]:
-    """Queue `task` for each of these blobs. Returns the ids sent before the broker failed."""
+def _send(task: WeightsTask, batches: Iterable[list[int]]) -> list[int]:
+    """Queue `task` for each batch of ids. Returns the ids sent before the broker failed."""
     sent: list[int] = []
-    for blob_id in blobs.values_list("pk", flat=True):
-        if not queue_now(task, blob_id):
+    for ids in batches:
+        if not queue_now(task, *ids):
             break
-        sent.append(blob_id)
+        sent += ids
     return sent
 
 

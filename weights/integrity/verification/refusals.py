@@ -1,5 +1,6 @@
 """Refusals of blobs and revisions, derived from the inspections of their bytes."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from weights.inspection.families import family_of
@@ -19,9 +20,16 @@ class Obstacle:
 
 def name_families(blob: Blob) -> set[str]:
     """The families of names that files of the blob have, withdrawn revisions left out."""
-    files = File.objects.filter(blob=blob).exclude(revision__state=Revision.State.WITHDRAWN)
-    paths = files.order_by().values_list("path", flat=True).distinct()
-    return {family_of(path) for path in paths}
+    return families_by_blob([blob])[blob.pk]
+
+
+def families_by_blob(blobs: Collection[Blob]) -> dict[int, set[str]]:
+    """The same for several blobs, by their ids: one query."""
+    families: dict[int, set[str]] = {blob.pk: set() for blob in blobs}
+    files = File.objects.filter(blob__in=families).exclude(revision__state=Revision.State.WITHDRAWN)
+    for blob_id, path in files.order_by().values_list("blob_id", "path").distinct():
+        families[blob_id].add(family_of(path))
+    return families
 
 
 def refusal_reason(blob: Blob) -> str:
