@@ -53,6 +53,8 @@ class WeightsCode(ErrorCode):
     UNKNOWN_TIER = "unknown_tier"
     PUBLISH_REFUSED = "publish_refused"
     FINDINGS_REFUSED = "findings_refused"
+    XET_MALFORMED = "xet_malformed"
+    XET_XORB_UNKNOWN = "xet_xorb_unknown"
     KEY_REFUSED = "key_refused"
     COMMIT_REFUSED = "commit_refused"
     BRANCH_MOVED = "branch_moved"

@@ -1,0 +1,1 @@
+"""Xet: the Hub clients' upload protocol of chunks, rebuilt into plain blobs."""
