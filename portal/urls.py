@@ -24,6 +24,7 @@ urlpatterns = [
     path("accounts/", account_urls.urls),
     path("", include("weights.api.urls")),  # before the Hub's, which match the rest of /api/
     path("", include("weights.uploads.urls")),
+    path("", include("weights.uploads.xet.urls")),
     path("", include("weights.hub_api.urls")),
     path("", include("weights.delivery.urls")),
     path("", include("accounts.urls")),

@@ -81,6 +81,8 @@ WORDS = {
     *("hub:repository-create", "hub:repository-delete", "hub:repository-move"),
     *("hub:repository-settings", "hub:validate-yaml", "hub:lfs-files"),
     *("hub:preupload", "hub:commit", "hub:branch", "hub:tag", "hub:super-squash"),
+    *("xet:write-token", "xet:xorb", "xet:xorb-grant", "xet:xorb-commit", "xet:shard"),
+    "xet:telemetry",
     "weights:commit-detail",
     "hub:access-requests",
     "hub:access-request-handle",

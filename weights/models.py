@@ -13,3 +13,4 @@ import weights.recalls.models
 import weights.reports.models
 import weights.storage.models
 import weights.uploads.models
+import weights.uploads.xet.models

@@ -25,6 +25,7 @@ from weights.storage import blob_storage
 from weights.task_names import WeightsTask
 from weights.uploads import multipart
 from weights.uploads import sweep as uploads
+from weights.uploads.xet import xorbs
 
 log = logging.getLogger(__name__)
 
@@ -116,6 +117,7 @@ def tidy() -> None:
             "outdated inspections": verification.reinspect_outdated,
             "strict tiers": partial(verification.inspect_strictly, Checkpoint.objects.all()),
             "uploads forgotten": uploads.sweep,
+            "xorbs forgotten": xorbs.sweep,
             "leftovers": lambda: blob_storage().sweep(LEFTOVERS_MAX_AGE),
         },
     )

@@ -31,6 +31,7 @@ from weights.storage.hashing import holds
 from weights.storage.migration import BlobToCopy
 from weights.storage.models import Blob
 from weights.uploads.models import Upload
+from weights.uploads.xet.models import StagedXorb
 
 Say = Callable[[str], None]
 
@@ -225,6 +226,7 @@ def _finish(source: BlobSource | None, options: Options, say: Say) -> list[str]:
         forget_marks()
         # A backup has no objects that no commit names, and no staging.
         Upload.objects.all().delete()
+        StagedXorb.objects.all().delete()
     failed += checks.check_audit_trail(say)
     failed += copied_heads.compare(say, accept=options.accept_rollback)
     total = store_check.bytes_to_read(options.sample)

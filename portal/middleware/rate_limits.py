@@ -30,6 +30,7 @@ from accounts.rate_limits.buckets import (
 from accounts.web.error_pages import error_page
 from portal.middleware.request_filter import is_upload
 from weights.delivery import signed_claims
+from weights.uploads.xet import tokens
 
 log = logging.getLogger(__name__)
 #: API paths that ignore the caller's token.
@@ -106,6 +107,8 @@ def _bucket(request: HttpRequest) -> _Counted | None:
         if "claim" in request.GET:
             return _Counted(DOWNLOADS_SIGNED_IN, f"signed:{_address(request)}", DOWNLOADS_ANONYMOUS)
         return _by_token(request, API_SIGNED_IN, API_ANONYMOUS)
+    if path.startswith("/api/xet/") and (xet_token := tokens.read(request)):
+        return _Counted(API_SIGNED_IN, xet_token.digest, API_ANONYMOUS)
     if path.startswith("/api/"):
         return _by_token(request, API_SIGNED_IN, API_ANONYMOUS)
     return None

@@ -6,6 +6,7 @@ upload is RECEIVED, and the parts stay in the store's staging.
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import timedelta
 
 from django.db import models, transaction
@@ -21,10 +22,11 @@ from weights.integrity.lease import Lease, LeaseLost
 from weights.integrity.shutdown import Stopped
 from weights.storage import part_store
 from weights.storage.models import unleased
-from weights.storage.protocol import Part
+from weights.storage.protocol import Assembled, Part
 from weights.task_names import WeightsTask
 from weights.uploads.models import Upload
 from weights.uploads.services import check, keep, refuse, writable_store
+from weights.uploads.xet.rebuild import forget_recipes, rebuilt
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +120,7 @@ def hash_object(upload_id: int) -> None:
                 f"the store could not read or keep {upload.sha256} in {_TRIES} attempts; ask the"
                 " operator to look at the log, then send it again"
             )
-        with part_store().assembled(upload.staging, upload.part_count) as parts:
+        with _assembled(upload) as parts:
             check(upload, renewing(parts.blocks(), lease))
             lease.renew()
             keep(upload, parts)
@@ -130,7 +132,17 @@ def hash_object(upload_id: int) -> None:
     except Exception:
         lease.release()
         raise
-    part_store().discard(upload.staging)
+    if upload.staging:
+        part_store().discard(upload.staging)
+    else:
+        forget_recipes(upload.person, upload.checkpoint, Upload.objects.filter(pk=upload.pk))
+
+
+def _assembled(upload: Upload) -> AbstractContextManager[Assembled]:
+    """The object's parts, or the chunks of Xet that make it up."""
+    if upload.staging:
+        return part_store().assembled(upload.staging, upload.part_count)
+    return rebuilt(upload)
 
 
 def renewing(

@@ -131,7 +131,7 @@ def _is_json(answer: Answer, method: str) -> bool:
 
 def _is_hub(path: str) -> bool:
     try:
-        return "hub" in resolve(path).namespaces
+        return not {"hub", "uploads", "xet"}.isdisjoint(resolve(path).namespaces)
     except Resolver404:
         return False
 

@@ -50,6 +50,7 @@ def parameters(world: World, caller: Person) -> dict[str, list[str]]:
         "url": ["weights/"],
         "key": ["abc"],
         "form": ["bib"],
+        **{"endpoint": ["0" * 16], "digest": ["0" * 64], "grant": ["0" * 32]},
         "uidb36": ["1"],
         "pk": record,
     }
