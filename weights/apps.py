@@ -7,6 +7,7 @@ from accounts.audit import append_only
 PUBLISHED = {
     *("weights.Family", "weights.Checkpoint", "weights.FileFacts", "weights.Revision"),
     *("weights.Ref", "weights.File", "weights.Blob", "weights.IntakeNote", "weights.Inspection"),
+    "weights.RevisionSource",
     *("weights.PublishedManifest", "weights.ManifestKey", "weights.ManifestSignature"),
     *("weights.Download", "weights.VerificationRun", "weights.StoreFinding"),
 }

@@ -28,6 +28,7 @@ class WeightsEvent(EventTag):
     REVISION_VISIBLE = "revision.visible", "{it} became visible"
     REVISION_FAILED = "revision.failed", "{it} failed its checks"
     REVISION_WITHDRAWN = "revision.withdrawn", "{by} withdrew {it}"
+    REVISION_MIRRORED = "revision.mirrored", "{by} mirrored {it} from another hub"
 
     REF_CREATED = "ref.created", "{by} created {it}"
     REF_DELETED = "ref.deleted", "{by} deleted {it}"

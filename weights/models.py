@@ -8,6 +8,7 @@ import weights.known_issues.models
 import weights.ledger.models
 import weights.logbook.models
 import weights.manifests.models
+import weights.publishing.mirror.models
 import weights.publishing.models
 import weights.recalls.models
 import weights.reports.models

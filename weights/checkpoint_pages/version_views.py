@@ -4,6 +4,7 @@ from itertools import pairwise
 from urllib.parse import quote
 
 from django.core.paginator import Paginator
+from django.db.models import prefetch_related_objects
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -39,6 +40,7 @@ def version_list(request: HttpRequest, org: str, name: str, rest: str) -> HttpRe
     revisions = history(revision)
     page = Paginator(revisions, PAGE_SIZE).get_page(request.GET.get("page"))
     refs = list(Ref.objects.shown().filter(checkpoint=checkpoint).select_related("revision"))
+    prefetch_related_objects(list(page), "sources")
     visible = [one for one in revisions if one.state == Revision.State.VISIBLE]
     before = {newer.pk: older for newer, older in pairwise(visible)}
     context = {

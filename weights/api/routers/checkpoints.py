@@ -125,7 +125,7 @@ def revision_list(request: ApiRequest, org: str, name: str) -> list[RevisionOut]
     """Published revisions, newest first, at most 1000."""
     checkpoint = get_published_checkpoint(request.auth, f"{org}/{name}")
     found = Revision.objects.visible().filter(checkpoint=checkpoint)
-    found = found.select_related("parent", "checkpoint").prefetch_related("refs")
+    found = found.select_related("parent", "checkpoint").prefetch_related("refs", "sources")
     signers = signatures.signers(checkpoint)
     return [
         RevisionOut.of(

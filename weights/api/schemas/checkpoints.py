@@ -153,6 +153,14 @@ class FindingOut(Schema):
     paths: list[str]
 
 
+class RevisionSourceOut(AliasedSchema):
+    """A commit on another hub from which the revision was mirrored."""
+
+    hub: str = Field(examples=["https://huggingface.co"])
+    repo: str = Field(validation_alias="repo_id")
+    commit: str
+
+
 class RevisionOut(Schema):
     """`findings` is null before the files are checked, empty if the check found nothing."""
 
@@ -165,6 +173,7 @@ class RevisionOut(Schema):
     bytes: int
     published_at: datetime | None
     findings: list[FindingOut] | None
+    sources: list[RevisionSourceOut]
     manifest_url: str
     signature_url: str | None
     signed_by: str | None = Field(description="Id of the newest trusted key that signed it")
@@ -185,6 +194,7 @@ class RevisionOut(Schema):
             bytes=revision.total_bytes,
             published_at=revision.visible_at,
             findings=revision.findings,
+            sources=[RevisionSourceOut.from_orm(source) for source in revision.sources.all()],
             manifest_url=absolute_url(reverse("weights:manifest", args=args)),
             signature_url=(
                 absolute_url(reverse("weights:manifest-signature", args=args)) if key else None

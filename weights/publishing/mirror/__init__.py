@@ -1,0 +1,1 @@
+"""Copies a revision from another hub and publishes it here."""
