@@ -117,6 +117,7 @@ def tidy() -> None:
             "outdated inspections": verification.reinspect_outdated,
             "strict tiers": partial(verification.inspect_strictly, Checkpoint.objects.all()),
             "uploads forgotten": uploads.sweep,
+            "unused blobs": uploads.sweep_blobs,
             "xorbs forgotten": xorbs.sweep,
             "leftovers": lambda: blob_storage().sweep(LEFTOVERS_MAX_AGE),
         },

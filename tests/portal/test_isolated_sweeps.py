@@ -80,6 +80,7 @@ SWEEPS: dict[str, tuple[Sweep, dict[str, str]]] = {
             "outdated inspections": "weights.integrity.verification.reinspect_outdated",
             "strict tiers": "weights.integrity.verification.inspect_strictly",
             "uploads forgotten": "weights.uploads.sweep.sweep",
+            "unused blobs": "weights.uploads.sweep.sweep_blobs",
             "xorbs forgotten": "weights.uploads.xet.xorbs.sweep",
             "leftovers": "weights.storage.files.FileStorage.sweep",
         },

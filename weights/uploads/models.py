@@ -36,7 +36,10 @@ class Upload(models.Model):
         REFUSED = "refused", "Refused"
 
     person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="uploads")
-    checkpoint = models.ForeignKey("weights.Checkpoint", models.CASCADE, related_name="uploads")
+    #: None once it was deleted: its bytes still count for the quota, until the sweep.
+    checkpoint = models.ForeignKey(
+        "weights.Checkpoint", models.SET_NULL, null=True, related_name="uploads"
+    )
     sha256 = models.CharField(max_length=64)
     size = models.BigIntegerField(help_text="Bytes")
     state = models.CharField(max_length=12, choices=State.choices, default=State.RECEIVING)
