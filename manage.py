@@ -1,36 +1,7 @@
 #!/usr/bin/env python
 """Run one of the portal's commands; `manage.py help` lists them."""
 
-import gc
-import os
-import sys
-
-
-def main() -> None:
-    """Use the embedded install (`make run`) unless the environment names other settings."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings.embedded")
-    gc.disable()  # what is imported now is never freed; starting is a tenth faster
-    from django.conf import settings
-    from django.core.exceptions import ImproperlyConfigured
-    from django.core.management import execute_from_command_line
-
-    try:
-        settings.INSTALLED_APPS  # noqa: B018 - loads the settings, to report an error in one line
-    except ImproperlyConfigured as error:
-        sys.exit(str(error))
-    from accounts.background.outages import DATABASE_ERRORS, outage_message
-    from portal.databases import readiness
-
-    try:
-        refusal = readiness.refusal(sys.argv[1] if len(sys.argv) > 1 else "help")
-        gc.freeze()
-        gc.enable()
-        if refusal:
-            sys.exit(refusal)
-        execute_from_command_line(sys.argv)
-    except DATABASE_ERRORS as error:
-        sys.exit(f"{outage_message(error)}; run the same again once it does")
-
+from portal.management.command_line import main
 
 if __name__ == "__main__":
     main()

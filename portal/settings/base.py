@@ -8,11 +8,11 @@ from csp.constants import NONE, SELF
 
 from accounts.web.loopback import is_loopback_url
 from portal.middleware.log_filters import one_line
-from portal.settings import environment
+from portal.settings import environment, installation
 from portal.settings.social import *  # noqa: F403
 from portal.settings.social import SOCIAL_APPS
 
-BASE_DIR = Path(__file__).resolve().parents[2]
+BASE_DIR, ASSETS = installation.BASE_DIR, installation.ASSETS
 
 environment.read_secrets(
     *("SECRET_KEY_FILE", "LINK_KEYS_FILE", "ENCRYPTION_KEYS_FILE", "DATABASE_PASSWORD_FILE"),
@@ -99,7 +99,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": [ASSETS / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -189,7 +189,7 @@ FORMAT_MODULE_PATH = ["portal.formats"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_DIRS = [ASSETS / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "staticfiles": {"BACKEND": "portal.server.stylesheets.CompressedStorage"},

@@ -12,11 +12,18 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from django.core.exceptions import ImproperlyConfigured
 
-from portal.settings import environment
+from portal.settings import environment, installation
 from portal.settings.private_files import make_private, refuse_readable, write_new
 
 # sun_path of a unix socket holds 108 bytes on Linux and 104 on macOS (unix(7)).
 _SOCKET_PATH_MOST = 100
+
+
+def default() -> str:
+    """The folder of an install that names none: `var` in a clone; for a wheel, the user's own."""
+    if not installation.IS_WHEEL:
+        return "var"
+    return environment.text("XDG_DATA_HOME", "~/.local/share") + "/weighbridge"
 
 
 def prepare(data_dir: Path) -> None:

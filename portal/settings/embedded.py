@@ -8,7 +8,7 @@ from portal.settings import data_dir, environment, private_files, validation
 
 private_files.set_umask()
 
-DATA_DIR = environment.folder("DATA_DIR", "var")
+DATA_DIR = environment.folder("DATA_DIR", data_dir.default())
 data_dir.prepare(DATA_DIR)
 
 from portal.settings.base import *  # noqa: E402, F403

@@ -6,7 +6,7 @@ private_files.set_umask()
 
 from portal.settings.base import *  # noqa: E402, F403
 from portal.settings.base import (  # noqa: E402
-    BASE_DIR,
+    ASSETS,
     PUBLIC_URL,
     caches,
     database,
@@ -21,7 +21,7 @@ CELERY_BROKER_READ_URL = CELERY_BROKER_WRITE_URL = CELERY_BROKER_URL = environme
     "BROKER_URL", None, "BROKER_PASSWORD"
 )
 CACHES = caches(environment.redis("CACHE_URL", None, "CACHE_PASSWORD"))
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT = ASSETS / "staticfiles"
 
 if PUBLIC_URL.startswith("https://"):
     SECURE_SSL_REDIRECT = environment.flag("SECURE_SSL_REDIRECT", default=True)

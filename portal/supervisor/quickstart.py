@@ -37,7 +37,6 @@ PORT_PATIENCE = 2.0
 DEMO_PAUSE = 1.0
 #: Seconds between two checks of the source files.
 RELOAD_PAUSE = 1.0
-_MANAGE = str(settings.BASE_DIR / "manage.py")
 _ANY_HOST = {"", "0.0.0.0", "::"}  # noqa: S104 - recognised, not bound
 
 
@@ -117,7 +116,9 @@ def _start_broker(supervisor: Supervisor, data_dir: Path) -> None:
 
 def _publish_demos(supervisor: Supervisor, say: Callable[[str], None]) -> None:
     """Publish the demos in a separate process, to free its memory; a failure is not fatal."""
-    code = supervisor.run_once("demo", [sys.executable, _MANAGE, "publish_demos"])
+    code = supervisor.run_once(
+        "demo", [sys.executable, "-m", "portal.management.command_line", "publish_demos"]
+    )
     if code and not supervisor.stopping:
         say("demo: not published, see the lines above; the next start retries")
 

@@ -22,6 +22,7 @@ NOT_IN_CONTAINERS = {
     "DATA_DIR": "the folder of the embedded install",
     "DEBUG": "refused in production",
     "BIND": "nginx expects the port that the image listens on",
+    "XDG_DATA_HOME": "the folder of a wheel's install",
     "BEAT_SCHEDULE": "one a container, in its own file system",
 }
 #: Variables that some containers must not have.
