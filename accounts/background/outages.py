@@ -3,15 +3,38 @@
 Neither the code nor the caller is at fault, so the response is 503 and the log gets one line.
 """
 
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
 import redis
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connection
 from kombu.exceptions import OperationalError as BrokerError
 
 DATABASE_ERRORS = (OperationalError, InterfaceError)
+#: Bytes below which a disk counts as full: SQLite needs a page, and its log 32 KiB at once.
+_NO_SPACE = 64 * 1024
 #: kombu wraps some errors of the Redis client, but none that occur while it waits for replies.
 BROKER_ERRORS = (BrokerError, redis.RedisError, OSError)
 
 
 def outage_message(error: BaseException) -> str:
-    """Return the database error on one line; PostgreSQL's messages have several."""
-    return f"the database does not answer: {' '.join(str(error).split())}"
+    """Return the database error on one line; PostgreSQL's messages have several.
+
+    SQLite says `disk I/O error` and `unable to open` where its disk is full or read-only.
+    """
+    return f"the database does not answer: {' '.join(str(error).split())}{_disk_fault()}"
+
+
+def _disk_fault() -> str:
+    """The fault of the disk below SQLite's file, in parentheses; empty if there is none."""
+    if connection.vendor != "sqlite":
+        return ""
+    folder = Path(connection.settings_dict["NAME"]).parent
+    with suppress(OSError):
+        if folder.is_dir() and not os.access(folder, os.W_OK):
+            return f" ({folder} is read-only)"
+        if shutil.disk_usage(folder).free < _NO_SPACE:
+            return f" (the disk of {folder} is full: free some space)"
+    return ""

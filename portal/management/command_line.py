@@ -1,5 +1,6 @@
 """The portal's commands: `weighbridge` of the wheel, manage.py of a clone."""
 
+import errno
 import gc
 import os
 import sys
@@ -30,6 +31,11 @@ def main() -> None:
         execute_from_command_line(sys.argv)
     except DATABASE_ERRORS as error:
         sys.exit(f"{outage_message(error)}; run the same again once it does")
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EROFS}:
+            raise
+        where = error.filename or "a disk"
+        sys.exit(f"{where}: {error.strerror}; make room or mount it writable, then run it again")
 
 
 def weighbridge() -> None:

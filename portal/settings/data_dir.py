@@ -1,10 +1,12 @@
 """The files of the embedded install below DATA_DIR, and the keys of its first start."""
 
+import errno
 import fcntl
 import hashlib
 import os
 import secrets
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -30,7 +32,26 @@ def prepare(data_dir: Path) -> None:
     """Create the folders and keys, and read `keys.env` and the address beside the environment.
 
     Before a restore the keys exist only in this process: those of the install are in the backup.
+    Raises ImproperlyConfigured for a folder that cannot be written to, or is full.
     """
+    try:
+        _prepare(data_dir)
+        if not os.access(data_dir, os.W_OK):
+            raise OSError(errno.EACCES, "it is read-only for this user", str(data_dir))
+    except OSError as error:
+        raise unusable(data_dir, error) from error
+
+
+def unusable(data_dir: Path, error: OSError) -> ImproperlyConfigured:
+    """The error for a DATA_DIR in which a file or folder cannot be created."""
+    remedy = "make it writable for this user, or set DATA_DIR to another folder"
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        remedy = "free some space, then run the same command again"
+    where = error.filename or data_dir
+    return ImproperlyConfigured(f"DATA_DIR: {where} cannot be used ({error.strerror}); {remedy}")
+
+
+def _prepare(data_dir: Path) -> None:
     for name in ("", "run", "blobs", "broker", "static"):
         (data_dir / name).mkdir(mode=0o700, parents=True, exist_ok=True)
     _make_private(data_dir)
@@ -61,17 +82,21 @@ def keys_file(data_dir: Path) -> Path:
 
 def manifest_key_file(data_dir: Path) -> Path:
     """The key that signs manifests; generated at the first start."""
-    path = data_dir / "manifest-key.pem"
-    if not path.exists() and not environment.is_restoring():
-        write_once(path, new_manifest_key())
-    return path
+    return _key_file(data_dir, "manifest-key.pem", new_manifest_key)
 
 
 def audit_key_file(data_dir: Path) -> Path:
     """The key that signs the head of the trail; generated at the first start."""
-    path = data_dir / "audit-key.pem"
-    if not path.exists() and not environment.is_restoring():
-        write_once(path, new_audit_key())
+    return _key_file(data_dir, "audit-key.pem", new_audit_key)
+
+
+def _key_file(data_dir: Path, name: str, new_key: Callable[[], str]) -> Path:
+    path = data_dir / name
+    try:
+        if not path.exists() and not environment.is_restoring():
+            write_once(path, new_key())
+    except OSError as error:
+        raise unusable(data_dir, error) from error
     return path
 
 
