@@ -16,8 +16,9 @@ from urllib.parse import unquote
 from django.conf import settings
 from django.db import connection
 
-from portal.backup import keys, layout, signature
+from portal.backup import keys, layout, reread, signature
 from portal.backup.layout import Index
+from portal.backup.reread import Reread
 from portal.databases import postgres, sqlite
 from portal.databases.dumps import BlobLine, Dump
 from portal.errors import BackupError
@@ -38,6 +39,8 @@ class Options:
     without_blobs: bool = False
     without_keys: bool = False
     unsigned: bool = False
+    #: Bytes of the backup's blobs to read again; 0: none.
+    reread: int = reread.MOST
 
 
 @dataclass
@@ -54,6 +57,7 @@ class Created:
     copied_bytes: int = 0
     present: int = 0
     damaged: list[str] = field(default_factory=list)
+    reread: Reread = field(default_factory=Reread)
 
 
 def create(
@@ -86,6 +90,7 @@ def create(
         part.rename(final)
         private_files.sync(folder)
         created.folder = final
+        reread.note(folder, created.reread)
         return created
 
 
@@ -166,6 +171,7 @@ def _fill(
         blobs = blob_storage().address
     else:
         _copy_blobs(dump.blobs, target, created, progress)
+        _read_again(dump.blobs, target, created, options.reread, progress)
     files = [dump.path, blob_list, *key_files]
     index = _index(part, now, dump, blobs, created.damaged, files)
     private_files.write_new(part / layout.INDEX, index.as_text())
@@ -180,11 +186,26 @@ def _copy_blobs(
 ) -> None:
     source = blob_storage()
     wanted = (_wanted(blob, source) for blob in blobs)
-    # A blob of an earlier backup got its name by its hash; `restore_drill` reads all of them.
+    # A blob of an earlier backup got its name by its hash; `_read_again` reads some of them.
     moved = migration.copy_listed(wanted, source, target, progress, trust_size=True)
     created.copied, created.copied_bytes = moved.copied, moved.copied_bytes
     created.present = moved.present
     created.damaged = [f"{sha256}: {reason}" for sha256, reason in moved.failures]
+
+
+def _read_again(
+    blobs: Iterable[BlobLine],
+    target: BlobStorage,
+    created: Created,
+    most: int,
+    progress: Callable[[int], None],
+) -> None:
+    """Read blobs of earlier backups again; those that could not be copied now are left out."""
+    source = blob_storage()
+    missing = {line.partition(":")[0] for line in created.damaged}
+    wanted = [_wanted(blob, source) for blob in blobs if blob.sha256 not in missing]
+    created.reread = reread.run(wanted, source, target, most, progress)
+    created.damaged += [f"{sha256}: {why}" for sha256, why in created.reread.damaged.items()]
 
 
 def _wanted(blob: BlobLine, source: BlobStorage) -> BlobToCopy:

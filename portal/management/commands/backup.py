@@ -8,7 +8,7 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 
 from accounts.management.base import PortalCommand
-from portal.backup import verify
+from portal.backup import reread, verify
 from portal.backup.create import Created, Options, create
 from portal.backup.signature import add_trust_arguments
 from weights.integrity import progress_bars
@@ -38,6 +38,14 @@ class Command(PortalCommand):
             "--no-keys", action="store_true", help="leave out the keys, which you store elsewhere"
         )
         parser.add_argument(
+            "--reread-gb",
+            type=int,
+            default=reread.MOST // 10**9,
+            metavar="N",
+            help="read up to N GB (10⁹ bytes) of the backup's older blobs again, in turn; replaces"
+            " damaged ones, and the health page shows them. 0 reads none",
+        )
+        parser.add_argument(
             "--verify",
             action="store_true",
             help="check signature, files and blobs of the backup FOLDER/<time>; exit 1 on a fault",
@@ -50,7 +58,11 @@ class Command(PortalCommand):
         if options["key"]:
             raise CommandError("--key judges a finished backup: add --verify")
         what = Options(
-            options["blobs"], options["no_blobs"], options["no_keys"], options["unsigned"]
+            options["blobs"],
+            options["no_blobs"],
+            options["no_keys"],
+            options["unsigned"],
+            max(0, options["reread_gb"]) * 10**9,
         )
         total = 0 if what.without_blobs else store_check.bytes_to_read(None)
         with progress_bars.lazy_bar(total, "Copying") as advance:
@@ -87,5 +99,11 @@ class Command(PortalCommand):
             f"blobs: {created.blobs}, copied {created.copied} ({created.copied_bytes} bytes),"
             f" present {created.present}, damaged {len(created.damaged)}"
         )
+        again = created.reread
+        self.stderr.write(
+            f"read again: {again.blobs} ({again.bytes} bytes), replaced {len(again.replaced)}"
+        )
+        for sha256 in again.replaced:
+            self.stderr.write(f"{sha256}: was damaged in the backup, and has been replaced")
         for line in created.damaged:
             self.stderr.write(line)
