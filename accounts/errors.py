@@ -24,6 +24,7 @@ class AccountsCode(ErrorCode):
     RATE_LIMITED = "rate_limited"
     INTERNAL_ERROR = "internal_error"
     UNAVAILABLE = "unavailable"
+    READ_ONLY = "read_only"
     CSRF_FAILED = "csrf_failed"
     # People and applications.
     REFUSED = "refused"

@@ -1,5 +1,6 @@
 from django.apps import AppConfig
 from django.contrib.admin import apps as admin_apps
+from django.db.backends.signals import connection_created
 
 
 class PortalConfig(AppConfig):
@@ -11,7 +12,10 @@ class PortalConfig(AppConfig):
         # These modules import models, which are loaded only now.
         from portal import checks  # noqa: F401, PLC0415
         from portal.server import interrupted_work, worker_sealer  # noqa: F401, PLC0415
+        from portal.databases import read_only  # noqa: PLC0415
         from portal.settings import audit_record  # noqa: F401, PLC0415
+
+        connection_created.connect(read_only.guard)
 
 
 class PortalAdminConfig(admin_apps.AdminConfig):

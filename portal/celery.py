@@ -5,6 +5,7 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import beat_init
+from django.conf import settings
 
 from accounts.background.task_names import AccountsTask
 from weights.task_names import WeightsTask
@@ -38,11 +39,19 @@ app.conf.beat_schedule = {
 }
 
 
+@app.on_after_finalize.connect
+def rest_in_read_only_mode(sender: Celery, **kwargs: Any) -> None:
+    if settings.READ_ONLY:
+        sender.conf.beat_schedule = {}
+
+
 @beat_init.connect
 def run_rare_tasks(**kwargs: Any) -> None:
     """Run the tasks with long periods at each start of beat too.
 
     Without a broker nothing is lost: beat sends them again as scheduled.
     """
+    if settings.READ_ONLY:
+        return
     app.send_task(AccountsTask.CLOCKS, expires=600, retry=False)
     app.send_task(WeightsTask.TIDY, expires=3600, retry=False)

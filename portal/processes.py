@@ -44,6 +44,8 @@ def worker() -> list[str]:
     return [
         *(*_celery(), "worker", "--pool", "threads", "--concurrency", str(threads)),
         *("--without-mingle", "--without-gossip", "--loglevel", "warning"),
+        # Nothing sends to this queue, so the worker answers pings and takes no task.
+        *(("--queues", "read-only") if environment.flag("READ_ONLY", default=False) else ()),
     ]
 
 

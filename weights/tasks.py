@@ -16,7 +16,7 @@ from weights.catalogue.models import Checkpoint
 from weights.catalogue.search import documents
 from weights.delivery import links
 from weights.integrity import scrub, verification
-from weights.ledger import recording
+from weights.ledger import recording, waiting_rows
 from weights.manifests import signatures
 from weights.privacy import export
 from weights.publishing import lint_findings
@@ -81,6 +81,7 @@ def sign_manifest(revision_id: int) -> None:
 
 
 SWEEP = {
+    "ledger rows": waiting_rows.store,
     "verification": verification.sweep,
     "uploads": multipart.queue_lost,
     "contents": file_facts.sweep,

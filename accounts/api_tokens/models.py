@@ -77,7 +77,8 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         return token, plain
 
     def record_later_use(self, token_id: int, now: datetime, network: str) -> None:
-        self.filter(pk=token_id).update(last_used_at=now, last_used_network=network)
+        if not settings.READ_ONLY:
+            self.filter(pk=token_id).update(last_used_at=now, last_used_network=network)
 
     @transaction.atomic
     def revoke_all(self, user: "User", *, by: "User | None", cause: str) -> int:
@@ -133,6 +134,8 @@ class ApiToken(models.Model):
 
     def record_use(self, now: datetime, network: str) -> None:
         """Record the time and network of a request, at most once a minute."""
+        if settings.READ_ONLY:
+            return
         if self.last_used_at and now - self.last_used_at < timedelta(minutes=1):
             return
         if self.last_used_at is None:

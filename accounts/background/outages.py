@@ -1,4 +1,4 @@
-"""Errors raised while the database or broker is unavailable: full, stopped or disconnected.
+"""Errors raised while the database or broker is unavailable: full, stopped, cut off or read-only.
 
 Neither the code nor the caller is at fault, so the response is 503 and the log gets one line.
 """
@@ -9,9 +9,14 @@ from contextlib import suppress
 from pathlib import Path
 
 import redis
+from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from kombu.exceptions import OperationalError as BrokerError
 
+READ_ONLY_MESSAGE = (
+    "This portal is in read-only mode for maintenance: nothing is stored or changed. Downloads go"
+    " on. Try again later."
+)
 DATABASE_ERRORS = (OperationalError, InterfaceError)
 #: Bytes below which a disk counts as full: SQLite needs a page, and its log 32 KiB at once.
 _NO_SPACE = 64 * 1024
@@ -19,11 +24,26 @@ _NO_SPACE = 64 * 1024
 BROKER_ERRORS = (BrokerError, redis.RedisError, OSError)
 
 
+class ReadOnly(OperationalError):
+    """The portal is in read-only mode (READ_ONLY), so a write was refused; nothing was stored."""
+
+    def __init__(self, message: str = f"{READ_ONLY_MESSAGE} (READ_ONLY is set)") -> None:
+        super().__init__(message)
+
+
+def refuse_in_read_only_mode() -> None:
+    """Raise ReadOnly before work whose first write to the database comes late."""
+    if settings.READ_ONLY:
+        raise ReadOnly
+
+
 def outage_message(error: BaseException) -> str:
     """Return the database error on one line; PostgreSQL's messages have several.
 
     SQLite says `disk I/O error` and `unable to open` where its disk is full or read-only.
     """
+    if isinstance(error, ReadOnly):
+        return str(error)
     return f"the database does not answer: {' '.join(str(error).split())}{_disk_fault()}"
 
 

@@ -1,5 +1,9 @@
 """Counts of events that are too frequent for a database row each, in Redis."""
 
+from collections.abc import Collection
+from contextlib import suppress
+from typing import cast
+
 import redis
 
 from accounts.rate_limits import redis_connection
@@ -8,10 +12,28 @@ from accounts.rate_limits.redis_connection import RedisUnavailable
 
 def add(name: str, field: str) -> None:
     """Add one to `field` of the tally `name`; does nothing if Redis does not answer."""
+    with suppress(RedisUnavailable):
+        add_or_fail(name, field)
+
+
+def add_or_fail(name: str, field: str) -> None:
+    """Like `add`, but raises RedisUnavailable if Redis does not answer."""
+    redis_connection.shared().run(lambda store: store.hincrby(f"tally:{name}", field, 1))
+
+
+def read(name: str) -> dict[str, int]:
+    """Return the counts of `name`, by field; empty if Redis does not answer."""
     try:
-        redis_connection.shared().run(lambda store: store.hincrby(f"tally:{name}", field, 1))
+        counts = redis_connection.shared().run(lambda store: store.hgetall(f"tally:{name}"))
     except RedisUnavailable:
-        return
+        return {}
+    return _decoded(cast("dict[bytes, bytes]", counts))
+
+
+def remove(name: str, fields: Collection[str]) -> None:
+    """Remove these fields of `name`; does nothing if Redis does not answer."""
+    with suppress(RedisUnavailable):
+        redis_connection.shared().run(lambda store: store.hdel(f"tally:{name}", *fields))
 
 
 def drain(name: str) -> dict[str, int]:
@@ -20,6 +42,10 @@ def drain(name: str) -> dict[str, int]:
         counts = redis_connection.shared().run(lambda store: _drain(store, f"tally:{name}"))
     except RedisUnavailable:
         return {}
+    return _decoded(counts)
+
+
+def _decoded(counts: dict[bytes, bytes]) -> dict[str, int]:
     return {field.decode(): int(number) for field, number in sorted(counts.items())}
 
 

@@ -69,6 +69,8 @@ def run(
 
 def note(folder: Path, done: Reread) -> None:
     """Store the end of a backup into `folder`, and what its run has read; not with READ_ONLY."""
+    if settings.READ_ONLY:
+        return
     before, now = _details(), timezone.now().isoformat()
     damaged = {**before.get("damaged", {}), **done.damaged}
     replaced = {**before.get("replaced", {}), **dict.fromkeys(done.replaced, now)}

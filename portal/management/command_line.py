@@ -19,7 +19,7 @@ def main() -> None:
         settings.INSTALLED_APPS  # noqa: B018 - loads the settings, to report an error in one line
     except ImproperlyConfigured as error:
         sys.exit(str(error))
-    from accounts.background.outages import DATABASE_ERRORS, outage_message
+    from accounts.background.outages import DATABASE_ERRORS, ReadOnly, outage_message
     from portal.databases import readiness
 
     try:
@@ -29,6 +29,8 @@ def main() -> None:
         if refusal:
             sys.exit(refusal)
         execute_from_command_line(sys.argv)
+    except ReadOnly as error:
+        sys.exit(str(error))
     except DATABASE_ERRORS as error:
         sys.exit(f"{outage_message(error)}; run the same again once it does")
     except OSError as error:

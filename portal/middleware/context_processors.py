@@ -15,6 +15,7 @@ def site(request: HttpRequest) -> dict[str, object]:
         "SITE_NAME": settings.SITE_NAME,
         "PUBLIC_URL": settings.PUBLIC_URL,
         "INVENTED_DATA": getattr(settings, "INVENTED_DATA", False),
+        "READ_ONLY": settings.READ_ONLY,
         "MAIL_LEAVES": settings.MAIL_LEAVES,
         "SOCIAL_SIGN_IN": bool(settings.SOCIAL_ORIGINS),
         "PASSKEYS_ELSEWHERE": passkeys.passkey_origin(request),

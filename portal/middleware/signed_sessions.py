@@ -33,6 +33,8 @@ class SignedSessionMiddleware(SessionMiddleware):
         request.session = self.SessionStore(session_key_of(cookie))
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        if settings.READ_ONLY:
+            request.session.modified = False
         response = super().process_response(request, response)
         cookie = response.cookies.get(settings.SESSION_COOKIE_NAME)
         if cookie is not None and cookie.value:  # a deleted cookie is empty

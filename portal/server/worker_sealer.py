@@ -3,6 +3,7 @@
 from typing import Any
 
 from celery.signals import worker_ready, worker_shutdown
+from django.conf import settings
 
 from accounts.audit.merkle_log.sealer import Sealer
 
@@ -15,6 +16,8 @@ def start(**kwargs: Any) -> None:
 
     If several workers run one, only one sealer writes at a time.
     """
+    if settings.READ_ONLY:
+        return
     sealer = Sealer()
     sealer.start()
     _running.append(sealer)

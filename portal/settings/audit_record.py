@@ -123,14 +123,17 @@ def _lock() -> None:
 
 
 def note_at_start(process: str) -> threading.Thread:
-    """Record the settings in a thread, so that the start does not wait for the database."""
+    """Record the settings in a thread, so that the start does not wait for the database.
+
+    With READ_ONLY the next start without it records them.
+    """
     thread = threading.Thread(target=_note_with_retries, args=[process], daemon=True)
     thread.start()
     return thread
 
 
 def _note_with_retries(process: str) -> None:
-    while True:
+    while not settings.READ_ONLY:
         try:
             note(process)
         except (DatabaseError, InterfaceError) as error:

@@ -30,6 +30,8 @@ SINGLE_OPERATOR = environment.flag("SINGLE_OPERATOR", default=is_loopback_url(PU
 ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS")
 ADMIN_PATH = environment.text("ADMIN_PATH", "admin/").strip("/") + "/"
 SITE_NAME = "Weighbridge"
+# True: nothing is stored, downloads go on, and workers wait (docs/upgrading.md).
+READ_ONLY = environment.flag("READ_ONLY", default=False)
 # Contacts for vulnerability reports in /.well-known/security.txt; 404 if empty.
 SECURITY_CONTACT = environment.contacts("SECURITY_CONTACT")
 SECURITY_POLICY_URL = environment.text("SECURITY_POLICY_URL", "-").strip("-")
@@ -69,6 +71,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "weights.api.problems.ProblemMiddleware",
     "portal.middleware.request_filter.RequestFilterMiddleware",
+    "portal.middleware.read_only.ReadOnlyMiddleware",
     "portal.middleware.rate_limits.RateLimitMiddleware",
     # Middleware for every response comes before it, middleware for pages after it.
     "portal.middleware.fast_path.FastPathMiddleware",

@@ -154,6 +154,9 @@ ERROR_CODES: dict[str, Explanation] = {
     AccountsCode.UNAVAILABLE: Explanation(
         503, "Temporarily unavailable", "Retry after Retry-After seconds."
     ),
+    AccountsCode.READ_ONLY: Explanation(
+        503, "The portal is in read-only mode", "Retry after Retry-After seconds."
+    ),
 }
 
 #: status -> the code of an error without a specific one.

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from django.conf import settings
 from django.db.models import BigIntegerField, Q
 
 from accounts.background.periodic import each
@@ -107,7 +108,7 @@ def revision_facts(revision: Revision) -> RevisionFacts:
     """Facts of one revision; reads up to READ_AT_ONCE files that were not read yet."""
     files = _descriptive_files(Q(revision=revision))
     unread = [file for file in files if file.facts is None]
-    if 0 < len(unread) <= READ_AT_ONCE:
+    if 0 < len(unread) <= READ_AT_ONCE and not settings.READ_ONLY:
         facts = _read_and_store(unread)
         files = [replace(file, facts=facts.get(file.key, file.facts)) for file in files]
     return _combined(files, getattr(revision, "measured", None))

@@ -1,6 +1,7 @@
 """The download ledger."""
 
 from django.db import models
+from django.utils import timezone
 
 
 class Download(models.Model):
@@ -15,7 +16,8 @@ class Download(models.Model):
         SHOWN = "shown", "Shown on a page"
         REFUSED = "refused", "Refused"
 
-    at = models.DateTimeField(auto_now_add=True, db_index=True)
+    #: Of the response, which in read-only mode is earlier than the row.
+    at = models.DateTimeField(default=timezone.now, editable=False, db_index=True)
     user_id = models.BigIntegerField(null=True)
     credential_kind = models.CharField(max_length=20)
     credential_id = models.CharField(max_length=64, blank=True)

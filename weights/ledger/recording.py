@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import models
 
 from accounts.audit import append_only, request_context
@@ -17,6 +18,7 @@ from accounts.web import sanitize
 from weights.event_tags import WeightsEvent
 from weights.gate import Decision
 from weights.gate.caller import Caller
+from weights.ledger import waiting_rows
 from weights.ledger.models import Download
 from weights.publishing.models import File
 
@@ -90,7 +92,7 @@ def record_refusal(
     if caller.user is None:
         tallies.add(_ANONYMOUS, str(decision.code))
         return
-    if not buckets.take(REFUSALS, str(caller.user.pk)).allowed:
+    if settings.READ_ONLY or not buckets.take(REFUSALS, str(caller.user.pk)).allowed:
         tallies.add(_OVER_LIMIT, str(decision.code))
         return
     _write(
@@ -122,7 +124,7 @@ def forget_networks(now: datetime) -> int:
 
 def _write(caller: Caller, **fields: object) -> None:
     request = request_context.current()
-    Download.objects.create(
+    row = Download(
         user_id=caller.user.pk if caller.user else None,
         credential_kind=caller.kind,
         credential_id=caller.credential_id,
@@ -130,6 +132,10 @@ def _write(caller: Caller, **fields: object) -> None:
         network=request.network,
         **fields,
     )
+    if settings.READ_ONLY:
+        waiting_rows.put(row)
+    else:
+        row.save(force_insert=True)
 
 
 def _clip(name: str, length: int) -> str:

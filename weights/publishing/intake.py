@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from django.conf import settings
 from django.db import transaction
 
+from accounts.background.outages import refuse_in_read_only_mode
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from accounts.web.sanitize import multiline
@@ -93,6 +94,7 @@ def publish(
     called with the number of bytes of each step. Raises the errors of `weights.errors`, and
     TierRetired for a new checkpoint in a retired tier; an existing one takes new revisions.
     """
+    refuse_in_read_only_mode()
     sources = scan(directory)
     request = checked_request(
         repo_id,

@@ -138,7 +138,7 @@ class Answer:
 
 def ask(caller: Person, credential: str, method: str, address: str, **headers: str) -> Answer:
     """Send one request, and roll back its changes."""
-    client = _client()
+    client = shared_client()
     client.cookies = copy(caller.cookies) if credential == "session" else SimpleCookie()
     if credential == "token":
         headers["Authorization"] = f"Bearer {caller.token}"
@@ -150,7 +150,7 @@ def ask(caller: Person, credential: str, method: str, address: str, **headers: s
 
 
 @cache
-def _client() -> Client:
+def shared_client() -> Client:
     """One client for all requests, because each loads the middleware anew."""
     return Client()
 

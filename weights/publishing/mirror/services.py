@@ -11,6 +11,7 @@ from typing import Any
 from django.db import transaction
 
 from accounts.audit.models import AuditEvent
+from accounts.background.outages import refuse_in_read_only_mode
 from weights.catalogue import front_matter
 from weights.errors import SourceUnusable
 from weights.event_tags import WeightsEvent
@@ -47,6 +48,7 @@ def publish_source(
     continued by the next one within a day. Raises the errors of `intake.publish`, and
     SourceUnusable for a source that is not reachable or sends other bytes than it lists.
     """
+    refuse_in_read_only_mode()
     intake.check_sizes((file.path, file.size) for file in source.files)
     storage = intake.store()
     folder = staging or storage.staging_folder
