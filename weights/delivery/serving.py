@@ -2,7 +2,9 @@
 
 On local storage the kernel sends the bytes (gunicorn sends a file that has a `fileno`), or the
 web server in front if `ACCEL_LOCATION` names its location. On S3 a GET is redirected to a signed
-URL and the portal answers a HEAD, so that the Hub's client passes the gate again to resume.
+URL and the portal answers a HEAD, so that the Hub's client passes the gate again to resume. It
+sends a first byte itself too: hf-hub in Rust reads size and commit from that response, and would
+follow a redirect with its Authorization, which S3 refuses beside a signature.
 """
 
 import logging
@@ -43,6 +45,7 @@ log = logging.getLogger(__name__)
 #: Retry-After in seconds when the store does not answer.
 RETRY_AFTER = 10
 
+_FIRST_BYTE = Plan(206, 0, 1)
 _COMPARED = {"HTTP_IF_MATCH", "HTTP_IF_RANGE", "HTTP_IF_UNMODIFIED_SINCE"}
 
 Refuser = Callable[[HttpRequest, Caller, Decision], HttpResponseBase]
@@ -152,6 +155,8 @@ def _deliver(
         return _without_bytes(response_plan, file)
     if request.method == "HEAD":
         return _head(storage, file)
+    if not storage.is_local and response_plan == _FIRST_BYTE:
+        return _first_byte(storage, caller, decision, file)
     if not storage.is_local:
         return _redirect(storage, caller, decision, file)
     return _send(request, storage, caller, decision, file, response_plan)
@@ -171,6 +176,12 @@ def _without_bytes(response_plan: Plan, file: File) -> HttpResponse:
         return problem(
             412, WeightsCode.PRECONDITION_FAILED, "The file is not in the state you asked for."
         )
+    if not file.size:
+        # Clients that begin with the first byte expect success, and the size, of an empty file
+        # too. RFC 9110 lets a server ignore Range, and a Content-Range beside 200.
+        response = HttpResponse(content_type="application/octet-stream")
+        response["Content-Range"] = "bytes */0"
+        return response
     response = problem(416, WeightsCode.RANGE_NOT_SATISFIABLE, f"The file has {file.size} bytes.")
     response["Content-Range"] = str(response_plan.content_range(file.size))
     return response
@@ -205,6 +216,20 @@ def _redirect(storage: BlobStorage, caller: Caller, decision: Decision, file: Fi
 
 
 # -- bytes --------------------------------------------------------------------------------
+
+
+def _first_byte(
+    storage: BlobStorage, caller: Caller, decision: Decision, file: File
+) -> HttpResponse:
+    """The first byte of a remote blob, read by the portal."""
+    content = storage.read(file.sha256, 0, 1, file.blob.version_of(storage.address))
+    _record(caller, decision, file, Download.Outcome.SERVED, _FIRST_BYTE)
+    response = HttpResponse(content, status=206, content_type="application/octet-stream")
+    response["Content-Length"] = "1"
+    response["Content-Range"] = f"bytes 0-0/{file.size}"
+    # A browser that stored it would ask for the other bytes and be redirected.
+    response["Cache-Control"] = "private, no-store"
+    return response
 
 
 def _send(

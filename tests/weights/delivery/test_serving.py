@@ -429,6 +429,62 @@ def test_on_s3_a_get_is_redirected_and_a_head_is_answered_by_the_portal(
     assert (row.outcome, row.user_id) == (Download.Outcome.REDIRECTED, applicant.pk)
 
 
+@pytest.mark.requirement("UR-12")
+@pytest.mark.parametrize("place", ["store", "s3_store"])
+def test_the_portal_sends_a_first_byte_itself(
+    client: Client, db: None, applicant: User, request: pytest.FixtureRequest, place: str
+) -> None:
+    """hf-hub in Rust (TEI, TGI, candle) begins every download so."""
+    request.getfixturevalue(place)
+    revision = factories.published("acme/small", files={"model.bin": CONTENT})
+    headers = {**bearer(factories.token(applicant)), "Range": "bytes=0-0"}
+    response: Any = client.get("/acme/small/resolve/main/model.bin", headers=headers)
+    assert (response.status_code, response.getvalue()) == (206, CONTENT[:1])
+    assert "Location" not in response
+    expected = {
+        "Content-Range": f"bytes 0-0/{len(CONTENT)}",
+        "Content-Length": "1",
+        "ETag": f'"{revision.files.get().sha256}"',
+        "X-Repo-Commit": revision.sha,
+        "Accept-Ranges": "bytes",
+    }
+    assert {name: response[name] for name in expected} == expected
+    row = Download.objects.get()
+    assert (row.outcome, row.start, row.length) == (Download.Outcome.SERVED, 0, 1)
+
+
+@pytest.mark.parametrize("part", ["bytes=0-0", "bytes=0-", "bytes=7-"])
+def test_a_part_of_an_empty_file_is_the_empty_file(
+    client: Client, db: None, store: Path, part: str
+) -> None:
+    """@huggingface/hub and hf-hub take no 416, and read the size from Content-Range."""
+    factories.published("acme/small", files={"empty.txt": b"", "a.txt": b"a"})
+    response: Any = client.get("/acme/small/resolve/main/empty.txt", headers={"Range": part})
+    assert (response.status_code, response.getvalue()) == (200, b"")
+    assert response["Content-Range"] == "bytes */0"
+    assert "X-Repo-Commit" in response
+
+
+@pytest.mark.requirement("GT-1")
+def test_a_first_byte_on_s3_passes_the_gate(
+    client: Client, db: None, s3_store: str, gated_tier: Tier
+) -> None:
+    factories.published("acme/big", gated_tier, {"w.bin": b"weights"})
+    response = client.get("/acme/big/resolve/main/w.bin", headers={"Range": "bytes=0-0"})
+    assert (response.status_code, response["X-Error-Code"]) == (401, "GatedRepo")
+    assert response.content != b"w"
+
+
+@pytest.mark.requirement("UR-12")
+@pytest.mark.parametrize("part", ["bytes=0-1", "bytes=1-1", "bytes=0-"])
+def test_on_s3_every_other_part_is_redirected(
+    client: Client, db: None, s3_store: str, part: str
+) -> None:
+    factories.published("acme/small", files={"model.bin": CONTENT})
+    response = client.get("/acme/small/resolve/main/model.bin", headers={"Range": part})
+    assert response.status_code == 302
+
+
 def part_of(path: Path, start: int, length: int, release: Callable[[], object]) -> RangedFile:
     """The body closes its file."""
     stream = cast(BinaryIO, path.open("rb", buffering=0))
