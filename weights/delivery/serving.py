@@ -37,6 +37,7 @@ from weights.ledger.models import Download
 from weights.publishing.models import File
 from weights.storage import BlobStorage, StoredObject, blob_storage
 from weights.storage.protocol import blob_key
+from weights.web import cross_origin
 from weights.web.conditional_requests import Conditions
 from weights.web.http_headers import disposition, header_text
 
@@ -325,15 +326,15 @@ def _headers(caller: Caller, file: File) -> dict[str, str]:
         "X-Repo-Commit": file.revision.sha,
         "X-Linked-Etag": tag,
         "X-Linked-Size": str(file.size),
+        **cross_origin.headers(caller, file.revision.checkpoint),
     }
 
 
 def cache_control(caller: Caller, file: File) -> str:
     """Caches may store open files and must revalidate them; nothing else may be stored."""
-    checkpoint = file.revision.checkpoint
-    if caller.kind != "anonymous" or checkpoint.tier.is_gated or checkpoint.private:
-        return "private, no-store"
-    return "public, no-cache"
+    if cross_origin.is_public(caller, file.revision.checkpoint):
+        return "public, no-cache"
+    return "private, no-store"
 
 
 def _name(file: File) -> str:

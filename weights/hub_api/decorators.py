@@ -7,8 +7,9 @@ from typing import TypeVar
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import Error as DatabaseError
-from django.http import HttpRequest, HttpResponseBase, UnreadablePostError
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, UnreadablePostError
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from accounts.background.outages import DATABASE_ERRORS, outage_message
@@ -20,10 +21,13 @@ from weights import gate
 from weights.delivery import serving
 from weights.errors import WeightsCode
 from weights.gate import Decision
-from weights.gate.caller import Caller, TokenClaim
+from weights.gate.caller import ANONYMOUS, Caller, TokenClaim
 from weights.hub_api.authentication import bearer_caller
 from weights.hub_api.errors import RequestRefused, refusal
+from weights.web import cross_origin
 
+#: A browser asks before a request that is not a simple one.
+_PREFLIGHT = {"HTTP_ORIGIN", "HTTP_ACCESS_CONTROL_REQUEST_METHOD"}
 View = Callable[..., HttpResponseBase]
 Credential = TypeVar("Credential", Caller, Caller | TokenClaim)
 
@@ -41,9 +45,12 @@ def hub_view(
         @csrf_exempt
         @wraps(view)
         def wrapper(request: HttpRequest, **params: str) -> HttpResponseBase:
-            if request.method not in methods:
+            is_preflight = request.method == "OPTIONS" and request.META.keys() >= _PREFLIGHT
+            if request.method not in methods and not is_preflight:
                 return _method_not_allowed(methods)
             try:
+                if is_preflight:
+                    return _preflight(params)
                 caller = authenticate(request)
                 _require_valid(caller)
                 cleaned = {name: storable(value) for name, value in params.items()}
@@ -67,6 +74,19 @@ def require_second_factor(user: User) -> None:
     if not has_required_second_factor(user):
         page = settings.PUBLIC_URL + reverse("mfa_index")
         raise NotAllowed(f"staff need a second factor: set one up at {page}, then call again")
+
+
+def _preflight(params: dict[str, str]) -> HttpResponseBase:
+    """Allow a page of another origin to read an open checkpoint; every other answer is the same."""
+    response = HttpResponse(status=204)
+    if "org" in params and "name" in params:
+        repo_id = f"{params['org']}/{params['name']}"
+        decision = gate.may_read_checkpoint(ANONYMOUS, repo_id, timezone.now())
+        checkpoint = decision.checkpoint
+        if decision.allowed and checkpoint and cross_origin.is_public(ANONYMOUS, checkpoint):
+            for header, value in cross_origin.PREFLIGHT.items():
+                response[header] = value
+    return response
 
 
 def _unreadable_body(error: Exception) -> HttpResponseBase:

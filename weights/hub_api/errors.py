@@ -12,6 +12,7 @@ from weights.delivery import serving
 from weights.gate import Decision, Missing
 from weights.gate.caller import Caller
 from weights.gate.refusals import INVALID_CREDENTIALS, Refusal
+from weights.web import cross_origin
 from weights.web.http_headers import header_text
 
 _CODES_OF_MISSING = {
@@ -59,6 +60,9 @@ def refusal(request: HttpRequest, caller: Caller, decision: Decision) -> HttpRes
         response["X-HF-Warning"] = f"{decision.code}; {header_text(_warning(decision))}"
     if decision.missing is Missing.ENTRY and decision.revision is not None:
         response["X-Repo-Commit"] = decision.revision.sha
+    if decision.missing and decision.checkpoint and "HTTP_AUTHORIZATION" not in request.META:
+        # transformers.js requests files that need not exist.
+        cross_origin.allow(response, decision.caller, decision.checkpoint)
     return response
 
 

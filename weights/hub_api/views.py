@@ -35,6 +35,7 @@ from weights.hub_api.revision_paths import split_revision_and_path
 from weights.inspection import results
 from weights.publishing.drafts import queries as drafts
 from weights.publishing.models import Ref, Revision
+from weights.web import cross_origin, strict_json
 
 PAGE_SIZE, EXPANDED_PAGE_SIZE = 1000, 50
 _FORM_TYPES = {"application/x-www-form-urlencoded", "multipart/form-data"}
@@ -79,7 +80,9 @@ def model_info(
         inspections = results.of_revision(found)
         payload["securityRepoStatus"] = payloads.repository_security(inspections, found.file_count)
     properties = expand_param(request)
-    return json_response(payloads.select_properties(payload, properties) if properties else payload)
+    if properties:
+        payload = payloads.select_properties(payload, properties)
+    return cross_origin.allow(json_response(payload), caller, checkpoint)
 
 
 @hub_view("GET", "HEAD", authenticate=bearer_claim)
@@ -91,7 +94,8 @@ def tree(
     folder, recursive = folder.strip("/"), is_true(request.GET.get("recursive"))
     start = number_param(request, "cursor")
     if is_true(request.GET.get("expand")):
-        return _expanded_tree(request, revision, folder, recursive=recursive, start=start)
+        page = _expanded_tree(request, revision, folder, recursive=recursive, start=start)
+        return cross_origin.allow(page, caller, revision.checkpoint)
 
     def render() -> page_cache.Page:
         entries = _entries(revision, folder, recursive=recursive)
@@ -99,12 +103,12 @@ def tree(
         return page_cache.Page(json_response(payload).content, start + PAGE_SIZE < len(entries))
 
     key = (revision.pk, revision.sha, folder, recursive, start)
-    page = page_cache.tree_pages.get_or_render(key, render)
-    response = HttpResponse(page.body, content_type="application/json")
+    rendered = page_cache.tree_pages.get_or_render(key, render)
+    response = HttpResponse(rendered.body, content_type="application/json")
     response["Cache-Control"] = "private, no-store"
-    if page.has_next:
+    if rendered.has_next:
         response["Link"] = next_link(request, _tree_path(revision, folder), start + PAGE_SIZE)
-    return response
+    return cross_origin.allow(response, caller, revision.checkpoint)
 
 
 def _expanded_tree(
@@ -170,7 +174,7 @@ def refs(request: HttpRequest, caller: Caller, org: str, name: str) -> HttpRespo
     payload = payloads.refs(_refs(caller, checkpoint))
     if request.GET.get("include_prs"):
         payload["pullRequests"] = []
-    return json_response(payload)
+    return cross_origin.allow(json_response(payload), caller, checkpoint)
 
 
 @hub_view("GET", "HEAD")
@@ -181,13 +185,14 @@ def commits(
     checkpoint = _checkpoint(caller, f"{org}/{name}")
     found = _revision(caller, checkpoint, revision)
     formatted = "formatted" in expand_param(request)
-    return page_response(
+    page = page_response(
         request,
         visible_history(found),
         lambda one: payloads.commit(one, formatted=formatted),
         reverse("hub:commits", args=[checkpoint.org, checkpoint.name, found.sha]),
         PAGE_SIZE,
     )
+    return cross_origin.allow(page, caller, checkpoint)
 
 
 @hub_view("GET", "HEAD")
