@@ -145,6 +145,13 @@ $(VENV)-loaders/stamp: requirements-loaders.txt | $(BIN)/python
 	@$(@D)/bin/python -m pip --quiet --disable-pip-version-check $(PINNED) requirements-loaders.txt
 	@touch $@
 
+# The Hub's JavaScript clients, and the HTML checker. Without npm nothing is installed, and their tests are skipped.
+$(VENV)-javascript/stamp: $(addprefix tests/support/javascript/package,.json -lock.json) | tools
+	@if command -v npm >/dev/null; then \
+	  echo "Installing the JavaScript clients and the HTML checker into $(@D) (once)"; \
+	  mkdir -p $(@D) && cp $^ $(@D) && \
+	  npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --silent && touch $@; fi
+
 # Beside our requirements, the named client in the place of the newest.
 $(VENV)-client-%/stamp: requirements-dev.txt requirements.txt | $(BIN)/python
 	@echo "Installing huggingface_hub $* beside the development requirements into $(@D) (once)"

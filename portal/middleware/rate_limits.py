@@ -119,7 +119,9 @@ def _is_resolve(path: str) -> bool:
     if path.startswith(("/datasets/", "/spaces/")):
         path = path[path.index("/", 1) :]
     parts = path.split("/", 4)
-    return (len(parts) == 5 and parts[3] in {"resolve", "manifest"}) or parts[2:3] == ["resolve"]
+    return (len(parts) == 5 and parts[3] in {"resolve", "raw", "manifest"}) or parts[2:3] == [
+        "resolve"
+    ]
 
 
 def _by_link(request: HttpRequest, token: str) -> _Counted:

@@ -5,16 +5,22 @@ import shutil
 from pathlib import Path
 
 _NAMES = {"chromium": ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")}
-#: Environments of other packages than ours, which make installs; the tool is their Python.
-_ENVIRONMENTS = {"loaders": Path(__file__).parents[2] / ".venv-loaders"}
+_ROOT = Path(__file__).parents[2]
+#: Environments of other packages than ours, which make installs, with the program to run there.
+ENVIRONMENTS = {name: _ROOT / f".venv-{name}" for name in ("loaders", "javascript", "helm")}
+#: The Nu HTML checker, a Java program.
+_CHECKER = ENVIRONMENTS["javascript"] / "node_modules/vnu-jar/build/dist/vnu.jar"
 _PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
 
 
 def find(tool: str) -> str | None:
     """The program's path, or None; the variable CHROMIUM overrides the browser's path."""
-    if tool in _ENVIRONMENTS:
-        python = _ENVIRONMENTS[tool] / "bin/python"
-        return str(python) if (python.parents[1] / "stamp").exists() else None
+    if tool in ENVIRONMENTS:
+        if not (ENVIRONMENTS[tool] / "stamp").exists():
+            return None
+        return find("node") if tool == "javascript" else str(ENVIRONMENTS[tool] / "bin/python")
+    if tool == "vnu":
+        return str(_CHECKER) if _CHECKER.exists() and find("java") else None
     if tool == "chromium" and (named := os.environ.get("CHROMIUM")):
         return named
     for name in _NAMES.get(tool, (tool,)):

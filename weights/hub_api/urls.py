@@ -26,6 +26,7 @@ SCRIPT_ROUTES = [
 ]
 urlpatterns = [
     *SCRIPT_ROUTES,
+    re_path(rf"^{_ID}/raw/(?P<rest>[\s\S]+)$", views.raw, name="raw"),
     path("", include("weights.hub_api.publishing.urls")),
     path("api/whoami-v2", views.whoami, name="whoami"),
     re_path(r"^oauth/(?:device|token)$", views.browser_login, name="browser-login"),

@@ -1,6 +1,7 @@
 """The Hub's read routes: files by `resolve`, everything else as JSON."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 from urllib.parse import quote
 
 from django.conf import settings
@@ -14,6 +15,7 @@ from weights import gate
 from weights.catalogue import download_counts, file_facts
 from weights.catalogue.models import Checkpoint
 from weights.delivery import serving
+from weights.errors import BadBody
 from weights.gate import Decision, Missing
 from weights.gate.caller import Caller, TokenClaim
 from weights.gate.refusals import Refusal
@@ -33,6 +35,7 @@ from weights.hub_api.responses import (
 )
 from weights.hub_api.revision_paths import split_revision_and_path
 from weights.inspection import results
+from weights.manifests.listing import lfs_pointer
 from weights.publishing.drafts import queries as drafts
 from weights.publishing.models import Ref, Revision
 from weights.web import cross_origin, strict_json
@@ -46,12 +49,48 @@ def resolve(
     request: HttpRequest, caller: Caller | TokenClaim, org: str, name: str, rest: str
 ) -> HttpResponseBase:
     """A file's bytes, or a redirect to them."""
-    repo_id = f"{org}/{name}"
+    return _answer(request, *_requested_file(request, caller, f"{org}/{name}", rest))
+
+
+@hub_view("GET", "HEAD", authenticate=bearer_claim_or_session)
+def raw(
+    request: HttpRequest, caller: Caller | TokenClaim, org: str, name: str, rest: str
+) -> HttpResponseBase:
+    """A file as git stores it: a pointer for an LFS file, else the bytes."""
+    asked = _requested_file(request, caller, f"{org}/{name}", rest)
+    file = asked.decision.file
+    if file is None or not file.lfs:
+        return _answer(request, *asked)
+    pointer = lfs_pointer(file.sha256, file.size)
+    response = HttpResponse(pointer, content_type="text/plain; charset=utf-8")
+    response["ETag"] = f'"{file.git_oid}"'
+    response["X-Repo-Commit"] = file.revision.sha
+    response["Cache-Control"] = serving.cache_control(asked.decision.caller, file)
+    return cross_origin.allow(response, asked.decision.caller, file.revision.checkpoint)
+
+
+class _RequestedFile(NamedTuple):
+    decision: Decision
+    repo_id: str
+    revision: str
+    path: str
+
+
+def _requested_file(
+    request: HttpRequest, caller: Caller | TokenClaim, repo_id: str, rest: str
+) -> _RequestedFile:
+    """The gate's decision about the file that `rest` names, and the names as requested."""
     decision, revision, path = Decision(missing=Missing.REVISION), "", ""
     for revision, path in split_revision_and_path(request, repo_id, rest, before=3):
         decision = gate.decide(caller, repo_id, revision, path, timezone.now())
         if decision.missing is not Missing.REVISION:
             break
+    return _RequestedFile(decision, repo_id, revision, path)
+
+
+def _answer(
+    request: HttpRequest, decision: Decision, repo_id: str, revision: str, path: str
+) -> HttpResponseBase:
     return serving.answer(
         request,
         decision.caller,
@@ -148,16 +187,18 @@ def paths_info(
     request: HttpRequest, caller: Caller, org: str, name: str, revision: str
 ) -> HttpResponseBase:
     """The requested files and folders; unknown paths are left out."""
-    if request.content_type not in _FORM_TYPES:
-        return serving.problem(
-            415, AccountsCode.UNSUPPORTED_MEDIA_TYPE, "Send the paths as a form."
-        )
+    if request.content_type not in {*_FORM_TYPES, "application/json"}:
+        message = "Send the paths as a form or as JSON."
+        return serving.problem(415, AccountsCode.UNSUPPORTED_MEDIA_TYPE, message)
+    try:
+        requested, expand = _requested_paths(request)
+    except (BadBody, InvalidValue) as error:
+        return serving.problem(400, error.code, str(error))
     checkpoint = _checkpoint(caller, f"{org}/{name}")
     found = _revision(caller, checkpoint, revision)
     by_path = listing(found).by_path
-    requested = dict.fromkeys(path.strip("/") for path in request.POST.getlist("paths"))
-    paths = [path for path in requested if path in by_path]
-    if not is_true(request.POST.get("expand")):
+    paths = [path for path in dict.fromkeys(requested) if path in by_path]
+    if not expand:
         return json_response([payloads.tree_entry(by_path[path]) for path in paths])
     last, inspections = last_changes(found), results.of_paths(found, paths)
     return json_response(
@@ -166,6 +207,21 @@ def paths_info(
             for path in paths
         ]
     )
+
+
+def _requested_paths(request: HttpRequest) -> tuple[list[str], bool]:
+    """The paths of a form (Python's client) or JSON object (JavaScript's), and its `expand`.
+
+    Raises BadBody and InvalidValue.
+    """
+    if request.content_type in _FORM_TYPES:
+        paths, expand = request.POST.getlist("paths"), is_true(request.POST.get("expand"))
+        return [path.strip("/") for path in paths], expand
+    body = strict_json.read_object(request)
+    names = body.get("paths")
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise InvalidValue("paths must be a list of strings")
+    return [name.strip("/") for name in names], body.get("expand") is True
 
 
 @hub_view("GET", "HEAD")

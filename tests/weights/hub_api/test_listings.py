@@ -180,6 +180,35 @@ def test_paths_info_has_requested_paths_and_omits_unknown_ones(
     ]
 
 
+def test_paths_info_takes_json_too(client: Client, nested: Revision) -> None:
+    address = "/api/models/acme/nested/paths-info/HEAD"
+    asked = {"paths": ["a", "nope", "/a/b.txt"], "expand": True}
+    entries = client.post(address, asked, content_type="application/json").json()
+    assert [entry["path"] for entry in entries] == ["a", "a/b.txt"]
+    assert {entry["lastCommit"]["id"] for entry in entries} == {nested.sha}
+    plain = client.post(address, {**asked, "expand": False}, content_type="application/json")
+    assert all("lastCommit" not in entry for entry in plain.json())
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"[]", "invalid_value"),
+        (b'{"paths": "a"}', "invalid_value"),
+        (b'{"paths": [1]}', "invalid_value"),
+        (b"{", "body_not_json"),
+        (b'{"paths": ["\\ud800"]}', "body_not_utf8"),
+        (b'{"paths": [%s""]}' % (b'"",' * 1000), "body_too_long"),
+    ],
+)
+def test_paths_info_refuses_other_json(
+    client: Client, nested: Revision, body: bytes, code: str
+) -> None:
+    address = "/api/models/acme/nested/paths-info/main"
+    response = client.post(address, body, content_type="application/json")
+    assert (response.status_code, response.json()["code"]) == (400, code)
+
+
 # -- the model -------------------------------------------------------------------------
 
 
