@@ -33,7 +33,10 @@ ELSEWHERE = {"var/", "blobs/", "broker/", "run/", "documents/"}
 #: Django's own.
 COMMANDS = {"check", "dumpdata", "flush", "loaddata", "makemigrations", "migrate"}
 #: Variables that clients read.
-OTHERS = {"HF_HUB_OFFLINE", "HTTPS_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"}
+OTHERS = {
+    *("HF_HUB_OFFLINE", "HTTPS_PROXY", "MODEL_ENDPOINT"),
+    *("NO_PROXY", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"),
+}
 
 #: A page that code cites: docs/audit.md, docs/audit.md#heads, or a decision as docs/decisions/0006.
 CITED_PAGE = re.compile(r"\bdocs/((?:decisions/\d{4})|[a-z]+(?=\.md))(?:\.md)?(?:#([\w-]+))?")

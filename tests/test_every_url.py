@@ -74,6 +74,7 @@ WORDS = {
     "hub:revision-info",
     "hub:tree",
     "hub:paths-info",
+    "hub:gguf-manifest",
     "hub:refs",
     "hub:commits",
     "hub:auth-check",

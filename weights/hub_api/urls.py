@@ -5,7 +5,7 @@ The patterns accept any name, so that an unknown one gets the Hub's error and no
 
 from django.urls import include, path, re_path
 
-from weights.hub_api import access_requests, model_list, views
+from weights.hub_api import access_requests, gguf_manifests, model_list, views
 
 app_name = "hub"
 
@@ -27,6 +27,9 @@ SCRIPT_ROUTES = [
 urlpatterns = [
     *SCRIPT_ROUTES,
     re_path(rf"^{_ID}/raw/(?P<rest>[\s\S]+)$", views.raw, name="raw"),
+    re_path(
+        rf"^v2/{_ID}/manifests/(?P<tag>[^/]+)$", gguf_manifests.gguf_manifest, name="gguf-manifest"
+    ),
     path("", include("weights.hub_api.publishing.urls")),
     path("api/whoami-v2", views.whoami, name="whoami"),
     re_path(r"^oauth/(?:device|token)$", views.browser_login, name="browser-login"),

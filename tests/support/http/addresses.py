@@ -45,6 +45,7 @@ def parameters(world: World, caller: Person) -> dict[str, list[str]]:
         "mail_id": _mails_about(application) or [str(uuid.uuid4())],
         "slug": [world.tier.slug, world.tier.accepted_licence.slug],
         "version": ["1"],
+        "tag": ["latest", "Q4_K_M"],
         "action": ["approve"],
         "step": ["you", "terms"],
         "question": ["extra_document"],
