@@ -11,8 +11,8 @@ class PortalConfig(AppConfig):
     def ready(self) -> None:
         # These modules import models, which are loaded only now.
         from portal import checks  # noqa: F401, PLC0415
-        from portal.server import interrupted_work, worker_sealer  # noqa: F401, PLC0415
         from portal.databases import read_only  # noqa: PLC0415
+        from portal.server import interrupted_work, task_context, worker_sealer  # noqa: F401, PLC0415
         from portal.settings import audit_record  # noqa: F401, PLC0415
 
         connection_created.connect(read_only.guard)

@@ -4,8 +4,9 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init
+from celery.signals import beat_init, setup_logging
 from django.conf import settings
+from django.utils.log import configure_logging
 
 from accounts.background.task_names import AccountsTask
 from weights.task_names import WeightsTask
@@ -37,6 +38,12 @@ app.conf.beat_schedule = {
     }
     for task, seconds in _PERIODS.items()
 }
+
+
+@setup_logging.connect
+def log_in_one_format(**kwargs: Any) -> None:
+    """Configure logs like Django; Celery then adds no handlers with formats of its own."""
+    configure_logging(settings.LOGGING_CONFIG, settings.LOGGING)
 
 
 @app.on_after_finalize.connect

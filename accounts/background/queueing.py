@@ -9,6 +9,7 @@ from typing import Any
 from celery import current_app
 from django.db import transaction
 
+from accounts.audit import request_context
 from accounts.background.outages import BROKER_ERRORS
 from accounts.background.task_names import TaskName
 
@@ -21,9 +22,13 @@ def queue_after_commit(task: TaskName, *ids: Any) -> None:
 
 
 def queue_now(task: TaskName, *ids: Any) -> bool:
-    """Send the task. Returns False if the broker does not answer; the sweep sends it later."""
+    """Send the task. Returns False if the broker does not answer; the sweep sends it later.
+
+    Its root is the request that causes it, so that log lines of both carry one id.
+    """
+    root = request_context.current().request_id or None
     try:
-        current_app.send_task(task, args=ids, retry=False)
+        current_app.send_task(task, args=ids, retry=False, root_id=root)
     except BROKER_ERRORS as error:
         log.warning("%s waits for the sweep: %s", task, error)
         return False

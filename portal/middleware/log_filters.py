@@ -24,8 +24,10 @@ _WITHOUT_TRACEBACK = (
 def one_line(logger: Any, name: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """A structlog processor: no external text can forge a line or leak a credential."""
     for key, value in entry.items():
-        if isinstance(value, str):
-            entry[key] = _lines(value) if key in _TRACEBACKS else sanitize.log_line(value)
+        if isinstance(value, str) and key in _TRACEBACKS:
+            entry[key] = _lines(value)
+        elif not isinstance(value, int | float | None):
+            entry[key] = sanitize.log_line(str(value))
     return entry
 
 

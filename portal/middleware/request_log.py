@@ -6,13 +6,14 @@ import uuid
 from typing import Any, cast
 
 import structlog
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django_structlog.middlewares import RequestMiddleware
 
 from accounts.background.outages import DATABASE_ERRORS, outage_message
 
 log = structlog.get_logger(__name__)
-#: A request id that a proxy or a client may set; any other is replaced.
+#: A request id that a trusted proxy may set; any other is replaced.
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 #: The token of a checkpoint link is a credential; its first characters are enough to find it.
 _LINK = re.compile(r"^(/d/[A-Za-z0-9_-]{0,6})[^/]*")
@@ -39,7 +40,7 @@ class RequestLogMiddleware(RequestMiddleware):
         The address is that of `portal.middleware.forwarded_address`.
         """
         request_id = request.META.get("HTTP_X_REQUEST_ID", "")
-        if not _ID.fullmatch(request_id):
+        if not settings.TRUSTED_PROXIES or not _ID.fullmatch(request_id):
             request_id = str(uuid.uuid4())
         request.META["REQUEST_ID"] = request_id  # no header can have this name
         structlog.contextvars.bind_contextvars(

@@ -1,14 +1,12 @@
 """Settings of every install. Values come from the environment through `environment.py`."""
 
-import logging
 from pathlib import Path
 
-import structlog
 from csp.constants import NONE, SELF
 
 from accounts.web.loopback import is_loopback_url
-from portal.middleware.log_filters import one_line
 from portal.settings import environment, installation
+from portal.settings.logs import *  # noqa: F403
 from portal.settings.social import *  # noqa: F403
 from portal.settings.social import SOCIAL_APPS
 
@@ -315,7 +313,6 @@ CELERY_RESULT_EXPIRES = None
 CELERY_WORKER_CONSUMER = "portal.server.task_intake:Consumer"
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 5
-CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     # A task that lasts longer is delivered twice. A long read finds its row leased and does
@@ -339,53 +336,6 @@ CELERY_TIMEZONE = "UTC"
 VERIFICATION_LEASE = environment.whole("VERIFICATION_LEASE", 180, at_least=10, at_most=3600)
 VERIFICATION_QUEUED = environment.whole("VERIFICATION_QUEUED", 300, at_least=10, at_most=3600)
 MAIL_CLAIM = environment.whole("MAIL_CLAIM", 120, at_least=10, at_most=3600)
-
-# -- logs -------------------------------------------------------------------------------
-
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "lines": {
-            "()": structlog.stdlib.ProcessorFormatter,
-            "processors": [
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                one_line,
-                # With `rich` installed, the default formatter prints every variable of every
-                # frame, and with them tokens and answers.
-                structlog.dev.ConsoleRenderer(
-                    colors=False, exception_formatter=structlog.dev.plain_traceback
-                ),
-            ],
-        }
-    },
-    "filters": {"outages": {"()": "portal.middleware.log_filters.OutageFilter"}},
-    "handlers": {
-        "stderr": {"class": "logging.StreamHandler", "formatter": "lines", "filters": ["outages"]}
-    },
-    "root": {"handlers": ["stderr"], "level": environment.text("LOG_LEVEL", "WARNING")},
-    "loggers": {
-        "accounts": {"level": environment.text("LOG_LEVEL", "INFO")},
-        "weights": {"level": environment.text("LOG_LEVEL", "INFO")},
-        "django_structlog": {"level": "ERROR"},
-        # It logs whole paths, and a link's path is a secret; the request log has each failure.
-        "django.request": {"level": "CRITICAL"},
-    },
-}
-structlog.configure(
-    processors=[
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.filter_by_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-    ],
-    logger_factory=structlog.stdlib.LoggerFactory(),
-    wrapper_class=structlog.stdlib.BoundLogger,
-    cache_logger_on_first_use=True,
-)
-logging.captureWarnings(True)
 
 
 def sqlite(path: Path) -> dict[str, object]:

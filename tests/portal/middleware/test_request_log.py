@@ -10,6 +10,7 @@ import pytest
 from django.conf import settings as portal_settings
 from django.http import FileResponse, HttpResponse
 from django.test import Client, RequestFactory
+from pytest_django import Settings
 
 from accounts.api_tokens import token_format
 from portal.middleware.request_log import RequestLogMiddleware, loggable
@@ -33,13 +34,21 @@ def test_the_signature_of_a_file_link_is_not_logged() -> None:
 
 
 @pytest.mark.parametrize("told", ["", "x" * 65, "a b", "a\nb", "é", '{"level":"info"}'])
-def test_only_a_plain_short_id_of_a_request_is_taken_over(told: str) -> None:
+def test_only_a_plain_short_id_of_a_request_is_taken_over(told: str, settings: Settings) -> None:
+    settings.TRUSTED_PROXIES = 1
     requests = [RequestFactory().get("/", headers={"X-Request-Id": one}) for one in (told, "own-1")]
     for request in requests:
         RequestLogMiddleware(lambda request: HttpResponse())(request)
     given, own = (request.META["REQUEST_ID"] for request in requests)
     assert own == "own-1"
     assert str(UUID(given)) == given
+
+
+@pytest.mark.requirement("OP-32")
+def test_a_client_without_a_proxy_in_front_chooses_no_id_of_its_request() -> None:
+    request = RequestFactory().get("/", headers={"X-Request-Id": "own-1"})
+    RequestLogMiddleware(lambda request: HttpResponse())(request)
+    assert request.META["REQUEST_ID"] != "own-1"
 
 
 def test_a_failure_behind_a_link_logs_no_token(
