@@ -29,8 +29,10 @@ def web(bind: str, *, workers: int | None = None, threads: int | None = None) ->
     threads = threads or environment.whole("WEB_THREADS", 128, at_least=4, at_most=1024)
     return [
         *(sys.executable, "-m", "gunicorn", "portal.wsgi:application"),
+        *("--config", "python:portal.server.gunicorn_config"),
         *("--bind", bind, "--worker-class", "portal.server.gunicorn_worker.WebWorker"),
-        *("--workers", str(workers), "--threads", str(threads)),
+        # Load the portal before listening: until then nginx is refused and asks another web server.
+        *("--preload", "--workers", str(workers), "--threads", str(threads)),
         # The limit of nginx: a path of 1024 characters, percent-encoded, fits twice.
         *("--limit-request-line", "8190"),
         # gunicorn would create the control socket in the user's home folder.

@@ -14,6 +14,4 @@ application = HeaderNormalizer(ChunkedBodies(get_wsgi_application()))
 # Import the views now, so that the first request does not wait for them.
 get_resolver().reverse_dict  # noqa: B018
 
-from portal.settings import audit_record  # noqa: E402 - models are loaded only now
 
-audit_record.note_at_start("web")

@@ -1,17 +1,19 @@
 """What a slow or silent client can hold of the built-in server: not for long, and not others."""
 
 import os
+import select
+import signal
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
 
 from portal import processes
-from tests.support.servers import services
+from tests.support.servers import proc, services
 from tests.support.servers.live import ROOT
 
 pytestmark = [pytest.mark.one_database, pytest.mark.processes]
@@ -20,9 +22,11 @@ pytestmark = [pytest.mark.one_database, pytest.mark.processes]
 LAUNCHER = """
 import gc
 import sys
+import time
 from gunicorn.app.wsgiapp import run
-from portal.server import gunicorn_worker
+from portal.server import gunicorn_config, gunicorn_worker
 
+del gunicorn_config.post_worker_init  # it needs the portal's models
 gunicorn_worker.HEAD_SECONDS = gunicorn_worker.BODY_SECONDS = 1
 gunicorn_worker.STORE_SECONDS, gunicorn_worker.LEAST_RATE = 1, 1_000_000
 gunicorn_worker.STALLED_SECONDS = 2  # a client that sleeps half a second may oversleep
@@ -32,7 +36,9 @@ def application(environ, start_response):
     if environ["PATH_INFO"] == "/collector":
         start_response("200 OK", [])
         return [b"%d %d" % (gc.isenabled(), gc.get_freeze_count())]
-    if environ["REQUEST_METHOD"] == "POST":
+    if environ["PATH_INFO"] == "/slow":
+        time.sleep(4)
+    if environ["REQUEST_METHOD"] in {"POST", "PUT"}:
         environ["wsgi.input"].read()
     large = environ["PATH_INFO"] == "/large"
     start_response("200 OK", [("Content-Length", "30000000" if large else "2")])
@@ -55,6 +61,13 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def server(large: Path) -> Iterator[tuple[str, int]]:
     """The address of the server; it has only one process, which answers every request."""
+    with _started(large) as (_, where):
+        yield where
+
+
+@contextmanager
+def _started(large: Path) -> Iterator[tuple[services.Process, tuple[str, int]]]:
+    """A server of its own, and its address."""
     where = ("127.0.0.1", services.free_port())
     python, _, _, _, *options = processes.web(f"{where[0]}:{where[1]}")
     options[options.index("--workers") + 1] = "1"
@@ -62,7 +75,7 @@ def server(large: Path) -> Iterator[tuple[str, int]]:
     process = services.start(command, large.with_name("log"), {**os.environ}, ROOT)
     try:
         services.wait_until(lambda: _answers(where), "the web server")
-        yield where
+        yield process, where
     finally:
         services.stop(process)
 
@@ -204,3 +217,29 @@ def _readers_of(path: Path) -> int:
         except OSError:
             continue
     return found
+
+
+def test_a_server_that_stops_ends_its_requests_and_refuses_new_connections(large: Path) -> None:
+    """Otherwise nginx would wait for it in vain instead of asking another server."""
+    with _started(large) as (process, where), ExitStack() as asked:
+        slow = asked.enter_context(_ask(where, "GET /slow HTTP/1.1\r\nHost: here\r\n\r\n"))
+        time.sleep(0.5)
+        (worker,) = proc.children(process.pid)
+        os.kill(worker, signal.SIGSTOP)
+        request = "GET / HTTP/1.1\r\nHost: here\r\n\r\n"
+        waiting = [asked.enter_context(_ask(where, request)) for _ in range(3)]
+        process.send_signal(signal.SIGTERM)
+        os.kill(worker, signal.SIGCONT)
+        services.wait_until(lambda: _refuses(where), "a refused connection", seconds=20)
+        assert not select.select([slow], [], [], 0)[0], "the slow request is over already"
+        for client in (slow, *waiting):
+            assert _all_of(client).endswith(b"ok")
+        assert process.wait(20) == 0
+
+
+def _refuses(where: tuple[str, int]) -> bool:
+    try:
+        socket.create_connection(where, timeout=5).close()
+    except ConnectionRefusedError:
+        return True
+    return False
