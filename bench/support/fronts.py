@@ -46,6 +46,7 @@ def command(folder: Path, port: int, portal: int, blobs: Path) -> list[str] | No
         text = text.replace(theirs, ours)
     path = folder / "front.conf"
     path.write_text(text)
+    (folder / "weighbridge").symlink_to(install.ROOT / "deploy" / "nginx")
     user = " user root;" if os.geteuid() == 0 else ""
     return [program, "-c", str(path), "-g", f"daemon off;{user}"]
 

@@ -20,7 +20,7 @@ from portal import processes
 from portal.settings import validation
 from tests.support import factories, tools
 from tests.support.servers import proc, s3, services
-from tests.support.servers.front import NGINX, Front, ask
+from tests.support.servers.front import NGINX, Front, ask, includes
 from tests.support.servers.live import ROOT
 from weights.delivery import links
 
@@ -323,7 +323,9 @@ def _setting(name: str, **environment: str) -> str:
 
 @pytest.mark.needs("nginx")
 def test_nginx_finds_no_fault_in_its_configuration(tmp_path: Path) -> None:
-    command = [str(tools.find("nginx")), "-t", "-c", str(NGINX), "-e", "stderr"]
+    conf = shutil.copy(NGINX, tmp_path)
+    includes(tmp_path)
+    command = [str(tools.find("nginx")), "-t", "-c", str(conf), "-e", "stderr"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "warn" not in done.stderr

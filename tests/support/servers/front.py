@@ -90,6 +90,7 @@ def front(
         "/tmp/nginx": f"{folder}/nginx",
     }
     conf.write_text(_localised(local_names))
+    includes(folder)
     process = services.start(_nginx(conf), running.log)
     try:
         services.wait_until(running.answers, "nginx")
@@ -102,6 +103,13 @@ def _nginx(conf: Path) -> list[str]:
     """The command of nginx in the foreground; under root its workers are root, to read tmp_path."""
     user = " user root;" if os.geteuid() == 0 else ""
     return [str(tools.find("nginx")), "-c", str(conf), "-g", f"daemon off;{user}"]
+
+
+def includes(folder: Path) -> None:
+    """Put the common parts where a configuration in `folder` includes them."""
+    link = folder / "weighbridge"
+    if not link.exists():
+        link.symlink_to(ROOT / "deploy" / "nginx")
 
 
 def _localised(local_names: dict[str, str]) -> str:
