@@ -14,7 +14,7 @@ from portal.databases import state
 _OUR_APPS = {"accounts", "weights", "portal"}
 #: Commands that prepare the database, and those that do not need the settings' database ready.
 _PREPARING = {"fill_demo", "prepare_install", "quickstart"}
-_INDEPENDENT = {"restore", "restore_drill", "backup"}
+_INDEPENDENT = {"restore", "restore_drill", "backup", "check_install", "health"}
 #: The last commit with the migrations that 0001_squashed_… of release 0.1.0 replaces.
 _LAST_BEFORE_0_1_0 = "796f61f"
 _TOO_OLD = (

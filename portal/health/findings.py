@@ -24,8 +24,12 @@ from accounts.background.models import FailedItem, Heartbeat
 from accounts.background.outages import BROKER_ERRORS
 from accounts.change_requests.models import ChangeRequest
 from accounts.mail.models import OutgoingMail
+from accounts.rate_limits import redis_connection
+from accounts.rate_limits.redis_connection import RedisUnavailable
 from accounts.review import working_days
+from portal.backup import reread
 from portal.checks import NOT_VERSIONED
+from portal.health import backups, clock, nginx_access
 from portal.supervisor import crash_reports
 from weights.delivery.models import CheckpointLink
 from weights.errors import StorageUnavailable
@@ -77,19 +81,31 @@ class Line:
         return {"ok": "Fine", "late": "Late", "alarm": "Alarm"}[self.state]
 
 
-def lines(tiers: list[int] | None = None) -> list[Line]:
-    """All lines: at most twenty queries, one request to the broker and one to the bucket.
+def lines(tiers: list[int] | None = None, *, with_bucket: bool = True) -> list[Line]:
+    """All lines: at most twenty queries, one request to the broker and two to the bucket.
 
     With `tiers` applications are counted in these, and errors of single items, which may name what
-    belongs to other tiers, are left out.
+    belongs to other tiers, are left out. Without `with_bucket` the two lines that ask the bucket
+    are left out, so that a store that hangs delays nothing.
     """
     now = timezone.now()
     waiting = [*_queue(now, tiers), *_verification(now), *_outbox(now), _links(), _signing(now)]
-    waiting += [_scrub(now), _store(now), _versions(), _recalls(now)]
+    waiting += [_scrub(now), _store(now), _recalls(now)]
+    if with_bucket:
+        waiting += [_versions(), Line("Clock", *clock.check())]
+    waiting += [Line("Files for nginx", *nginx_access.check())]
     beats = {beat.name: beat for beat in Heartbeat.objects.all()}
     waiting += _trail(beats.get("sealing"), now)
-    waiting += [_second_person(now)]
-    return [*waiting, *_sweeps(beats, now), _failed_items(now, tiers), _broker(), *_processes(now)]
+    backup = backups.check(beats.get(reread.HEARTBEAT), now)
+    waiting += [_second_person(now), Line("Backup", *backup)]
+    return [
+        *waiting,
+        *_sweeps(beats, now),
+        _failed_items(now, tiers),
+        broker(),
+        _counters(),
+        *_processes(now),
+    ]
 
 
 def _queue(now: datetime, tiers: list[int] | None) -> list[Line]:
@@ -390,7 +406,7 @@ def _failed_items(now: datetime, tiers: list[int] | None) -> Line:
     return Line("Items that fail", state, "; ".join([str(len(failing)), *shown]))
 
 
-def _broker() -> Line:
+def broker() -> Line:
     """The number of queued tasks; a broker that does not answer within 2 s is an alarm."""
     try:
         with current_app.connection_for_read() as connection:
@@ -400,6 +416,16 @@ def _broker() -> Line:
     except BROKER_ERRORS as error:
         return Line("Broker", "alarm", f"does not answer: {error}"[:200])
     return Line("Broker", "ok", f"answers; {size} tasks wait")
+
+
+def _counters() -> Line:
+    """The server that counts requests and sign-ins (CACHE_URL)."""
+    try:
+        redis_connection.shared().run(lambda store: store.ping())
+    except RedisUnavailable:
+        text = "CACHE_URL does not answer: each process counts sign-ins itself, with smaller limits"
+        return Line("Counters of attempts", "alarm", f"{text} (docs/security.md)")
+    return Line("Counters of attempts", "ok", "answer")
 
 
 def _processes(now: datetime) -> list[Line]:

@@ -33,7 +33,7 @@ assert buckets.take(buckets.REPORTS, "x").counted
 buckets.give_back(buckets.REPORTS, "x")
 tallies.add("t", "f"); assert tallies.drain("t") == {"f": 1}
 assert any(celery_app.control.ping(timeout=2) for _ in range(20))
-assert findings._broker().state == "ok", findings._broker()
+assert findings.broker().state == "ok", findings.broker()
 celery_app.control.purge()
 """
 
