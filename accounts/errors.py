@@ -25,6 +25,7 @@ class AccountsCode(ErrorCode):
     INTERNAL_ERROR = "internal_error"
     UNAVAILABLE = "unavailable"
     READ_ONLY = "read_only"
+    COUNTERS_UNAVAILABLE = "counters_unavailable"
     CSRF_FAILED = "csrf_failed"
     # People and applications.
     REFUSED = "refused"

@@ -32,7 +32,8 @@ class AccountAdapter(DefaultAccountAdapter):
             key = self._get_login_attempts_cache_key(request, **credentials)
             wait = throttling.seconds_until_allowed(request, "login_failed", key)
             raise ImmediateHttpResponse(error_page(request, 429, wait=wait)) from error
-        throttling.count_sign_in(request)
+        name = credentials.get("username") or credentials.get("email") or ""
+        throttling.count_sign_in(request, name)
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> Any:
         """Count only failures towards the global limit: otherwise one user could exhaust it."""

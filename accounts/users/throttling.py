@@ -1,6 +1,7 @@
 """Limits on guessing: those that allauth lacks, and the exact Retry-After of those it has.
 
-docs/requirements.md, AC. While Redis does not answer, every attempt is refused.
+docs/requirements.md, AC. While Redis does not answer, each process counts passwords and codes
+itself, with smaller limits: docs/security.md#without-the-counters.
 """
 
 import math
@@ -14,9 +15,10 @@ from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from allauth.mfa.totp.forms import ActivateTOTPForm
 from django import forms
 from django.core.cache import cache
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
-from accounts.rate_limits import buckets
+from accounts.errors import AccountsCode
+from accounts.rate_limits import buckets, process_buckets
 from accounts.rate_limits.buckets import SECOND_FACTOR, SIGN_INS, Limit
 from accounts.users.models import User
 from accounts.web.error_pages import RETRY_AFTER, error_page
@@ -35,9 +37,17 @@ _ACTIONS = {
 }
 
 
-def count_sign_in(request: HttpRequest) -> None:
-    """Count an attempt towards the limit of all users together; raises the 429 response."""
-    _count(request, SIGN_INS, "all")
+#: Limits of each process while Redis does not answer: all sign-ins, those of a name, and codes.
+_PROCESS_SIGN_INS = Limit("sign-in", 100, 300)
+_PROCESS_NAME = Limit("sign-in-name", 3, 300)
+_PROCESS_CODES = Limit("code", 3, 300)
+
+
+def count_sign_in(request: HttpRequest, name: str) -> None:
+    """Count an attempt towards the limit of all users together; raises the 429 or 503 response."""
+    if not _is_counted(request, SIGN_INS, "all"):
+        _count_in_process(request, _PROCESS_SIGN_INS, "all")
+        _count_in_process(request, _PROCESS_NAME, name.strip().lower())
 
 
 def uncount_sign_in() -> None:
@@ -46,15 +56,37 @@ def uncount_sign_in() -> None:
 
 
 def count_code(request: HttpRequest, user: User) -> None:
-    """Count one code of the second factor, right or wrong; raises the 429 response."""
-    for limit in SECOND_FACTOR:
-        _count(request, limit, str(user.pk))
+    """Count one code of the second factor, right or wrong; raises the 429 or 503 response."""
+    if not all(_is_counted(request, limit, str(user.pk)) for limit in SECOND_FACTOR):
+        _count_in_process(request, _PROCESS_CODES, str(user.pk))
 
 
-def _count(request: HttpRequest, limit: Limit, key: str) -> None:
+def _is_counted(request: HttpRequest, limit: Limit, key: str) -> bool:
+    """Take one request. Returns False if Redis does not answer; raises the 429 response."""
     verdict = buckets.take(limit, key)
-    if not verdict.allowed or not verdict.counted:
+    if not verdict.allowed:
         raise ImmediateHttpResponse(error_page(request, 429, wait=verdict.wait))
+    return verdict.counted
+
+
+def _count_in_process(request: HttpRequest, limit: Limit, key: str) -> None:
+    verdict = process_buckets.take(limit, key)
+    if not verdict.allowed:
+        raise ImmediateHttpResponse(counters_unavailable(request, verdict.wait))
+
+
+def counters_unavailable(request: HttpRequest, wait: int = 0) -> HttpResponse:
+    """The 503 response to what must be counted while Redis does not answer."""
+    return error_page(
+        request,
+        503,
+        code=AccountsCode.COUNTERS_UNAVAILABLE,
+        title="Attempts cannot be counted now",
+        message="The server that counts attempts (Redis or Valkey) does not answer. Until it does,"
+        " each name can try to sign in a few times in five minutes; everything else that is counted"
+        " waits. Your operators see the cause on the health page.",
+        wait=wait,
+    )
 
 
 def retry_after(request: HttpRequest) -> int:

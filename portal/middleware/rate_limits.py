@@ -27,6 +27,7 @@ from accounts.rate_limits.buckets import (
     Limit,
     Verdict,
 )
+from accounts.users import throttling
 from accounts.web.error_pages import error_page
 from portal.middleware.request_filter import is_upload
 from weights.delivery import signed_claims
@@ -67,11 +68,11 @@ class RateLimitMiddleware:
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Refuse sign-ins while Redis does not count them, so that nobody guesses passwords."""
+        """Respond 503 to what must be counted, such as a sign-up, while Redis does not answer."""
         if not isinstance(error, redis.RedisError):
             return None
         log.error("the sign-in counters do not answer: %s", error)
-        return error_page(request, 429 if request.path.startswith("/accounts/") else 503, wait=30)
+        return throttling.counters_unavailable(request)
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,32 @@
 """Django's Redis cache with JSON values: reading a pickle, as Django does, runs code.
 
-A value that is not JSON, is too long or has another Redis type is a miss.
+A value that is not JSON, is too long or has another Redis type is a miss. Counters of sign-ins are
+in the memory of each process while Redis does not answer: docs/security.md#without-the-counters.
 """
 
 import json
 import logging
+import re
 from functools import lru_cache
 from typing import Any, NoReturn
 
+from django.core.cache.backends.locmem import LocMemCache
 from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 from redis.exceptions import ResponseError
+
+from accounts.rate_limits import redis_connection
+from accounts.rate_limits.redis_connection import RedisUnavailable
 
 log = logging.getLogger(__name__)
 
 #: The most bytes of a value. Our longest, the public statistics, grow by a few kB a month.
 MOST_BYTES = 4 * 1024 * 1024
 _MISSING = object()
+#: Keys that allauth counts passwords and codes by, and remembers used codes by.
+_SIGN_IN_COUNTERS = re.compile(
+    r"allauth:rl:allauth\.(account:(login_failed|reauthenticate)|mfa:webauthn_login):"
+    r"|allauth\.mfa\.totp\.used"
+)
 
 
 class ValueTooLong(ValueError):
@@ -79,6 +90,29 @@ class JsonCache(RedisCache):
     def __init__(self, server: str, params: dict[str, Any]) -> None:
         super().__init__(server, params)
         self._class = JsonCacheClient
+        self._in_process = LocMemCache("sign-ins", {"OPTIONS": {"MAX_ENTRIES": 10_000}})
+
+    def add(self, key: str, *args: Any, **options: Any) -> Any:
+        return self._or_in_process("add", key, *args, **options)
+
+    def get(self, key: str, *args: Any, **options: Any) -> Any:
+        return self._or_in_process("get", key, *args, **options)
+
+    def set(self, key: str, *args: Any, **options: Any) -> Any:
+        return self._or_in_process("set", key, *args, **options)
+
+    def delete(self, key: str, *args: Any, **options: Any) -> Any:
+        return self._or_in_process("delete", key, *args, **options)
+
+    def _or_in_process(self, method: str, key: str, *args: Any, **options: Any) -> Any:
+        """Call the method on Redis; for counters of sign-ins in this process if it is away."""
+        in_redis = getattr(super(), method)
+        if not _SIGN_IN_COUNTERS.match(key):
+            return in_redis(key, *args, **options)
+        try:
+            return redis_connection.shared().run(lambda _: in_redis(key, *args, **options))
+        except RedisUnavailable:
+            return getattr(self._in_process, method)(key, *args, **options)
 
 
 def _refuse_constant(name: str) -> NoReturn:

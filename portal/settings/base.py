@@ -1,6 +1,7 @@
 """Settings of every install. Values come from the environment through `environment.py`."""
 
 from pathlib import Path
+from typing import Any
 
 from csp.constants import NONE, SELF
 
@@ -368,12 +369,14 @@ def database(default: str) -> dict[str, object]:
     return found
 
 
-def caches(location: str) -> dict[str, dict[str, str]]:
+def caches(location: str) -> dict[str, dict[str, Any]]:
     """The cache at `location`; its keys begin with `cache:`, which its Redis user may touch."""
     return {
         "default": {
             "BACKEND": "portal.server.json_cache.JsonCache",
             "LOCATION": location,
             "KEY_PREFIX": "cache",
+            # A server that hangs must not hold the threads of pages.
+            "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},
         }
     }

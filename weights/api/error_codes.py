@@ -157,6 +157,11 @@ ERROR_CODES: dict[str, Explanation] = {
     AccountsCode.READ_ONLY: Explanation(
         503, "The portal is in read-only mode", "Retry after Retry-After seconds."
     ),
+    AccountsCode.COUNTERS_UNAVAILABLE: Explanation(
+        503,
+        "Attempts cannot be counted now: Redis or Valkey does not answer",
+        "Retry after Retry-After seconds; operators look at the health page.",
+    ),
 }
 
 #: status -> the code of an error without a specific one.

@@ -1,6 +1,7 @@
 """Guessing is limited with 429, for registered and unknown names equally."""
 
 import time
+from collections.abc import Iterator
 
 import pytest
 import time_machine
@@ -11,11 +12,20 @@ from pytest_django import Settings
 from accounts.mail.models import OutgoingMail
 from accounts.rate_limits import buckets
 from accounts.rate_limits.buckets import Limit
+from accounts.roles.permissions import Role
 from accounts.users import throttling
 from tests.support import factories
 from tests.support.counters import away, spend
+from tests.support.totp import current_code
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
+
+
+@pytest.fixture(autouse=True)
+def still_clock() -> Iterator[None]:
+    """Hashing passwords takes seconds on a loaded machine, and waiting times would shrink."""
+    with time_machine.travel(time.time(), tick=False):
+        yield
 
 
 @pytest.mark.requirement("AC-1", "AC-9")
@@ -178,13 +188,56 @@ def test_the_twenty_first_code_of_an_hour_waits_however_slowly_they_came(client:
 
 
 @pytest.mark.requirement("AC-10")
-def test_without_counters_sign_in_and_sign_up_are_refused(
+def test_without_counters_sign_up_and_resets_are_refused_with_the_cause(
     client: Client, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     factories.person("known")
     with away(settings):
-        form = {"login": "known", "password": factories.PASSWORD}
-        refused = client.post("/accounts/login/", form)
-        assert (refused.status_code, refused["Retry-After"]) == (429, "30")
-        assert client.post("/accounts/signup/", {"username": "new"}).status_code == 429
+        for path, form in (
+            ("/accounts/signup/", {"username": "new"}),
+            ("/accounts/password/reset/", {"email": "known@example.org"}),
+        ):
+            refused = client.post(path, form)
+            assert (refused.status_code, refused["Retry-After"]) == (503, "30"), path
+            assert refused["X-Error-Code"] == "counters_unavailable"
+            assert "Redis or Valkey" in refused.text
     assert "do not answer" in caplog.text
+
+
+@pytest.mark.requirement("AC-10")
+def test_without_counters_each_name_has_three_attempts_and_operators_reach_the_health_page(
+    client: Client, settings: Settings
+) -> None:
+    name = f"known{factories.word()}"
+    factories.staff(name, Role.ADMINISTRATOR)
+    wrong = {"login": name, "password": "wrong password 1"}
+    with away(settings):
+        right = wrong | {"password": factories.PASSWORD}
+        assert client.post("/accounts/login/", right).status_code == 302
+        page = client.get("/admin/health/")
+        assert page.status_code == 200
+        assert "CACHE_URL does not answer" in page.text
+        other = Client()
+        answers = [other.post("/accounts/login/", wrong) for _ in range(3)]
+        assert [each.status_code for each in answers] == [200, 200, 503]
+        assert answers[-1]["X-Error-Code"] == "counters_unavailable"
+        assert 0 < int(answers[-1]["Retry-After"]) <= 100
+        # The right password is refused too, so a refusal reveals nothing.
+        assert other.post("/accounts/login/", right).status_code == 503
+
+
+@pytest.mark.requirement("AC-10")
+def test_without_counters_three_codes_are_tried_and_no_code_works_twice(
+    client: Client, settings: Settings
+) -> None:
+    person = factories.person(f"known{factories.word()}")
+    secret = "JBSWY3DPEHPK3PXP"
+    Authenticator.objects.create(user=person, type="totp", data={"secret": secret})
+    right = {"login": person.username, "password": factories.PASSWORD}
+    with away(settings), current_code(secret) as code:
+        page = client.post("/accounts/login/", right)["Location"]
+        assert client.post(page, {"code": code}).status_code == 302
+        other = Client()
+        page = other.post("/accounts/login/", right)["Location"]
+        answers = [other.post(page, {"code": each}) for each in (code, "000000", "000001")]
+    assert [each.status_code for each in answers] == [200, 200, 503]
