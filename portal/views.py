@@ -5,7 +5,6 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
-from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.templatetags.static import static
 from django.utils import timezone
@@ -15,6 +14,7 @@ from accounts.background.outages import DATABASE_ERRORS
 from accounts.errors import AccountsCode
 from accounts.users import throttling
 from accounts.web.error_pages import HOME, error_page
+from portal.health import readiness
 
 #: How long security.txt is valid (RFC 9116 recommends less than a year).
 SECURITY_TXT_LIFE = timedelta(days=90)
@@ -28,12 +28,9 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Readiness: 200 if the database answers, else 503."""
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except DatabaseError:
-        return _plain("the database does not respond", status=503)
+    """Readiness: 200 if the database, static files and the store can be used, else 503."""
+    if parts := readiness.unready():
+        return _plain(f"not ready: {', '.join(parts)}", status=503)
     return _plain("ready")
 
 

@@ -31,7 +31,7 @@ FILES = {path for folder in SOURCES for path in (ROOT / folder).rglob("*.*") if 
 #: Folders of an install, of an archive and of a backup; no folders of ours.
 ELSEWHERE = {"var/", "blobs/", "broker/", "run/", "documents/"}
 #: Django's own.
-COMMANDS = {"check", "dumpdata", "flush", "loaddata", "makemigrations", "migrate"}
+COMMANDS = {"check", "collectstatic", "dumpdata", "flush", "loaddata", "makemigrations", "migrate"}
 #: Variables that clients read.
 OTHERS = {
     *("HF_HUB_OFFLINE", "HTTPS_PROXY", "MODEL_ENDPOINT"),

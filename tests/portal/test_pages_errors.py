@@ -1,5 +1,6 @@
 """Error pages and health."""
 
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -10,6 +11,7 @@ from django.test import Client, RequestFactory
 
 from accounts.web.error_pages import ERRORS, error_page
 from portal import views
+from portal.health import readiness
 from tests.support import factories
 from weights.catalogue import views as catalogue
 
@@ -90,7 +92,7 @@ def test_too_many_is_answered_with_the_portals_page(rf: RequestFactory, db: None
 
 @pytest.mark.requirement("OP-6")
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-def test_health_is_plain(client: Client, db: None, path: str) -> None:
+def test_health_is_plain(client: Client, db: None, store: Path, path: str) -> None:
     answer = client.get(path)
     assert answer.status_code == 200
     assert answer["Content-Type"].startswith("text/plain")
@@ -98,15 +100,18 @@ def test_health_is_plain(client: Client, db: None, path: str) -> None:
 
 @pytest.mark.requirement("OP-6")
 def test_a_dead_database_is_not_ready_but_alive(
-    client: Client, monkeypatch: pytest.MonkeyPatch, rf: RequestFactory
+    db: None, store: Path, monkeypatch: pytest.MonkeyPatch, rf: RequestFactory
 ) -> None:
     from django.db import OperationalError, connection
 
     def refuse() -> None:
         raise OperationalError("gone")
 
-    # These two answers alone; test_database_away.py cuts a real database off.
-    monkeypatch.setattr(connection, "cursor", refuse)
-    request: HttpRequest = rf.get("/readyz")
-    assert views.readyz(request).status_code == 503
-    assert views.healthz(request).status_code == 200
+    with monkeypatch.context() as patch:
+        # These two answers alone; test_database_away.py cuts a real database off.
+        patch.setattr(connection, "cursor", refuse)
+        # The result of another test.
+        patch.setattr(readiness, "_result", None)
+        request: HttpRequest = rf.get("/readyz")
+        assert views.readyz(request).status_code == 503
+        assert views.healthz(request).status_code == 200
