@@ -31,6 +31,7 @@ def web(bind: str, *, workers: int | None = None, threads: int | None = None) ->
         *(sys.executable, "-m", "gunicorn", "portal.wsgi:application"),
         *("--config", "python:portal.server.gunicorn_config"),
         *("--bind", bind, "--worker-class", "portal.server.gunicorn_worker.WebWorker"),
+        *_metrics(bind),
         # Load the portal before listening: until then nginx is refused and asks another web server.
         *("--preload", "--workers", str(workers), "--threads", str(threads)),
         # The limit of nginx: a path of 1024 characters, percent-encoded, fits twice.
@@ -38,6 +39,14 @@ def web(bind: str, *, workers: int | None = None, threads: int | None = None) ->
         # gunicorn would create the control socket in the user's home folder.
         *("--no-control-socket", "--graceful-timeout", "10", "--log-level", "warning"),
     ]
+
+
+def _metrics(bind: str) -> list[str]:
+    """Listen on METRICS_ADDRESS too. Raises ImproperlyConfigured for the port of `bind`."""
+    address = environment.address("METRICS_ADDRESS")
+    if address and address.rpartition(":")[2] == bind.rpartition(":")[2]:
+        raise ImproperlyConfigured(f"METRICS_ADDRESS: {address} has the port of the portal itself")
+    return ["--bind", address] if address else []
 
 
 def worker() -> list[str]:

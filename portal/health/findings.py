@@ -4,7 +4,8 @@ Shows only counts, without names or answers, in a fixed number of queries: appli
 reader's tiers, everything else of the whole portal.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -69,12 +70,16 @@ SURVEY_PATIENCE = timedelta(hours=25)
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the page; `state` is ok, late or alarm."""
+    """One line of the page; `state` is ok, late or alarm.
+
+    `values` are its numbers for `/metrics`, by the names of `portal.metrics.database`.
+    """
 
     name: str
     state: str
     text: str
     address: str = ""
+    values: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def word(self) -> str:
@@ -123,13 +128,20 @@ def _queue(now: datetime, tiers: list[int] | None) -> list[Line]:
     text = _waiting(found["waiting"], found["oldest"], now)
     late = "alarm" if found["alarmed"] else "late" if found["overdue"] else "ok"
     return [
-        Line("Waiting applications", "ok", text, page),
+        Line(
+            "Waiting applications",
+            "ok",
+            text,
+            page,
+            {"review_waiting": found["waiting"], "review_oldest": _seconds(found["oldest"], now)},
+        ),
         Line(
             "First decisions overdue",
             late,
             f"{found['overdue']}; {found['alarmed']} beyond"
             f" {settings.ANSWER_ALARM_DAYS} working days",
             page,
+            {"review_overdue": found["overdue"]},
         ),
     ]
 
@@ -141,7 +153,8 @@ def _second_person(now: datetime) -> Line:
         text = "not asked for: SINGLE_OPERATOR is on, so one person may open a gate further"
         return Line(name, "ok", text, page)
     waiting = ChangeRequest.objects.waiting(now).count()
-    return Line(name, "ok", f"confirms what opens a gate further; {waiting} requests wait", page)
+    text = f"confirms what opens a gate further; {waiting} requests wait"
+    return Line(name, "ok", text, page, {"change_requests_waiting": waiting})
 
 
 def _verification(now: datetime) -> list[Line]:
@@ -156,12 +169,22 @@ def _verification(now: datetime) -> list[Line]:
     waits = found["oldest"] is not None and now - found["oldest"] > PATIENCE
     text = _waiting(found["waiting"], found["oldest"], now)
     return [
-        Line("Blobs to verify", "late" if waits else "ok", text, page),
+        Line(
+            "Blobs to verify",
+            "late" if waits else "ok",
+            text,
+            page,
+            {
+                "verification_waiting": found["waiting"],
+                "verification_oldest": _seconds(found["oldest"], now),
+            },
+        ),
         Line(
             "Blobs in quarantine",
             "alarm" if shown else "ok",
             f"{shown} published; {found['quarantined'] - shown} never shown",
             f"{page}?state__exact=quarantined",
+            {"quarantined_published": shown},
         ),
         _interrupted_checks(page),
     ]
@@ -193,12 +216,19 @@ def _outbox(now: datetime) -> list[Line]:
     if not settings.MAIL_LEAVES:
         text += "; no mail server is configured, so messages are only stored here"
     return [
-        Line("Mails to deliver", "late" if waits else "ok", text, page),
+        Line(
+            "Mails to deliver",
+            "late" if waits else "ok",
+            text,
+            page,
+            {"mail_waiting": found["queued"], "mail_oldest": _seconds(found["oldest"], now)},
+        ),
         Line(
             "Mails that failed",
             "alarm" if found["failed"] else "ok",
             str(found["failed"]),
             f"{page}?state__exact=failed",
+            {"mail_failed": found["failed"]},
         ),
     ]
 
@@ -216,6 +246,7 @@ def _links() -> Line:
         "late" if found["failed"] else "ok",
         f"{found['queued']}; {found['failed']} could not be issued",
         reverse("admin:weights_checkpointlink_changelist"),
+        {"links_waiting": found["queued"], "links_failed": found["failed"]},
     )
 
 
@@ -226,7 +257,8 @@ def _signing(now: datetime) -> Line:
     count = waiting.filter(visible_at__lt=now - PATIENCE).count()
     text = f"{count} for over an hour: does a worker have MANIFEST_KEY_FILE set?" if count else "0"
     page = reverse("admin:weights_manifestkey_changelist")
-    return Line("Manifests to sign", "late" if count else "ok", text, page)
+    state = "late" if count else "ok"
+    return Line("Manifests to sign", state, text, page, {"manifests_unsigned": count})
 
 
 def _trail(sealing: Heartbeat | None, now: datetime) -> list[Line]:
@@ -243,7 +275,10 @@ def _seals(last: SealBatch | None, sealing: Heartbeat | None, now: datetime) -> 
         text += ": is a worker running, or does a transaction never end?"
     if failures := _failures(sealing, now):
         state, text = "alarm", f"{text}; {failures}"
-    return Line("Rows of the trail to seal", state, text)
+    values = {"audit_unsealed": count, "audit_unsealed_oldest": waited.total_seconds()}
+    if last is not None:
+        values["audit_seal_age"] = _seconds(last.sealed_at, now)
+    return Line("Rows of the trail to seal", state, text, values=values)
 
 
 def _head(last: SealBatch | None, now: datetime) -> Line:
@@ -260,7 +295,8 @@ def _head(last: SealBatch | None, now: datetime) -> Line:
     text = f"{head.size} rows, signed {_age(head.signed_at, now)} ago"
     if late:
         text += ": does a worker have AUDIT_KEY_FILE set?"
-    return Line("Signed head of the trail", "alarm" if late else "ok", text, page)
+    values = {"audit_head_age": _seconds(head.signed_at, now), "audit_head_rows": head.size}
+    return Line("Signed head of the trail", "alarm" if late else "ok", text, page, values)
 
 
 def _copies() -> Line:
@@ -270,7 +306,10 @@ def _copies() -> Line:
     text = f"{len(errors)} could not be written; the last: {errors[0]}" if errors else "0"
     if not (settings.AUDIT_HEAD_RECIPIENTS or settings.AUDIT_HEAD_COPY):
         text += "; no second location is set, so heads are stored on this portal only"
-    return Line("Copies of heads that failed", "alarm" if errors else "ok", text)
+    state = "alarm" if errors else "ok"
+    return Line(
+        "Copies of heads that failed", state, text, values={"audit_copies_failed": len(errors)}
+    )
 
 
 def _scrub(now: datetime) -> Line:
@@ -284,7 +323,8 @@ def _scrub(now: datetime) -> Line:
         )
     page = reverse("admin:weights_blob_changelist")
     state = "late" if found["blobs"] else "ok"
-    return Line(f"Blobs unread for {settings.SCRUB_DAYS} days", state, text, page)
+    name = f"Blobs unread for {settings.SCRUB_DAYS} days"
+    return Line(name, state, text, page, {"scrub_overdue": found["blobs"]})
 
 
 def _store(now: datetime) -> Line:
@@ -300,7 +340,8 @@ def _store(now: datetime) -> Line:
         text += f"; {good.overlaid} overwritten, downloads still get the verified version"
     old = now - good.finished_at > SURVEY_PATIENCE
     wrong = good.missing or good.overlaid
-    return Line(name, "alarm" if wrong else "late" if old else "ok", text, page)
+    values = {"store_missing": good.missing, "store_overwritten": good.overlaid}
+    return Line(name, "alarm" if wrong else "late" if old else "ok", text, page, values)
 
 
 def _versions() -> Line:
@@ -379,7 +420,8 @@ def _sweep(beat: Heartbeat, name: str, patience: timedelta, now: datetime) -> Li
     silent = now - beat.at > patience
     failures = _failures(beat, now)
     text = f"last {_age(beat.at, now)} ago" + (f"; {failures}" if failures else "")
-    return Line(name, "alarm" if silent or failures else "ok", text)
+    values = {"sweep_age": _seconds(beat.at, now)}
+    return Line(name, "alarm" if silent or failures else "ok", text, values=values)
 
 
 def _failures(beat: Heartbeat | None, now: datetime) -> str:
@@ -403,7 +445,8 @@ def _failed_items(now: datetime, tiers: list[int] | None) -> Line:
     ]
     given_up = any(one.attempts >= FailedItem.MAX_ATTEMPTS for one in failing)
     state = "alarm" if given_up else "late" if failing else "ok"
-    return Line("Items that fail", state, "; ".join([str(len(failing)), *shown]))
+    text = "; ".join([str(len(failing)), *shown])
+    return Line("Items that fail", state, text, values={"items_failing": len(failing)})
 
 
 def broker() -> Line:
@@ -414,8 +457,11 @@ def broker() -> Line:
             channel: Any = connection.default_channel
             size = channel.queue_declare(current_app.conf.task_default_queue).message_count
     except BROKER_ERRORS as error:
-        return Line("Broker", "alarm", f"does not answer: {error}"[:200])
-    return Line("Broker", "ok", f"answers; {size} tasks wait")
+        text = f"does not answer: {error}"[:200]
+        return Line("Broker", "alarm", text, values={"broker_up": 0})
+    return Line(
+        "Broker", "ok", f"answers; {size} tasks wait", values={"broker_up": 1, "queue": size}
+    )
 
 
 def _counters() -> Line:
@@ -444,6 +490,11 @@ def _processes(now: datetime) -> list[Line]:
 
 def _waiting(count: int, oldest: datetime | None, now: datetime) -> str:
     return f"{count}, the oldest for {_age(oldest, now)}" if oldest else str(count)
+
+
+def _seconds(moment: datetime | None, now: datetime) -> float:
+    """Seconds since `moment`; 0 if there is none, since nothing waits."""
+    return (now - moment).total_seconds() if moment else 0.0
 
 
 def _age(moment: datetime, now: datetime) -> str:

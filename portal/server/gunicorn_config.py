@@ -5,11 +5,18 @@ that died is replaced at once, and nothing before a fork may open a connection o
 """
 
 import gc
+import os
+import shutil
+import tempfile
 from typing import Any
 
 from django.conf import settings
 
 logconfig_dict = settings.LOGGING
+
+# All processes count in one folder, whose name prometheus_client reads when it is imported.
+if settings.METRICS_ADDRESS or settings.METRICS_TOKEN:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="weighbridge-metrics-")
 
 # With collections enabled, loading takes a fifth longer.
 gc.disable()
@@ -31,3 +38,6 @@ def post_worker_init(worker: Any) -> None:
     audit_record.note_at_start("web")
 
 
+def on_exit(server: Any) -> None:
+    if folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        shutil.rmtree(folder, ignore_errors=True)

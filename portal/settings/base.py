@@ -16,7 +16,7 @@ BASE_DIR, ASSETS = installation.BASE_DIR, installation.ASSETS
 environment.read_secrets(
     *("SECRET_KEY_FILE", "LINK_KEYS_FILE", "ENCRYPTION_KEYS_FILE", "DATABASE_PASSWORD_FILE"),
     "AWS_SECRET_ACCESS_KEY_FILE",
-    *("BROKER_PASSWORD_FILE", "CACHE_PASSWORD_FILE", "EMAIL_PASSWORD_FILE"),
+    *("BROKER_PASSWORD_FILE", "CACHE_PASSWORD_FILE", "EMAIL_PASSWORD_FILE", "METRICS_TOKEN_FILE"),
 )
 SECRET_KEY = environment.text("SECRET_KEY")
 LINK_KEYS = environment.key_ring("LINK_KEYS")
@@ -87,6 +87,11 @@ MIDDLEWARE = [
 # Off only if a proxy in front limits rates, or to measure without them.
 if not environment.flag("RATE_LIMITS", default=True):
     MIDDLEWARE.remove("portal.middleware.rate_limits.RateLimitMiddleware")
+# `/metrics`: with neither of them it does not exist (docs/monitoring.md).
+METRICS_TOKEN = environment.text("METRICS_TOKEN", "-").strip("-")
+METRICS_ADDRESS = environment.address("METRICS_ADDRESS")
+if METRICS_TOKEN or METRICS_ADDRESS:
+    MIDDLEWARE.insert(0, "portal.metrics.requests.MetricsMiddleware")
 # The number of proxies in front whose X-Forwarded-For is trusted; 0: none.
 TRUSTED_PROXIES = environment.whole("TRUSTED_PROXIES", 0, at_most=5)
 if TRUSTED_PROXIES:

@@ -362,6 +362,15 @@ def choice(name: str, allowed: tuple[str, ...]) -> str:
     return value
 
 
+def address(name: str) -> str:
+    """An address to listen on, `host:port` with an IPv4 address or a name; or empty."""
+    value = text(name, "")
+    port = value.rpartition(":")[2]
+    if value and not (re.fullmatch(r"[\w.-]+:[0-9]{1,5}", value) and 0 < int(port) < 65536):
+        raise _refuse(name, f"{value!r} is not host:port, such as 127.0.0.1:9100")
+    return value
+
+
 def work_calendar(name: str) -> str:
     """A country or subdivision of the `holidays` package, such as DE or US-CA; or empty."""
     value = text(name, "").upper()

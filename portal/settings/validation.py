@@ -17,6 +17,8 @@ Rule = Callable[[Settings], Iterator[str]]
 
 #: Characters of SECRET_KEY, as Django demands (security.W009).
 SECRET_LENGTH = 50
+#: Characters of METRICS_TOKEN, long enough to resist guessing, since no rate limit slows it.
+TOKEN_LENGTH = 32
 #: Distinct characters, and bytes: random text of that length and 32 random bytes have more.
 SECRET_VARIETY = 10
 KEY_VARIETY = 16
@@ -64,6 +66,15 @@ def _key_rings(settings: Settings) -> Iterator[str]:
             yield f"{name}: two ids have the same key, so the key was not rotated; {make}"
     if set(settings["LINK_KEYS"].values()) & set(settings["ENCRYPTION_KEYS"].values()):
         yield f"ENCRYPTION_KEYS: holds a key of LINK_KEYS; {make}"
+
+
+def _metrics_token(settings: Settings) -> Iterator[str]:
+    token = str(settings["METRICS_TOKEN"])
+    if token and (len(token) < TOKEN_LENGTH or len(set(token)) < SECRET_VARIETY):
+        yield (
+            f"METRICS_TOKEN: needs {TOKEN_LENGTH} random characters or more; create one with:"
+            " openssl rand -hex 32"
+        )
 
 
 # -- hosts, encryption, proxies -------------------------------------------------------------
@@ -187,7 +198,7 @@ def _host(address: str) -> str:
 
 _ALWAYS: tuple[Rule, ...] = (
     *(_secret_key, _key_rings, _hosts, _one_file_one_machine),
-    _queue_and_cache_apart,
+    *(_queue_and_cache_apart, _metrics_token),
 )
 EMBEDDED: tuple[Rule, ...] = (*_ALWAYS, _debug_on_loopback)
 PRODUCTION: tuple[Rule, ...] = (

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from weights.catalogue.models import Checkpoint
-from weights.gate import decision, drafts, lookups, records, rules, statement
+from weights.gate import decision, drafts, lookups, metrics, records, rules, statement
 from weights.gate.caller import Caller, TokenClaim, note_use
 from weights.gate.decision import Decision
 from weights.gate.drafts import find_draft, may_own
@@ -84,6 +84,20 @@ def may_read_checkpoint(caller: Caller | TokenClaim, repo_id: str, now: datetime
 
 
 def _decide(
+    rule: _Rule,
+    caller: Caller | TokenClaim,
+    repo_id: str,
+    revision: str | None,
+    path: str,
+    now: datetime,
+) -> Decision:
+    """The decision by this rule, counted."""
+    found = _apply(rule, caller, repo_id, revision, path, now)
+    metrics.decisions(rule.__name__, found.error_code or "allowed").inc()
+    return found
+
+
+def _apply(
     rule: _Rule,
     caller: Caller | TokenClaim,
     repo_id: str,

@@ -18,7 +18,7 @@ from accounts.web import sanitize
 from weights.event_tags import WeightsEvent
 from weights.gate import Decision
 from weights.gate.caller import Caller
-from weights.ledger import waiting_rows
+from weights.ledger import metrics, waiting_rows
 from weights.ledger.models import Download
 from weights.publishing.models import File
 
@@ -77,6 +77,8 @@ def record_served(
         length=length,
         outcome=outcome,
     )
+    metrics.DOWNLOADS.labels(outcome).inc()
+    metrics.BYTES.labels(outcome).inc(length)
 
 
 def record_refusal(

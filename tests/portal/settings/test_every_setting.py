@@ -29,6 +29,7 @@ NOT_IN_CONTAINERS = {
 ONLY_IN = {
     **{name: {"worker"} for name in ("MANIFEST_KEY_FILE", "AUDIT_KEY_FILE")},
     **{name: {"worker"} for name in ("EMAIL_PASSWORD", "EMAIL_PASSWORD_FILE")},
+    **{name: {"web"} for name in ("METRICS_ADDRESS", "METRICS_TOKEN", "METRICS_TOKEN_FILE")},
     **{
         f"{provider}_CLIENT_{part}": {"web"}
         for provider in ("ORCID", "GITHUB", "GOOGLE")

@@ -41,6 +41,7 @@ SOUND: dict[str, Any] = {
     "WEIGHTS_STORAGE": "s3://weights",
     "S3_PUBLIC_ENDPOINT_URL": "https://store.example.org",
     "CDN_URL": "",
+    "METRICS_TOKEN": "",
 }
 ON_LOOPBACK = {"PUBLIC_URL": "http://127.0.0.1:8000", "ALLOWED_HOSTS": ["127.0.0.1"]}
 PRELOADED = {
