@@ -388,7 +388,7 @@ _KEY = re.compile(r"([a-z0-9]{1,16}):([0-9a-f]{64})")
 
 
 def key_ring(name: str) -> dict[str, bytes]:
-    """Keys, comma-separated, newest first, each `id:64 hex digits`: id -> 32 bytes."""
+    """Keys, comma-separated, each `id:64 hex digits`; the first signs: id -> 32 bytes."""
     ring: dict[str, bytes] = {}
     for word in words(name):
         found = _KEY.fullmatch(word)
