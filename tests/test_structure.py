@@ -18,6 +18,7 @@ TOP_LEVEL = {
     *("README.md", "docker-compose.yml", "manage.py", "pyproject.toml", "requirements.txt"),
     *("requirements.in", "requirements-dev.in", "requirements-dev.txt", ".dockerignore"),
     *("requirements-loaders.in", "requirements-loaders.txt"),
+    *("requirements-helm.in", "requirements-helm.txt"),
     ".gitignore",
 }
 #: Folders of this machine, which no other has.
