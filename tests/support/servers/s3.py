@@ -93,8 +93,11 @@ class Store:
         return True
 
 
-def start(folder: Path) -> Store:
-    """Start a store with its data in `folder`; returns once it accepts writes."""
+def start(folder: Path, *options: str) -> Store:
+    """Start a store with its data in `folder`; returns once it accepts writes.
+
+    `options` are further ones of `weed server`.
+    """
     (folder / "volumes").mkdir(parents=True)
     keys = {"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}
     actions = ["Admin", "Read", "Write", "List", "Tagging"]
@@ -103,7 +106,7 @@ def start(folder: Path) -> Store:
     identities.write_text(json.dumps({"identities": [identity]}))
     for left in reversed(range(STARTS)):
         port = services.free_port()
-        command = _command(folder / "volumes", port, identities)
+        command = [*_command(folder / "volumes", port, identities), *options]
         store = Store(f"http://127.0.0.1:{port}", command=command, log=folder / "log")
         try:
             store.start()
