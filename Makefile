@@ -76,6 +76,12 @@ chaos: $(VENV)/development.stamp tools  ## kill everything at random: make chaos
 	CHAOS_SECONDS='$(CHAOS_SECONDS)' CHAOS_SEED='$(CHAOS_SEED)' TEST_DB=postgres REQUIRE_TOOLS=1 \
 	  $(BIN)/python -m pytest -q -s tests/chaos
 
+containers: $(VENV)/development.stamp $(VENV)-containers/stamp  ## build and run docker-compose.yml, break everything (root, podman)
+	@.ci/tools podman:podman buildah:buildah runc:runc debootstrap:debootstrap catatonit:catatonit \
+	  netavark:netavark aardvark-dns:aardvark-dns
+	@mkdir -p build
+	CONTAINERS=1 TEST_DB=sqlite $(BIN)/python -m pytest -n 0 -q -s --basetemp=build/containers tests/containers
+
 lint: $(VENV)/development.stamp  ## rules of style and templates, missing migrations
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -160,6 +166,11 @@ $(VENV)-javascript/stamp: $(addprefix tests/support/javascript/package,.json -lo
 	  echo "Installing the JavaScript clients and the HTML checker into $(@D) (once)"; \
 	  mkdir -p $(@D) && cp $^ $(@D) && \
 	  npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --silent && touch $@; fi
+
+$(VENV)-containers/stamp:
+	@$(BIN)/python -m venv $(@D)
+	@$(@D)/bin/python -m pip --quiet --disable-pip-version-check install podman-compose==1.6.0
+	@touch $@
 
 # Beside our requirements, the named client in the place of the newest.
 $(VENV)-client-%/stamp: requirements-dev.txt requirements.txt | $(BIN)/python

@@ -61,10 +61,10 @@ class Postbox:
 
 
 @contextmanager
-def opened() -> Iterator[Postbox]:
-    """Run a postbox that accepts mail on `smtp://127.0.0.1:<port>`."""
+def opened(address: str = "127.0.0.1") -> Iterator[Postbox]:
+    """Run a postbox that accepts mail on `smtp://<address>:<port>`."""
     box = Postbox()
-    server = Controller(box, hostname="127.0.0.1", port=box.port)
+    server = Controller(box, hostname=address, port=box.port)
     server.start()
     try:
         yield box

@@ -6,9 +6,7 @@ The seed is printed. It decides which process is killed when and what each job d
 on the machine, so a seed repeats the plan but not every interleaving.
 """
 
-import hashlib
 import os
-import queue
 import secrets
 import sys
 import time
@@ -16,20 +14,15 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from random import Random
 from typing import Any
 
-import numpy
 import pytest
-from safetensors.numpy import save
 
-from tests.chaos import cast, checks, postbox, records
+from tests.chaos import cast, checks, opening, postbox, records
 from tests.chaos.cast import GATED, OPEN, TIER
-from tests.chaos.downloads import Downloader, Revoker, Trespasser
+from tests.chaos.downloads import Revoker
 from tests.chaos.grounds import GROUNDS, Ground
-from tests.chaos.publisher import Publisher
-from tests.chaos.review import Applicants, Reviewer
-from tests.chaos.scene import Job, Publication, Scene
+from tests.chaos.scene import Scene
 from tests.chaos.trouble import Monkey
 from tests.conftest import MISSING
 from tests.support import disks
@@ -79,37 +72,13 @@ def scene(ground: Ground, tmp_path: Path) -> Iterator[Scene]:
             )
             jobs = tmp_path / "jobs"
             jobs.mkdir()
-            files = _written(tmp_path / "source")
+            files = opening.written(tmp_path / "source", SEED)
             made = Scene(install, people, box, jobs, SEED, files, start)
             for repo_id, tier in ((OPEN, "open"), (GATED, TIER)):
                 made.publications.append(
-                    _published(install, tmp_path / "source", repo_id, tier, files)
+                    opening.published(install, tmp_path / "source", repo_id, tier, files)
                 )
             yield made
-
-
-def _published(
-    install: Install, folder: Path, repo_id: str, tier: str, files: dict[str, str]
-) -> Publication:
-    done = install.manage("publish", str(folder), repo_id, "--tier", tier, "--wait")
-    assert done.returncode == 0, done.stderr
-    return Publication(repo_id, done.stdout.strip(), files)
-
-
-def _written(folder: Path) -> dict[str, str]:
-    """Write the files that everyone downloads; returns their SHA-256 values."""
-    random = Random(SEED)
-    weights = numpy.frombuffer(random.randbytes(3_000_000), dtype=numpy.uint8)
-    contents = {
-        "README.md": b"# Under fire\n",
-        "model.safetensors": save({"weights": weights}),
-        "vocabulary.dat": random.randbytes(200_000),
-        "part/optimizer.dat": random.randbytes(1_000_000),
-    }
-    for path, content in contents.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_bytes(content)
-    return {path: hashlib.sha256(content).hexdigest() for path, content in contents.items()}
 
 
 def test_kills_and_faults_leave_nothing_wrong_lost_or_doubled(
@@ -118,11 +87,12 @@ def test_kills_and_faults_leave_nothing_wrong_lost_or_doubled(
     began = time.monotonic()
     name = request.node.callspec.id
     monkey = Monkey(scene.install, SEED, ground.nuisances, spared=scene.start)
-    jobs = _jobs(scene)
+    jobs = opening.jobs(scene, Revoker(scene))
     monkey.start()
     for job in jobs:
         job.start()
     scene.over.wait(SECONDS)
+    monkey.finish()
     with suppress(TimeoutError):
         wait_until(lambda: set(monkey.counts()) >= VICTIMS, "a kill of each", seconds=120)
     monkey.stop()
@@ -146,24 +116,6 @@ def test_kills_and_faults_leave_nothing_wrong_lost_or_doubled(
         )
         sys.stdout.write(scene.install.output[-6000:])
         raise
-
-
-def _jobs(scene: Scene) -> list[Job]:
-    """All jobs; the reviewers sign in before the faults begin."""
-    applicants: queue.Queue[cast.Person] = queue.Queue()
-    for person in scene.cast.applicants:
-        applicants.put(person)
-    reviewers = [Reviewer(scene, person) for person in scene.cast.reviewers]
-    for reviewer in reviewers:
-        reviewer.sign_in()
-    return [
-        *(Downloader(scene, person.name, person) for person in scene.cast.readers),
-        *(Applicants(scene, f"applicants-{number}", applicants) for number in (1, 2)),
-        *reviewers,
-        Publisher(scene),
-        Revoker(scene),
-        Trespasser(scene),
-    ]
 
 
 def _drain(install: Install) -> None:

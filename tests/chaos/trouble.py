@@ -55,6 +55,7 @@ class Monkey:
         self._kills = Random(f"{seed}:kills")
         self._spoils = Random(f"{seed}:spoils")
         self._nuisances = nuisances
+        self._finishing = threading.Event()
         self._over = threading.Event()
         self._threads = [
             threading.Thread(target=self._kill_on, name="kills"),
@@ -64,6 +65,14 @@ class Monkey:
     def start(self) -> None:
         for thread in self._threads:
             thread.start()
+
+    def finish(self) -> None:
+        """From now on only kill processes that were not killed yet.
+
+        The worker ends when the broker cannot write, so on a loaded machine it may never have
+        grown up between two faults.
+        """
+        self._finishing.set()
 
     def stop(self) -> None:
         """Stop both threads, with all faults removed."""
@@ -80,9 +89,12 @@ class Monkey:
         while not self._over.wait(self._kills.uniform(0.3, 2.5)):
             which, part = self._kills.random(), self._kills.random()
             grown_up = self._grown_up()
-            if not grown_up:
+            # Those that were not killed yet come first, so that a short run kills each kind.
+            unharmed = [(name, pid) for name, pid in grown_up if not self.counts()[name]]
+            choice = unharmed or ([] if self._finishing.is_set() else grown_up)
+            if not choice:
                 continue
-            name, pid = grown_up[int(which * len(grown_up))]
+            name, pid = choice[int(which * len(choice))]
             if name == "web" and part < 0.3:
                 name, pid = "one process of web", _child_of(pid) or pid
             with suppress(ProcessLookupError):
@@ -100,8 +112,9 @@ class Monkey:
         if not self._nuisances:
             return
         while True:
-            nuisance = self._spoils.choice(self._nuisances)
-            if self._over.wait(self._spoils.uniform(*nuisance.pause)):
+            new = [each for each in self._nuisances if not self.counts()[each.name]]
+            nuisance = self._spoils.choice(new or self._nuisances)
+            if self._over.wait(self._spoils.uniform(*nuisance.pause)) or self._finishing.is_set():
                 return
             began = time.time()
             try:

@@ -257,6 +257,31 @@ def test_the_image_takes_only_what_it_needs() -> None:
         assert f"!{name}" in allowed, name
 
 
+def test_podman_differs_only_in_names_and_networks(compose: dict[str, Any]) -> None:
+    """Its file replaces nginx's name server, limits the others, and keeps the ways out apart."""
+    text = (ROOT / "deploy" / "podman.yml").read_text()
+    differs = yaml.safe_load(text.replace("!override", ""))
+    assert set(differs) == {"services", "networks", "x-names"}
+    assert {name: set(service) for name, service in differs["services"].items()} == {
+        "nginx": {"command"},
+        **{name: {"dns_opt"} for name in PORTAL_SERVICES},
+    }
+    assert (ROOT / "deploy" / "nginx.conf").read_text().count("127.0.0.11") == 1
+    outside = {name for name, one in compose["networks"].items() if one != {"internal": True}}
+    assert set(differs["networks"]) == outside
+    for network in differs["networks"].values():
+        assert network == {"driver_opts": {"isolate": "true"}}
+
+
+def test_the_image_dumps_the_database_of_compose(compose: dict[str, Any]) -> None:
+    """pg_dump refuses a server that is newer than itself."""
+    server = re.match(r"postgres:(\d+)", compose["services"]["postgres"]["image"])
+    image = (ROOT / "Dockerfile").read_text()
+    assert server is not None
+    assert re.findall(r"postgresql-client-(\d+)", image) == [server[1]]
+    assert f"/usr/lib/postgresql/{server[1]}/bin/pg_dump" in image
+
+
 def _has_compose_plugin() -> bool:
     docker = shutil.which("docker")
     return (

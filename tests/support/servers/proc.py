@@ -32,7 +32,7 @@ def listening(pid: int) -> dict[int, str]:
             _, local, _, state, *_, inode = line.split()[:10]
             if inode in ours and state == _LISTEN:
                 address, _, port = local.partition(":")
-                ports[int(port, 16)] = _address(address)
+                ports[int(port, 16)] = address_of(address)
     return ports
 
 
@@ -44,7 +44,7 @@ def _target(descriptor: Path) -> str:
         return ""
 
 
-def _address(hexadecimal: str) -> str:
+def address_of(hexadecimal: str) -> str:
     """The kernel writes the bytes of an IPv4 address in reverse order."""
     if len(hexadecimal) > 8:
         return "::" if not int(hexadecimal, 16) else hexadecimal
