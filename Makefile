@@ -82,6 +82,9 @@ containers: $(VENV)/development.stamp $(VENV)-containers/stamp  ## build and run
 	@mkdir -p build
 	CONTAINERS=1 TEST_DB=sqlite $(BIN)/python -m pytest -n 0 -q -s --basetemp=build/containers tests/containers
 
+upgrade: $(VENV)/development.stamp tools  ## upgrade from the last release under load, and back
+	UPGRADE=1 TEST_DB=postgres REQUIRE_TOOLS=1 $(BIN)/python -m pytest -n 0 -q tests/upgrade
+
 lint: $(VENV)/development.stamp  ## rules of style and templates, missing migrations
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
