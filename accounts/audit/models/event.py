@@ -103,7 +103,10 @@ class AuditEvent(models.Model):
     objects = AuditEventManager()
 
     class Meta:
-        indexes = [models.Index(fields=["object_kind", "object_id"], name="audit_by_object")]
+        indexes = [
+            models.Index(fields=["object_kind", "object_id"], name="audit_by_object"),
+            models.Index(fields=["actor_id"], name="audit_by_actor"),
+        ]
 
     def __str__(self) -> str:
         tag = EventTag.named(self.action)
