@@ -60,6 +60,14 @@ class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
         now = timezone.now()
         return self.filter(models.Q(embargo_until=None) | models.Q(embargo_until__lte=now))
 
+    def restricted_or_after(self, newest: int) -> "CheckpointQuerySet":
+        """Checkpoints that are private or have an embargo, even a past one, or a higher id.
+
+        `visible_to` hides no other.
+        """
+        restricted = models.Q(private=True) | models.Q(embargo_until__isnull=False)
+        return self.filter(restricted | models.Q(pk__gt=newest))
+
     def within_limits_of(self, token: ApiToken | None) -> "CheckpointQuerySet":
         """Leave out hidden checkpoints that the limits of `token` exclude."""
         if token is None:
@@ -106,8 +114,8 @@ class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
 
     def with_main(self) -> "CheckpointQuerySet":
         """Published checkpoints whose branch `main` points at a visible revision."""
-        shown = {"refs__name": "main", "refs__revision__state": "visible"}
-        return self.published().filter(**shown).distinct()
+        # A checkpoint has one ref of this name, so the join repeats none.
+        return self.published().filter(refs__name="main", refs__revision__state="visible")
 
     def downloadable_by(self, user: "User | None") -> "CheckpointQuerySet":
         """Checkpoints whose files `user` may fetch: the gate's rule `may_fetch_checkpoint`."""
@@ -178,7 +186,14 @@ class Checkpoint(OneLineFields):
                 Lower("org"), Lower("name"), name="one_checkpoint_per_name_in_any_case"
             )
         ]
-        indexes = [models.Index(fields=["org", "name"], name="checkpoint_by_name")]
+        indexes = [
+            models.Index(fields=["org", "name"], name="checkpoint_by_name"),
+            models.Index(
+                fields=["id"],
+                condition=models.Q(private=True) | models.Q(embargo_until__isnull=False),
+                name="restricted_checkpoint",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.repo_id

@@ -7,7 +7,7 @@ from enum import Enum
 
 from weights.catalogue import download_counts, file_facts
 from weights.catalogue.file_facts import RevisionFacts
-from weights.catalogue.listing import Filters, Row, rows
+from weights.catalogue.listing import Filters, Row, visible_rows
 from weights.catalogue.models import Checkpoint, CheckpointQuerySet
 from weights.publishing.models import Ref, Revision
 
@@ -44,15 +44,17 @@ class Page:
 def page(
     filters: Filters, order: Order, visible: CheckpointQuerySet, *, cursor: str = "", size: int
 ) -> Page:
-    """Returns up to `size` results among `visible` that follow `cursor`: at most ten queries.
+    """Returns up to `size` published results that follow `cursor`: at most ten queries.
 
-    Sorting happens in Python, since download counts come from the ledger. A cursor is the sort key
-    of the last result, so checkpoints published meanwhile neither repeat nor hide a result.
+    `visible` is the result of `visible_to`. Sorting happens in Python, since download counts come
+    from the ledger. A cursor is the sort key of the last result, so checkpoints published meanwhile
+    neither repeat nor hide a result.
     """
     counts = download_counts.by_checkpoint()
     with_cards = bool(filters.tags or filters.facets)
-    found = rows(visible.published(), with_cards=with_cards, with_licences=False)
-    keys = sorted((_rank(row, order, counts), row.pk) for row in found if filters.matches_all(row))
+    found = visible_rows(visible, with_cards=with_cards, with_licences=False).rows
+    published = [row for row in found if row.published_at is not None]
+    keys = sorted((_rank(row, order, counts), row.pk) for row in filters.matching_all(published))
     if (match := _CURSOR.fullmatch(cursor)) is not None:
         last = (int(match[1]), int(match[2]))
         keys = [key for key in keys if key > last]

@@ -65,6 +65,13 @@ class Revision(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["checkpoint", "sha"], name="one_revision_per_sha")
         ]
+        indexes = [
+            models.Index(
+                fields=["-visible_at"],
+                condition=models.Q(state="visible"),
+                name="newest_visible_revision",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.checkpoint}@{self.sha[:12]}"

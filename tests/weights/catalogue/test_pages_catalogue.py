@@ -9,6 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from tests.support import factories
 from weights.catalogue import download_counts, opt_family, views
@@ -43,6 +44,28 @@ def test_home_shows_the_family_and_links_to_each_size(client: Client, db: None) 
     for size in ("125m", "350m", "1.3b", "2.7b", "6.7b", "13b", "30b", "66b", "175b"):
         assert f'href="/facebook/opt-{size}"' in page
     assert "174.6 billion" in page
+
+
+def test_home_counts_the_files_of_a_large_portal_seldom_except_for_staff(
+    client: Client, open_tier: Tier, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A hundred thousand files take too long here, and no other test may see this copy.
+    monkeypatch.setattr(views, "LARGE", 1)
+    monkeypatch.setattr(views, "_copy", (0.0, []))
+    auditor = Client()
+    auditor.force_login(factories.staff("auditor", Role.AUDITOR))
+
+    def published(reader: Client) -> int:
+        figures = {label: value for label, value, _ in reader.get("/").context["figures"]}
+        return int(figures["checkpoints published here"])
+
+    factories.published("acme/first", tier=open_tier)
+    assert published(auditor) == published(client) == 1
+    factories.published("acme/second", tier=open_tier)
+    assert (published(auditor), published(client)) == (2, 1)
+    # Five minutes later.
+    monkeypatch.setattr(views, "_copy", (0.0, views._copy[1]))
+    assert published(client) == 2
 
 
 def test_homes_chart_separates_published_checkpoints_from_facts_only_entries(

@@ -70,8 +70,6 @@ def checkpoint_list(
 ) -> CheckpointPage:
     """All catalogue entries visible to you; gated checkpoints are visible to everyone."""
     visible = Checkpoint.objects.visible_to(request.auth.user, request.auth.token)
-    if published is not None:
-        visible = visible.filter(published_at__isnull=not published)
     facets = {"task": task, "licence": licence, "format": format, "size": size, "tier": tier}
     filters = Filters(
         text=search,
@@ -79,10 +77,13 @@ def checkpoint_list(
         tags=[tag] if tag else [],
         facets={name: [value] for name, value in facets.items() if value},
     )
-    rows = listing.rows(visible, with_cards=bool(tag or task), with_licences=bool(licence))
+    rows = listing.visible_rows(
+        visible, with_cards=bool(tag or task), with_licences=bool(licence)
+    ).rows
+    if published is not None:
+        rows = [row for row in rows if (row.published_at is not None) is published]
     downloads = download_counts.by_checkpoint() if sort is Order.DOWNLOADS else {}
-    matching = [row for row in rows if filters.matches_all(row)]
-    found = [row.pk for row in ordered(matching, sort, filters, downloads)]
+    found = [row.pk for row in ordered(filters.matching_all(rows), sort, filters, downloads)]
     query = facets | {"search": search, "org": org, "tag": tag, "published": published}
     query["sort"] = "" if sort is Order.NAME else sort.value
     page = _with_main(Checkpoint.objects.all()).in_bulk(found[offset : offset + limit])

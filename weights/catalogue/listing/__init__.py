@@ -1,8 +1,8 @@
 """The catalogue's list: filters, facets, search and orders that pages and both APIs share."""
 
-from weights.catalogue.listing.facets import Facet, Option, counted
+from weights.catalogue.listing.facets import Facet, Option
 from weights.catalogue.listing.filters import Filters
 from weights.catalogue.listing.ordering import Order, ordered
-from weights.catalogue.listing.rows import Row, rows
+from weights.catalogue.listing.rows import Row, visible_rows
 
-__all__ = ["Facet", "Filters", "Option", "Order", "Row", "counted", "ordered", "rows"]
+__all__ = ["Facet", "Filters", "Option", "Order", "Row", "ordered", "visible_rows"]

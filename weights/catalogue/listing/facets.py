@@ -1,6 +1,6 @@
 """Counts the values of each facet among the checkpoints that match."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -8,6 +8,7 @@ from weights.catalogue.listing.filters import FACETS, SIZES, Filters, facet_valu
 from weights.catalogue.listing.rows import Row
 from weights.catalogue.measured.weight_files import FORMATS
 
+Groups = dict[tuple[tuple[str, ...], ...], list[Row]]
 #: Values of a facet that are shown, besides the selected ones.
 _MAX_OPTIONS = 12
 
@@ -33,10 +34,18 @@ class Facet:
         return any(option.is_selected for option in self.options)
 
 
+def grouped(rows: Iterable[Row]) -> Groups:
+    """The rows by their values of all facets: thousands share few combinations."""
+    groups: Groups = defaultdict(list)
+    for row in rows:
+        groups[facet_values(row)].append(row)
+    return groups
+
+
 def counted(
-    rows: Iterable[Row], filters: Filters, tier_names: Mapping[str, str]
+    groups: Groups, filters: Filters, tier_names: Mapping[str, str]
 ) -> tuple[list[Row], list[Facet]]:
-    """The matching rows, and the facets.
+    """The rows that the facets match, and the facets; the groups match all other filters.
 
     A facet counts the checkpoints that match all filters but its own, so that its other values
     can be added.
@@ -44,17 +53,15 @@ def counted(
     counts: dict[str, Counter[str]] = {facet: Counter() for facet in FACETS}
     licences: dict[str, str] = {}
     matching = []
-    for row in rows:
-        if not filters.matches(row):
-            continue
-        values = facet_values(row)
-        licences[row.licence[0]] = row.licence[1]
+    for values, alike in groups.items():
+        licences[alike[0].licence[0]] = alike[0].licence[1]
         failing = filters.failing_facets(values)
         if not failing:
-            matching.append(row)
+            matching += alike
         if len(failing) <= 1:
-            for facet in failing or FACETS:
-                counts[facet].update(values[facet])
+            for facet, of_facet in zip(FACETS, values, strict=True):
+                if facet in (failing or FACETS):
+                    counts[facet].update(dict.fromkeys(of_facet, len(alike)))
     labels = {
         "licence": licences,
         "size": {key: label for key, (label, _) in SIZES.items()},

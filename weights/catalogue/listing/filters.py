@@ -1,6 +1,6 @@
 """The filters of the catalogue's list, and the checkpoints that match them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -36,16 +36,13 @@ def size_class(parameters: int | None) -> str:
     return found[-1] if found else ""
 
 
-def facet_values(row: Row) -> dict[str, tuple[str, ...]]:
-    """The values of a checkpoint by facet."""
-    single = {
-        "task": row.task,
-        "licence": row.licence[0],
-        "size": size_class(row.parameters),
-        "tier": row.tier,
-    }
-    values = {facet: (value,) if value else () for facet, value in single.items()}
-    return {**values, "format": row.formats}
+def facet_values(row: Row) -> tuple[tuple[str, ...], ...]:
+    """The values of a checkpoint in each of FACETS."""
+    if row.facet_values is None:
+        single = row.task, row.licence[0], size_class(row.parameters), row.tier
+        task, licence, size, tier = ((value,) if value else () for value in single)
+        row.facet_values = (task, licence, size, row.formats, tier)
+    return row.facet_values
 
 
 @dataclass(frozen=True)
@@ -103,36 +100,57 @@ class Filters:
         """True if the names or the summary of the checkpoint contain each word of the text."""
         return all(word in row.names for word in self._words)
 
-    def matches(self, row: Row) -> bool:
-        """True if all filters but the facets match."""
-        checks = (
-            not self.text or self.is_named(row) or row.pk in self.ranks,
-            not self.org or row.org.casefold() == self.org.casefold(),
-            not self.family or row.family == self.family,
-            self._tags <= row.tags,
-            not self.published or row.published_at is not None,
-            self.gated is None or row.is_gated == self.gated,
-        )
-        return all(checks) and self._is_within_bounds(row.parameters)
+    def matching(self, rows: Iterable[Row]) -> list[Row]:
+        """The rows that all filters but the facets match."""
+        found = list(rows)
+        if self.text:
+            found = self._with_text(found)
+        for condition in self._conditions():
+            found = [row for row in found if condition(row)]
+        return found
 
-    def matches_all(self, row: Row) -> bool:
-        """True if all filters match, facets included."""
-        return self.matches(row) and not self.failing_facets(facet_values(row))
+    def matching_all(self, rows: Iterable[Row]) -> list[Row]:
+        """The rows that all filters match, facets included."""
+        found = self.matching(rows)
+        if self.facets:
+            found = [row for row in found if not self.failing_facets(facet_values(row))]
+        return found
+
+    def _with_text(self, rows: list[Row]) -> list[Row]:
+        named = rows
+        for word in self._words:
+            named = [row for row in named if word in row.names]
+        if not self.ranks:
+            return named
+        pks = self.ranks.keys() | {row.pk for row in named}
+        return [row for row in rows if row.pk in pks]
+
+    def _conditions(self) -> list[Callable[[Row], bool]]:
+        """The filters that are set, but for text and facets: a list may have thousands of rows."""
+        org, tags = self.org.casefold(), self._tags
+        bounded = self.least_parameters is not None or self.most_parameters is not None
+        conditions: list[tuple[bool, Callable[[Row], bool]]] = [
+            (bool(org), lambda row: row.org.casefold() == org),
+            (bool(self.family), lambda row: row.family == self.family),
+            (bool(tags), lambda row: tags <= row.tags),
+            (self.published, lambda row: row.published_at is not None),
+            (self.gated is not None, lambda row: row.is_gated == self.gated),
+            (bounded, lambda row: self._is_within_bounds(row.parameters)),
+        ]
+        return [condition for is_set, condition in conditions if is_set]
 
     def _is_within_bounds(self, parameters: int | None) -> bool:
         least, most = self.least_parameters, self.most_parameters
-        if least is None and most is None:
-            return True
         return (
             parameters is not None
             and parameters >= max(least or 0, 1)
             and (most is None or parameters <= most)
         )
 
-    def failing_facets(self, values: Mapping[str, Sequence[str]]) -> list[str]:
-        """The facets whose selection does not match a checkpoint's values."""
+    def failing_facets(self, values: Sequence[Sequence[str]]) -> list[str]:
+        """The facets whose selection does not match a checkpoint's values in FACETS."""
         return [
             facet
-            for facet, selected in self.facets.items()
-            if not set(selected) & set(values[facet])
+            for facet, of_facet in zip(FACETS, values, strict=True)
+            if (selected := self.facets.get(facet)) and not set(selected) & set(of_facet)
         ]

@@ -40,7 +40,13 @@ def ordered(
         Order.NEWEST: lambda row: -_seconds(row.published_at),
     }
     key = keys[order]
-    return sorted(rows, key=lambda row: (key(row), natural_key(row.repo_id), row.pk))
+    return sorted(rows, key=lambda row: (key(row), _name_key(row), row.pk))
+
+
+def _name_key(row: Row) -> list[tuple[int, float, str]]:
+    if row.name_key is None:
+        row.name_key = natural_key(row.repo_id)
+    return row.name_key
 
 
 def natural_key(name: str) -> list[tuple[int, float, str]]:

@@ -1,12 +1,13 @@
 """Reads the values of each visible checkpoint by which lists are filtered and ordered."""
 
+import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from typing import Any
 
-from django.db.models import FilteredRelation, Q
+from django.db.models import Exists, FilteredRelation, OuterRef, Q
 
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import Licence, Tier
@@ -15,8 +16,15 @@ from weights.catalogue.models import Checkpoint, CheckpointQuerySet, FileFacts
 from weights.publishing.models import File, Revision
 from weights.storage.models import Blob
 
+#: Checkpoints from which on a process keeps a copy of their rows, and the seconds it lives. The
+#: search documents are as old.
+LARGE, COPY_SECONDS = 1000, 20
+#: Sets of visible checkpoints whose rows a copy keeps: everybody without a role shares one.
+_MOST_VIEWS = 20
+
 _FIELDS = (
     *("pk", "org", "name", "title", "summary", "parameters", "created_at", "published_at"),
+    *("private", "embargo_until"),
     *("tier_id", "tier__slug", "tier__mode", "licence_id", "licence_code", "family__slug"),
     *("main__revision_id", "main__revision__state", "main__revision__visible_at"),
     *("main__revision__licence", "main__revision__measured__parameters"),
@@ -37,6 +45,8 @@ class Row:
     parameters: int | None
     created_at: datetime
     published_at: datetime | None
+    #: True if it was private or had an embargo.
+    is_restricted: bool
     tier: str
     is_gated: bool
     family: str
@@ -47,19 +57,88 @@ class Row:
     licence: tuple[str, str] = ("", "")
     task: str = ""
     tags: frozenset[str] = frozenset()
+    #: Values of each facet and the sort key of the name, once something has computed them.
+    facet_values: tuple[tuple[str, ...], ...] | None = None
+    name_key: list[tuple[int, float, str]] | None = None
 
     @property
     def org(self) -> str:
         return self.repo_id.partition("/")[0]
 
 
-def rows(
-    visible: CheckpointQuerySet, *, with_cards: bool = True, with_licences: bool = True
-) -> list[Row]:
-    """The row of each checkpoint in `visible`: one query.
+@dataclass
+class VisibleRows:
+    """The rows that a caller may see; requests share those of a large catalogue."""
 
-    Task and tags, from cards, take one query more; licences take two.
+    rows: list[Row]
+    #: Results of recent searches, by their parameters.
+    results: dict[Any, Any] = field(default_factory=dict)
+    #: All rows by their values of facets, once something has grouped them.
+    groups: dict[Any, list[Row]] | None = None
+
+
+class _Copy:
+    """The rows of a large catalogue by id, whoever may see them: that is read each time."""
+
+    def __init__(self, rows: dict[int, Row] | None = None, until: float = 0.0) -> None:
+        self._until = until
+        self.rows = rows or {}
+        self.newest = max(self.rows, default=0)
+        self.restricted = {pk for pk, row in self.rows.items() if row.is_restricted}
+        self._visible: dict[frozenset[int], VisibleRows] = {}
+
+    def is_old(self) -> bool:
+        return time.monotonic() >= self._until
+
+    def with_new(self, found: Iterable[Row]) -> "_Copy":
+        return _Copy(self.rows | {row.pk: row for row in found}, self._until)
+
+    def visible(self, hidden: frozenset[int]) -> VisibleRows:
+        """The rows but the hidden ones."""
+        found = self._visible.get(hidden)
+        if found is None:
+            found = VisibleRows([row for pk, row in self.rows.items() if pk not in hidden])
+            if len(self._visible) >= _MOST_VIEWS:
+                self._visible.clear()
+            self._visible[hidden] = found
+        return found
+
+
+_copy = _Copy()
+
+
+def visible_rows(
+    visible: CheckpointQuerySet, *, with_cards: bool = True, with_licences: bool = True
+) -> VisibleRows:
+    """The rows of `visible`, which has to be the result of `visible_to`: one query.
+
+    Task and tags, from cards, take one query more; licences take two. Where a catalogue is large,
+    all come from a copy in this process. One query reads which private and embargoed checkpoints
+    are in `visible`, since every caller may see the others, and which checkpoints are new.
     """
+    global _copy
+    copied = _copy
+    if copied.is_old():
+        found = read(visible, with_cards=with_cards, with_licences=with_licences)
+        if with_cards and with_licences and len(found) >= LARGE:
+            _copy = _Copy({row.pk: row for row in found}, time.monotonic() + COPY_SECONDS)
+        return VisibleRows(found)
+    checked = dict(
+        Checkpoint.objects.restricted_or_after(copied.newest)
+        .order_by()
+        .values_list("pk", Exists(visible.filter(pk=OuterRef("pk"))))
+    )
+    if new := [pk for pk, is_visible in checked.items() if is_visible and pk not in copied.rows]:
+        copied = _copy = copied.with_new(
+            read(visible.filter(pk__in=new), with_cards=True, with_licences=True)
+        )
+    hidden = {pk for pk, is_visible in checked.items() if not is_visible}
+    # A private draft that was deleted meanwhile is in the copy of those who could see it.
+    return copied.visible(frozenset(hidden | (copied.restricted - checked.keys())))
+
+
+def read(visible: CheckpointQuerySet, *, with_cards: bool, with_licences: bool) -> list[Row]:
+    """The row of each checkpoint in `visible`, as `visible_rows` reads them."""
     named = visible.annotate(main=FilteredRelation("refs", condition=Q(refs__name="main")))
     read = named.order_by().values_list(*_FIELDS)
     values = [dict(zip(_FIELDS, one, strict=True)) for one in read]
@@ -84,6 +163,7 @@ def _row(values: dict[str, Any]) -> Row:
         parameters=measured or values["parameters"],
         created_at=values["created_at"],
         published_at=values["published_at"],
+        is_restricted=values["private"] or values["embargo_until"] is not None,
         tier=values["tier__slug"],
         is_gated=values["tier__mode"] != AccessMode.OPEN,
         family=values["family__slug"] or "",
@@ -93,15 +173,18 @@ def _row(values: dict[str, Any]) -> Row:
     )
 
 
-def _add_cards(found: Iterable[Row]) -> None:
+def _add_cards(found: list[Row]) -> None:
     """Adds task and tags of the verified README.md of each `main`: one query."""
     cards = File.objects.filter(
         path="README.md",
         revision__refs__name="main",
         blob__state=Blob.State.VERIFIED,
         blob__facts__kind=FileFacts.Kind.CARD,
-    ).values_list("revision_id", "blob__facts__pipeline_tag", "blob__facts__tags")
-    by_revision = {pk: (task, tags) for pk, task, tags in cards.order_by()}
+    )
+    if len(found) < LARGE:  # an organisation's, or new ones
+        cards = cards.filter(revision__in=[row.main_id for row in found if row.main_id])
+    values = cards.values_list("revision_id", "blob__facts__pipeline_tag", "blob__facts__tags")
+    by_revision = {pk: (task, tags) for pk, task, tags in values.order_by()}
     for row in found:
         task, tags = by_revision.get(row.main_id or 0, ("", ""))
         row.task, row.tags = task, frozenset(tag for tag in tags.split("\n") if tag)

@@ -14,10 +14,10 @@ from accounts.tiers.models import Tier
 from accounts.web.current_user import user_or_none
 from weights.catalogue import download_counts, licences
 from weights.catalogue.licences import StatedLicence
-from weights.catalogue.listing.facets import counted
 from weights.catalogue.listing.filters import FACETS, Filters
 from weights.catalogue.listing.ordering import Order, ordered
-from weights.catalogue.listing.rows import Row, rows
+from weights.catalogue.listing.results import search
+from weights.catalogue.listing.rows import Row, read, visible_rows
 from weights.catalogue.models import Checkpoint, CheckpointQuerySet, Family
 from weights.publishing.models import Ref, Revision
 
@@ -52,10 +52,10 @@ def checkpoint_list(request: HttpRequest) -> HttpResponse:
         for tier in Tier.objects.all()
     }
     visible = Checkpoint.objects.visible_to(user_or_none(request))
-    matching, facets = counted(rows(visible), filters, tiers)
     downloads = download_counts.by_checkpoint()
     order = _order(request.GET.get("sort", ""), filters)
-    page = _page(ordered(matching, order, filters, downloads), request.GET.get("page"))
+    found, facets = search(visible_rows(visible), filters, order, tiers, downloads)
+    page = _page(found, request.GET.get("page"))
     labels = {(facet.name, one.value): one.label for facet in facets for one in facet.options}
     context = {
         "page": page,
@@ -78,7 +78,8 @@ def org_detail(request: HttpRequest, org: str) -> HttpResponse:
     """
     visible = Checkpoint.objects.visible_to(user_or_none(request)).filter(org__iexact=org)
     downloads = download_counts.by_checkpoint()
-    found = ordered(rows(visible, with_licences=False), Order.NAME, Filters(), downloads)
+    rows = read(visible, with_cards=True, with_licences=False)
+    found = ordered(rows, Order.NAME, Filters(), downloads)
     if not found:
         raise Http404("no checkpoints of this organisation")
     page = _page(found, request.GET.get("page"))

@@ -2,11 +2,13 @@
 
 import random
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -19,7 +21,7 @@ from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.support import factories
 from tests.weights.hub_api.listings import card, ids
-from weights.catalogue import file_facts
+from weights.catalogue import download_counts, file_facts
 from weights.catalogue.listing.filters import SIZES, size_class
 from weights.catalogue.listing.ordering import natural_key
 from weights.catalogue.models import Checkpoint, Family, MeasuredFacts
@@ -290,3 +292,75 @@ def test_sizes_are_classed_without_gaps() -> None:
         *("", "", "under-1b", "under-1b", "1b-3b", "from-70b")
     ]
     assert list(SIZES) == sorted(SIZES, key=lambda key: SIZES[key][1])
+
+
+def test_a_large_catalogue_reads_its_rows_seldom_and_who_may_see_them_each_time(
+    client: Client, monkeypatch: pytest.MonkeyPatch, store: Path
+) -> None:
+    rows = import_module("weights.catalogue.listing.rows")
+    # A thousand checkpoints take too long here, and no other test may see this copy.
+    monkeypatch.setattr(rows, "LARGE", 3)
+    monkeypatch.setattr(rows, "_copy", rows._Copy())
+    tier = factories.tier("open", AccessMode.OPEN)
+    for name in ("a", "b", "c"):
+        factories.published(f"acme/{name}", tier)
+    assert listed(client) == ["a", "b", "c"]
+    # Reading the cards again would be reading the rows again.
+    monkeypatch.setattr(rows, "_add_cards", pytest.fail)
+    assert listed(client) == ["a", "b", "c"]
+    Checkpoint.objects.filter(name="b").update(private=True)
+    assert listed(client) == ["a", "c"]
+    assert counts(client)["tier"] == {"open": 2}
+
+
+def test_a_large_catalogue_shows_a_new_checkpoint_at_once_and_other_changes_after_seconds(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, tier = import_module("weights.catalogue.listing.rows"), factories.tier("open")
+    # A thousand checkpoints take too long here, and no other test may see this copy.
+    monkeypatch.setattr(rows, "LARGE", 1)
+    monkeypatch.setattr(rows, "_copy", rows._Copy())
+    entry("small", tier, parameters=125_000_000)
+    assert counts(client)["size"] == {"under-1b": 1}
+    entry("new", tier, parameters=125_000_000)
+    Checkpoint.objects.filter(name="small").update(parameters=175_000_000_000)
+    assert counts(client)["size"] == {"under-1b": 2}
+    rows._copy._until = 0.0
+    assert counts(client)["size"] == {"under-1b": 1, "from-70b": 1}
+
+
+def test_a_large_catalogue_hides_checkpoints_from_one_reader_and_not_from_another(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, tier = import_module("weights.catalogue.listing.rows"), factories.tier("open")
+    # A thousand checkpoints take too long here, and no other test may see this copy.
+    monkeypatch.setattr(rows, "LARGE", 1)
+    monkeypatch.setattr(rows, "_copy", rows._Copy())
+    auditor = Client()
+    auditor.force_login(factories.staff("auditor", Role.AUDITOR))
+    entry("open", tier)
+    entry("private", tier, private=True)
+    entry("embargo", tier, embargo_until=timezone.now() + timedelta(days=1))
+    for _ in range(2):  # read, then found again in this process
+        assert listed(client) == ["open"]
+        assert listed(auditor) == ["embargo", "open", "private"]
+    assert listed(client, "q=private") == []
+    Checkpoint.objects.filter(name="embargo").update(embargo_until=timezone.now())
+    assert listed(client) == ["embargo", "open"]
+    Checkpoint.objects.filter(name="open").update(private=True)
+    assert listed(client) == ["embargo"]
+    Checkpoint.objects.filter(name="private").delete()
+    assert counts(client)["tier"] == {"open": 1}, "not even the deleted one's facts show"
+
+
+def test_download_counts_of_a_large_catalogue_are_read_from_the_cache_seldom(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # No other test may see this copy.
+    monkeypatch.setattr(download_counts, "_LARGE", 1)
+    monkeypatch.setattr(download_counts, "_copy", (0.0, {}))
+    cache.set("download-counts", {1: 7}, 50)
+    assert download_counts.of_checkpoint(1) == 7
+    # Reading the cache again is what must not happen.
+    monkeypatch.setattr(cache, "get", pytest.fail)
+    assert download_counts.of_checkpoint(1) == 7
