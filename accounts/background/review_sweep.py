@@ -15,6 +15,7 @@ from accounts.change_requests import services as change_requests
 from accounts.privacy import retention
 from accounts.review import deadlines, digest
 from accounts.tiers import licence_notices
+from accounts.transparency import renew
 
 STEPS = {
     "claims released": deadlines.release_idle_claims,
@@ -33,6 +34,7 @@ STEPS = {
     "networks forgotten": retention.forget_networks,
     "exports removed": retention.remove_exports,
     "holders forgotten": retention.remove_holder_records,
+    "statistics counted": renew,
     "failures forgotten": FailedItem.objects.forget_abandoned,
 }
 

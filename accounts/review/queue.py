@@ -46,6 +46,8 @@ def desk_condition(desk: str, user: "User") -> Q:
     """The condition of one saved filter for `user`."""
     today = working_days.utc_date(timezone.now())
     conflicts = Conflict.objects.filter(application=OuterRef("pk"), reviewer=user)
+    # An outer join would read all decisions to count the applications of every desk.
+    own_approvals = Decision.objects.filter(pk=OuterRef("first_approval"), reviewer=user)
     questions = Consultation.objects.filter(
         application=OuterRef("pk"), colleague=user, answered_at=None
     )
@@ -55,7 +57,7 @@ def desk_condition(desk: str, user: "User") -> Q:
         Desk.OVERDUE: lambda: Q(status__in=WAITING_STATES, due_on__lt=today),
         Desk.SECOND: lambda: (
             Q(status=Status.IN_REVIEW, first_approval__isnull=False, pending_until=None)
-            & ~Q(first_approval__reviewer=user)
+            & Q(~Exists(own_approvals))
             & ~Q(applicant=user)
             & Q(~Exists(conflicts))
         ),
@@ -67,7 +69,8 @@ def desk_condition(desk: str, user: "User") -> Q:
 def desk_counts(applications: "ApplicationQuerySet", user: "User") -> dict[str, int]:
     """The number of applications of each saved filter, in one query."""
     filters = {desk: Count("pk", filter=desk_condition(desk, user)) for desk in Desk.values}
-    counts: dict[str, int] = applications.aggregate(**filters)
+    # Every saved filter shows open applications only; closed ones are many.
+    counts: dict[str, int] = applications.filter(status__in=OPEN_STATES).aggregate(**filters)
     return counts
 
 

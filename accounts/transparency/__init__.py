@@ -3,6 +3,6 @@
 `counting` queries the database, `suppression` hides small counts, `tables` combines both.
 """
 
-from accounts.transparency.tables import SOURCES, TABLES, as_csv, published
+from accounts.transparency.tables import SOURCES, TABLES, as_csv, published, renew
 
-__all__ = ["SOURCES", "TABLES", "as_csv", "published"]
+__all__ = ["SOURCES", "TABLES", "as_csv", "published", "renew"]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
 from django.conf import settings
+from django.db.models import Case, Count, Q, Value, When
 from django.utils import timezone
 
 from accounts.applications.models import Application
@@ -119,11 +120,13 @@ def _age(due_on: date | None, today: date) -> str:
 
 
 def _grants() -> dict[str, Counter[str]]:
-    now = timezone.now()
     grants: dict[str, Counter[str]] = defaultdict(Counter)
-    for tier, state, ends in Grant.objects.values_list("tier__slug", "state", "expires_at"):
-        has_expired = state in {Grant.State.ACTIVE, Grant.State.SUSPENDED} and ends <= now
-        grants[tier][str(Grant.State.EXPIRED) if has_expired else state] += 1
+    unended = Q(state__in=[Grant.State.ACTIVE, Grant.State.SUSPENDED])
+    has_expired = When(unended & Q(expires_at__lte=timezone.now()), then=Value("expired"))
+    rows = Grant.objects.annotate(counted_as=Case(has_expired, default="state")).order_by()
+    counts = rows.values_list("tier__slug", "counted_as").annotate(Count("pk"))
+    for tier, state, number in counts:
+        grants[tier][state] += number
     return dict(grants)
 
 

@@ -150,6 +150,11 @@ class Application(models.Model):
             models.Index(fields=["status", "submitted_at"], name="application_queue"),
             models.Index(fields=["status", "due_on"], name="application_due"),
             models.Index(fields=["tier", "answered_at"], name="application_answers"),
+            models.Index(
+                fields=["submitted_at", "id"],
+                condition=models.Q(status__in=["submitted", "in_review"]),
+                name="waiting_application",
+            ),
         ]
 
     def __str__(self) -> str:

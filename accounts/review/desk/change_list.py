@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
@@ -26,6 +26,8 @@ _REFERENCE = re.compile(r"(?:A-\d{4}-)?0*(\d{1,9})", re.IGNORECASE)
 ORGANISATION_LENGTH = 60
 #: Questions whose answers are searched.
 _SEARCHED = ("title", "full_name", "org_name", "work_email")
+#: The records that the columns show.
+_JOINED = ("applicant", "tier", "claimed_by")
 #: An empty cell; narrow screens hide it.
 NONE = mark_safe('<span class="none">–</span>')  # nosec B308
 
@@ -91,7 +93,8 @@ class TierFilter(MenuFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         readable = Application.objects.readable_by(signed_in(request))
-        tiers = Tier.objects.filter(pk__in=readable.order_by().values("tier"))
+        # Stops at the first application of each tier, where IN would read all of them.
+        tiers = Tier.objects.filter(Exists(readable.order_by().filter(tier=OuterRef("pk"))))
         return list(tiers.values_list("slug", "name"))
 
 
@@ -189,6 +192,17 @@ class Queue(ChangeList):
     def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet:
         self.user = signed_in(request)
         return super().get_queryset(request, *args, **kwargs)
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Join people and flags to the rows of the page alone.
+
+        PostgreSQL would otherwise join them to every waiting application before it sorts these, and
+        with more than eight tables (`join_collapse_limit`) to every application.
+        """
+        super().get_results(request)
+        listed = self.root_queryset.filter(pk__in=self.result_list.values("pk"))
+        listed = listed.order_by(*self.queryset.query.order_by)
+        self.result_list = listed.select_related(None).select_related(*_JOINED)
 
     @cached_property
     def desks(self) -> list[dict[str, Any]]:
