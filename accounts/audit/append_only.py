@@ -118,6 +118,8 @@ def _installed(connection: BaseDatabaseWrapper) -> dict[str, object]:
             " JOIN pg_class c ON c.oid = tgrelid JOIN pg_namespace n ON n.oid = relnamespace"
             " JOIN pg_proc p ON p.oid = tgfoid JOIN pg_language l ON l.oid = prolang"
             " WHERE nspname = ANY (current_schemas(false)) AND tgenabled IN ('O', 'A')"
+            # A partitioned table's triggers are copied to its partitions.
+            " AND tgparentid = 0"
             " AND tgqual IS NULL AND tgattr = '' AND lanname = 'plpgsql'"
         )
         return {name: tuple(definition) for name, *definition in cursor.fetchall()}
