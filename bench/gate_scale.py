@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from support import install, report, sizes
+from support import copies, install, report, sizes
 from support.report import Round
 from support.sizes import Sides
 from support.usage import show_help
@@ -59,7 +59,7 @@ def fill(folder: Path, environment: dict[str, str], count: int) -> str:
     people, checkpoints = count // GRANTS_EACH, count // FILES_EACH
     with connection.cursor() as cursor:
         for table in tables(first, people, checkpoints):
-            cursor.execute(copies(*table))
+            cursor.execute(copies.of(*table))
         cursor.execute("ANALYZE")
     tokens_for(people)
     return connection.vendor
@@ -116,14 +116,14 @@ def tables(first: dict[str, Any], people: int, checkpoints: int) -> list[tuple[A
         (
             first["Revision"],
             checkpoints,
-            {"checkpoint_id": checkpoint.format("n"), "sha": padded("n", 40)},
+            {"checkpoint_id": checkpoint.format("n"), "sha": copies.padded("n", 40)},
         ),
         (
             first["Ref"],
             checkpoints,
             {"checkpoint_id": checkpoint.format("n"), "revision_id": f"{base['Revision']} + n"},
         ),
-        (first["Blob"], files, {"sha256": padded("n", 64)}),
+        (first["Blob"], files, {"sha256": copies.padded("n", 64)}),
         (
             first["File"],
             files,
@@ -134,40 +134,6 @@ def tables(first: dict[str, Any], people: int, checkpoints: int) -> list[tuple[A
             },
         ),
     ]
-
-
-def copies(record: Any, count: int, differing: dict[str, str]) -> str:
-    """The SQL that copies one row `count` times; `n` counts from 1."""
-    from django.db import connection, models
-
-    is_postgres = connection.vendor == "postgresql"
-    fresh = "gen_random_uuid()" if is_postgres else "lower(hex(randomblob(16)))"
-    changed = {"id": f"{record.pk} + n", **differing}
-    columns = []
-    for field in record._meta.concrete_fields:
-        is_uuid = isinstance(field, models.UUIDField)
-        columns.append((field.column, fresh if is_uuid else f't."{field.column}"'))
-    names = ", ".join(f'"{name}"' for name, _ in columns)
-    values = ", ".join(changed.get(name, value) for name, value in columns)
-    numbers = (
-        f"generate_series(1, {count}) AS n"
-        if is_postgres
-        else f"(WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < {count})"  # noqa: S608
-        " SELECT n FROM c)"
-    )
-    table = f'"{record._meta.db_table}"'
-    return (
-        f"INSERT INTO {table} ({names}) SELECT {values}"  # noqa: S608 - names of our own
-        f" FROM {table} AS t, {numbers} WHERE t.id = {record.pk}"
-    )
-
-
-def padded(number: str, digits: int) -> str:
-    from django.db import connection
-
-    if connection.vendor == "postgresql":
-        return f"lpad(to_hex({number}), {digits}, '0')"
-    return f"printf('%0{digits}x', {number})"
 
 
 class Requests:

@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from support import install, report, sizes
+from support import install, pages, report, sizes
 from support.report import Round
 from support.sizes import Sides
 from support.usage import show_help
@@ -57,7 +57,6 @@ def fill(folder: Path, environment: dict[str, str], count: int) -> str:
     # The session is read from the database, because no cache server runs.
     install.prepare(folder, ALLOWED_HOSTS="testserver,127.0.0.1", **environment)
     from django.db import connection
-    from django.test import Client
 
     from accounts.roles.models import RoleAssignment
     from accounts.roles.permissions import Role
@@ -72,8 +71,7 @@ def fill(folder: Path, environment: dict[str, str], count: int) -> str:
     create_applications(tier, version, reviewer, count)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
-    CLIENT = Client()
-    CLIENT.force_login(User.objects.get(pk=reviewer.pk))
+    CLIENT = pages.signed_in(User.objects.get(pk=reviewer.pk))
     timed_page({})
     return connection.vendor
 

@@ -6,18 +6,17 @@ first in this process (the whole WSGI application with its middleware and access
 bare view), then over HTTP, where server and client count on both sides.
 """
 
-import io
 import resource
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
 
-from support import install, report, servers
+from support import install, report, servers, wsgi
 from support.postgres import database
 from support.report import Round
 from support.usage import show_help
@@ -49,7 +48,7 @@ def in_process(port: int, token: str) -> None:
     from django.test import RequestFactory
 
     request = RequestFactory().get("/")
-    ours = wsgi_client(port, token)
+    ours = partial(wsgi.client(port, token), "GET", ADDRESS)
     if ours() != tree(request).content:
         raise SystemExit("the two sides differ")
     rounds: tuple[list[Round], list[Round]] = ([], [])
@@ -65,33 +64,6 @@ def in_process(port: int, token: str) -> None:
         cpu_unit="listing",
         peak=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     )
-
-
-def wsgi_client(port: int, token: str) -> Callable[[], bytes]:
-    """Returns a function that calls the portal's WSGI application as gunicorn does."""
-    from portal.wsgi import application
-
-    def ask() -> bytes:
-        environ: dict[str, Any] = {
-            "REQUEST_METHOD": "GET",
-            "PATH_INFO": ADDRESS,
-            "RAW_URI": ADDRESS,
-            "QUERY_STRING": "",
-            "SERVER_NAME": "127.0.0.1",
-            "SERVER_PORT": str(port),
-            "SERVER_PROTOCOL": "HTTP/1.1",
-            "REMOTE_ADDR": "127.0.0.1",
-            "HTTP_HOST": f"127.0.0.1:{port}",
-            "HTTP_AUTHORIZATION": f"Bearer {token}",
-            "wsgi.input": io.BytesIO(),
-            "wsgi.errors": sys.stderr,
-            "wsgi.url_scheme": "http",
-        }
-        answer: Any = application(environ, lambda status, headers, failure=None: None)
-        with closing(answer):
-            return b"".join(answer)
-
-    return ask
 
 
 def over_http(port: int, token: str) -> None:

