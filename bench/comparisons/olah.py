@@ -4,17 +4,12 @@ Installed once into .venv-olah; the benchmark fills its cache.
 """
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from support import servers
-from support.install import ROOT
+from support import install, servers
 from support.servers import Server
-
-VENV = ROOT / ".venv-olah"
 
 _CONFIG = """
 [basic]
@@ -35,17 +30,7 @@ offline = {offline}
 
 def program() -> Path | str:
     """The path of olah's program, installed if need be, or a sentence why that failed."""
-    program_path = VENV / "bin" / "olah-cli"
-    if program_path.exists():
-        return program_path
-    for command in (
-        [sys.executable, "-m", "venv", str(VENV)],
-        [str(VENV / "bin" / "python"), "-m", "pip", "--quiet", "install", "olah"],
-    ):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            return f"olah cannot be installed: {done.stderr.strip().splitlines()[-1]}"
-    return program_path
+    return install.program(".venv-olah", "olah-cli", "olah")
 
 
 @contextmanager

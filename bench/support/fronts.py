@@ -51,6 +51,39 @@ def command(folder: Path, port: int, portal: int, blobs: Path) -> list[str] | No
     return [program, "-c", str(path), "-g", f"daemon off;{user}"]
 
 
+def counting(folder: Path, ports: dict[str, int], servers_: dict[str, int]) -> list[str] | None:
+    """Returns the command of an nginx that counts what the servers of these names receive.
+
+    `folder/<name>.log` has a line for each request: its bytes that arrived, headers included.
+    None if nginx is not installed.
+    """
+    program = servers.nginx_program()
+    if program is None:
+        return None
+    blocks = "".join(
+        f"server {{ listen 127.0.0.1:{port}; access_log {folder}/{name}.log bytes;"
+        f" location / {{ proxy_pass http://127.0.0.1:{servers_[name]}; }} }}\n"
+        for name, port in ports.items()
+    )
+    path = folder / "counting.conf"
+    path.write_text(
+        f"""
+daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log /dev/null;
+{"user root;" if os.geteuid() == 0 else ""}
+events {{ worker_connections 512; }}
+http {{
+  log_format bytes $request_length;
+  client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3;
+  uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
+  client_max_body_size 0; proxy_request_buffering off; proxy_http_version 1.1;
+  proxy_set_header Host $http_host; proxy_set_header Connection ""; proxy_read_timeout 600s;
+  {blocks}
+}}
+"""
+    )
+    return [program, "-c", str(path), "-e", "/dev/null"]
+
+
 def location(blobs: Path) -> str:
     """The nginx location that serves `blobs` by URLs of `signed`."""
     return _SIGNED.replace("BLOBS", f"{blobs}/")

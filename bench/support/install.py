@@ -1,6 +1,7 @@
 """An install in a temporary folder, filled in this process by the normal intake."""
 
 import os
+import subprocess
 import sys
 from contextlib import suppress
 from datetime import timedelta
@@ -33,6 +34,24 @@ def prepare(folder: Path, **environment: str) -> None:
     django.setup()
     call_command("migrate", verbosity=0)
     call_command("collectstatic", interactive=False, verbosity=0)
+
+
+def program(environment: str, name: str, *packages: str) -> Path | str:
+    """The path of a program of PyPI's `packages`, or a sentence why it cannot be installed.
+
+    They are installed once, into the folder `environment` of the project.
+    """
+    folder = ROOT / environment
+    if (folder / "bin" / name).exists():
+        return folder / "bin" / name
+    for command in (
+        [sys.executable, "-m", "venv", str(folder)],
+        [str(folder / "bin" / "python"), "-m", "pip", "--quiet", "install", *packages],
+    ):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            return f"{packages[0]} cannot be installed: {done.stderr.strip().splitlines()[-1]}"
+    return folder / "bin" / name
 
 
 def many_files(folder: Path, count: int) -> Path:

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -34,6 +34,10 @@ class Server:
     def peak_memory(self) -> int:
         """Peak memory in bytes of its largest process."""
         return max(_peak_of(pid) for pid in self._family())
+
+    def reset_peak_memory(self) -> None:
+        for pid in self._family():
+            Path(f"/proc/{pid}/clear_refs").write_text("5")
 
     def _family(self) -> list[int]:
         top = self.process.pid
@@ -122,7 +126,9 @@ def _cpu_of(pid: int) -> float:
 
 
 def _peak_of(pid: int) -> int:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
+    """Peak memory in bytes; 0 for a child that has ended."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
     return 0
