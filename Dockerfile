@@ -22,6 +22,16 @@ RUN python -m venv /opt/venv \
     && find botocore/data -mindepth 1 -maxdepth 1 -type d \
       ! -name s3 ! -name sts ! -name sso ! -name sso-oidc ! -name signin -exec rm -r {} +
 
+# The documentation site, which the portal serves at /docs/.
+FROM ${PYTHON} AS docs
+COPY requirements-docs.txt /tmp/
+RUN python -m venv /opt/venv \
+    && /opt/venv/bin/pip install --no-cache-dir --require-hashes --requirement /tmp/requirements-docs.txt
+WORKDIR /src
+COPY . .
+# The portal's umask hides files from other users; root writes these, and those of collectstatic.
+RUN DATA_DIR=/tmp/data /opt/venv/bin/python docs/site/build.py build/docs && chmod -R a+rX build/docs/html
+
 FROM ${PYTHON}
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
@@ -42,6 +52,7 @@ COPY accounts accounts
 COPY weights weights
 COPY templates templates
 COPY static static
+COPY --from=docs /src/build/docs/html build/docs/html
 # Compiled here, because a read-only container would compile every file at every start. The settings
 # require values; these exist only for this command.
 RUN SECRET_KEY="$(python -c 'import secrets; print(secrets.token_urlsafe(50))')" \

@@ -107,9 +107,14 @@ sbom: $(VENV)/development.stamp  ## what the portal is made of, as CycloneDX: bu
 	$(BIN)/python -W ignore::UserWarning -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible \
 	  --output-file build/sbom.json requirements.txt
 
+.PHONY: docs
+docs: $(VENV)/development.stamp  ## the documentation as a site, for /docs/: build/docs/html
+	@data=$$(mktemp -d) && DATA_DIR=$$data $(BIN)/python docs/site/build.py build/docs && rm -r $$data
+
 requirements: $(VENV)/development.stamp  ## pin requirements*.in anew: make requirements [UPGRADE=1]
-	@for name in requirements requirements-dev requirements-loaders; do \
-	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
+	@for name in requirements requirements-docs requirements-dev requirements-loaders requirements-helm; do \
+	  [ $$name = requirements-helm ] && alone=--no-deps || alone=; \
+	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras $$alone \
 	    --custom-compile-command 'make requirements' $(if $(UPGRADE),--upgrade) \
 	    --output-file $$name.txt $$name.in || exit 1; done
 

@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from portal import views
 from portal.admin import account_urls
+from portal.documentation.views import page
 
 #: Without a sign-in provider, allauth's pages for providers are 404.
 _NO_PROVIDERS: list[URLPattern | URLResolver] = (
@@ -27,6 +28,7 @@ urlpatterns = [
     path("", include("weights.uploads.xet.urls")),
     path("", include("weights.hub_api.urls")),
     path("", include("weights.delivery.urls")),
+    re_path(r"^docs/(?P<path>.*)$", page, name="documentation"),
     path("", include("accounts.urls")),
     path("", include("weights.urls")),  # last: it matches any ORG/NAME
 ]

@@ -112,6 +112,7 @@ WORDS = {
     "healthz",
     "readyz",
     "security-txt",
+    "documentation",
     "weights:org-detail",
     *("favicon", "weights:robots", "weights:sitemap", "weights:release-feed"),
     "accounts:tier-list",

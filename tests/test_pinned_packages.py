@@ -19,7 +19,10 @@ from tests.support.servers.live import ROOT
 
 pytestmark = pytest.mark.one_database
 
-FILES = ["requirements", "requirements-dev", "requirements-loaders"]
+FILES = [
+    *("requirements", "requirements-docs", "requirements-dev", "requirements-loaders"),
+    "requirements-helm",
+]
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 
 

@@ -17,6 +17,7 @@ TOP_LEVEL = {
     *("weights", "CHANGELOG.md", "CONTRIBUTING.md", "Dockerfile", "LICENSE", "Makefile"),
     *("README.md", "docker-compose.yml", "manage.py", "pyproject.toml", "requirements.txt"),
     *("requirements.in", "requirements-dev.in", "requirements-dev.txt", ".dockerignore"),
+    *("requirements-docs.in", "requirements-docs.txt"),
     *("requirements-loaders.in", "requirements-loaders.txt"),
     *("requirements-helm.in", "requirements-helm.txt"),
     ".gitignore",

@@ -1,0 +1,1 @@
+"""The documentation site, served at /docs/ from the portal's own origin."""
