@@ -27,8 +27,8 @@ PINNED := install --require-hashes --requirement
 TEMPLATES := $(wildcard templates accounts/templates weights/templates)
 export DATA_DIR
 
-.PHONY: help run dev demo screenshots test test-fast test-sqlite test-postgres test-transformers test-clients fuzz chaos lint format types \
-  bench tools requirements security sbom
+.PHONY: help run dev demo screenshots test test-fast test-sqlite test-postgres test-transformers test-clients fuzz chaos upgrade containers lint format types \
+  bench tools requirements security sbom wheel
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -110,6 +110,13 @@ sbom: $(VENV)/development.stamp  ## what the portal is made of, as CycloneDX: bu
 .PHONY: docs
 docs: $(VENV)/development.stamp  ## the documentation as a site, for /docs/: build/docs/html
 	@data=$$(mktemp -d) && DATA_DIR=$$data $(BIN)/python docs/site/build.py build/docs && rm -r $$data
+
+wheel: $(VENV)/development.stamp docs  ## the portal as a package, and the requirements to install before it: build/wheel
+	@rm -rf build/static build/wheel && mkdir -p build/wheel
+	@data=$$(mktemp -d) && DATA_DIR=$$data $(BIN)/python manage.py collectstatic --noinput --verbosity 0 && \
+	  mv $$data/static build/static && rm -r $$data
+	@cp requirements.txt build/wheel
+	@$(BIN)/python -m hatchling build --target wheel --directory build/wheel
 
 requirements: $(VENV)/development.stamp  ## pin requirements*.in anew: make requirements [UPGRADE=1]
 	@for name in requirements requirements-docs requirements-dev requirements-loaders requirements-helm; do \
