@@ -11,7 +11,7 @@ from tests.support.servers.install import Install
 from tests.support.servers.live import ROOT
 
 #: Commands are indented or fenced as `sh`; a fence without a language right below shows the output.
-_BLOCK = re.compile(
+BLOCK = re.compile(
     r"(?P<indented>(?:^ {4}\S[^\n]*\n)+)|^```(?P<language>\w*)\n(?P<fenced>.*?)^```$",
     flags=re.MULTILINE | re.DOTALL,
 )
@@ -30,7 +30,7 @@ def blocks(page: str) -> list[Block]:
     """All blocks of commands of the page, in order."""
     found: list[Block] = []
     end = -1  # of the last block of commands
-    for match in _BLOCK.finditer(page):
+    for match in BLOCK.finditer(page):
         lines = (match["indented"] or match["fenced"]).splitlines()
         if match["indented"] or match["language"] == "sh":
             found.append(Block(tuple(line.strip() for line in lines)))
@@ -72,7 +72,9 @@ class Shell:
             timeout=seconds,
         )
         outputs = [self._output(number) for number in range(len(found))]
-        assert ended.returncode == 0, f"{ended.stdout}\n{''.join(outputs)[-3000:]}"
+        lines = "".join(outputs).splitlines()
+        faults = [line for line in lines if re.search(r"\berror|\bERR\b|\b(429|50\d)\b", line)]
+        assert ended.returncode == 0, "\n".join([ended.stdout, *faults[-20:], *lines[-20:]])
         return outputs
 
     def _line(self, number: int, command: str) -> str:

@@ -1,4 +1,4 @@
-"""README.md and docs/clients.md run as written, on an install such as `make run` starts."""
+"""README.md, docs/clients.md and the tutorials run as written, on what `make run` starts."""
 
 import re
 from pathlib import Path
@@ -17,6 +17,7 @@ pytestmark = [
 ]
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+TUTORIALS = ROOT / "docs" / "tutorials"
 CLIENTS = (ROOT / "docs" / "clients.md").read_text(encoding="utf-8")
 PAGES_ADDRESS = "http://127.0.0.1:8000"
 #: The install exists already, the suite would start itself, and pip has installed these.
@@ -83,6 +84,19 @@ def test_the_commands_for_clients_work(ready: Install, tmp_path: Path) -> None:
     assert not [line for block in found for line in block.commands if "…" in line]
     outputs = shell.run(found, seconds=900)
     assert "Verification succeeded" in "".join(outputs)
+
+
+@pytest.mark.parametrize("page", sorted(path.stem for path in TUTORIALS.glob("*.md")))
+def test_the_commands_of_the_tutorials_work_and_print_what_they_show(
+    ready: Install, tmp_path: Path, page: str
+) -> None:
+    text = (TUTORIALS / f"{page}.md").read_text(encoding="utf-8")
+    found = [block for block in to_run(text) if block.commands]
+    found = substituted(found, {PAGES_ADDRESS: ready.url})
+    assert found
+    outputs = Shell(ready, tmp_path).run(found, seconds=600)
+    for block, output in zip(found, outputs, strict=True):
+        assert missing_lines(block.shown, output) == [], (block.commands, output[-2000:])
 
 
 def _of_the_table() -> Block:
