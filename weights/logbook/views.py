@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.safestring import SafeString
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
 
 from accounts.users.models import User
@@ -33,6 +34,7 @@ class ShownEntry:
     text: SafeString
 
 
+@gzip_page  # with every entry the largest page of the portal
 @require_safe
 def logbook_list(request: HttpRequest) -> HttpResponse:
     """The timeline, filtered by the query parameters, with the curves of its runs."""
