@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings as portal_settings
 from django.test import Client
 from playwright.sync_api import BrowserContext, Page, expect
@@ -16,6 +15,7 @@ from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.support import factories
+from tests.support.browser.page_faults import axe_violations
 from tests.support.servers.live import Portal
 
 pytestmark = [pytest.mark.browser, pytest.mark.one_database]
@@ -39,7 +39,7 @@ def _window(
 def _assert_fit(page: Page) -> None:
     """Neither scrolls sideways nor fails axe."""
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    found = Axe().run(page).response["violations"]
+    found = axe_violations(page)
     assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
 
 

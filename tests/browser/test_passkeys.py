@@ -6,10 +6,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.support import factories
+from tests.support.browser.page_faults import axe_violations
 from tests.support.servers.live import Portal
 
 pytestmark = [pytest.mark.browser, pytest.mark.one_database]
@@ -128,7 +128,6 @@ def test_the_page_says_why_no_passkey_can_be_created(
 def assert_accessible(page: Page) -> None:
     for address in PAGES:
         page.goto(address)
-        found = Axe().run(page)
-        assert found.violations_count == 0, f"{address}: {found.generate_report()}"
+        assert axe_violations(page) == [], address
         wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
         assert not wide, f"{address} scrolls sideways"

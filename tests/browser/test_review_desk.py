@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings as portal_settings
 from django.test import Client
 from playwright.sync_api import BrowserContext, Frame, Page, expect
@@ -22,6 +21,7 @@ from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.support import factories
+from tests.support.browser.page_faults import axe_violations
 from tests.support.servers.live import Portal
 from weights.catalogue import opt_family
 
@@ -213,7 +213,9 @@ def test_the_desk_is_sound_to_look_at(
                 for part in page.locator(".more summary, .history summary, .keys summary").all():
                     part.click()
             wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-            found = Axe().run(page).response["violations"]
             faults += [f"{address}: {wide} px too wide"] if wide > 0 else []
-            faults += [f"{address} {one['id']}: {one['nodes'][0]['html'][:200]}" for one in found]
+            faults += [
+                f"{address} {one['id']}: {one['nodes'][0]['html'][:200]}"
+                for one in axe_violations(page)
+            ]
     assert faults == []
