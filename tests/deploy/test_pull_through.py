@@ -22,7 +22,7 @@ from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.support import factories, tools
 from tests.support.servers import services
-from tests.support.servers.front import Front, ask
+from tests.support.servers.front import Front, ask, localised
 from tests.support.servers.live import ROOT
 from tests.support.servers.s3 import Store
 from weights.ledger.models import Download
@@ -71,22 +71,20 @@ def cache(start_front: Callable[..., Front], tmp_path: Path) -> Iterator[PullThr
     port = services.free_port()
     portal, store = urlsplit(front.url).netloc, urlsplit(front.store_url).netloc
     local_names = {
-        **{"weights.example.org:443": portal, "store.example.org:443": store},
-        **{"weights.example.org": portal, "store.example.org": store},
-        **{"https://portal": "http://portal", "https://store": "http://store"},
-        **{
-            "https://127.0.0.1": "http://127.0.0.1",
-            "listen 8080;": f"listen 127.0.0.1:{port} sndbuf=64k;",
-        },
-        **{"/var/cache/weights": str(folder), "/tmp/": f"{folder}/"},
-        **{"slice 256m": f"slice {SLICE}"},
+        "weights.example.org:443": portal,
+        "weights.example.org": portal,
+        "store.example.org:443": store,
+        "store.example.org": store,
+        "https://store.example.org": f"http://{store}",
+        "https://portal": "http://portal",
+        "https://store$": "http://store$",
+        "listen 8080;": f"listen 127.0.0.1:{port} sndbuf=64k;",
+        "/var/cache/weights": str(folder),
+        "/tmp/": f"{folder}/",
+        "slice 256m": f"slice {SLICE}",
     }
-    text = CONF.read_text()
-    for name, local in local_names.items():
-        assert name in text, name
-        text = text.replace(name, local)
     conf = folder / "nginx.conf"
-    conf.write_text(text)
+    conf.write_text(localised(CONF.read_text(), local_names))
     user = " user root;" if os.geteuid() == 0 else ""
     command = [str(tools.find("nginx")), "-c", str(conf), "-g", f"daemon off;{user}"]
     running = PullThrough(f"http://127.0.0.1:{port}", front, folder / "log")

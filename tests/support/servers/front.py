@@ -1,6 +1,7 @@
 """nginx with deploy/nginx.conf in front of a portal with production settings."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -89,7 +90,7 @@ def front(
         "/srv/weights/": f"{blobs}/",
         "/tmp/nginx": f"{folder}/nginx",
     }
-    conf.write_text(_localised(local_names))
+    conf.write_text(localised(NGINX.read_text(), local_names))
     includes(folder)
     process = services.start(_nginx(conf), running.log)
     try:
@@ -112,10 +113,13 @@ def includes(folder: Path) -> None:
         link.symlink_to(ROOT / "deploy" / "nginx")
 
 
-def _localised(local_names: dict[str, str]) -> str:
-    """deploy/nginx.conf with addresses and folders of this test instead of the containers'."""
-    text = NGINX.read_text()
-    for container, local in local_names.items():
-        assert container in text, container
-        text = text.replace(container, local)
-    return text
+def localised(text: str, local_names: dict[str, str]) -> str:
+    """A configuration with addresses and folders of this test instead of the documented ones.
+
+    In one pass, because a local folder may itself begin with a documented one (/tmp/).
+    """
+    for documented in local_names:
+        assert documented in text, documented
+    longest_first = sorted(local_names, key=len, reverse=True)
+    names = re.compile("|".join(map(re.escape, longest_first)))
+    return names.sub(lambda found: local_names[found[0]], text)
