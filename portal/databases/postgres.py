@@ -134,8 +134,6 @@ def drop_tables(database: BaseDatabaseWrapper) -> None:
 def demand_no_other_connections(database: BaseDatabaseWrapper) -> None:
     """Raise BackupError while other processes are connected as the same user."""
     database.close()
-    if database.settings_dict["OPTIONS"].get("pool"):
-        database.close_pool()  # type: ignore[attr-defined]
     deadline = time.monotonic() + _PATIENCE
     with psycopg.connect(**database.get_connection_params()) as ours:
         while others := next(ours.execute(_OTHER_CONNECTIONS))[0]:

@@ -5,6 +5,7 @@ import gc
 import os
 import sys
 from importlib import metadata
+from typing import Any
 
 
 def main() -> None:
@@ -19,6 +20,9 @@ def main() -> None:
         settings.INSTALLED_APPS  # noqa: B018 - loads the settings, to report an error in one line
     except ImproperlyConfigured as error:
         sys.exit(str(error))
+    # A command needs one connection; where that fails, a pool waits and does not give the cause.
+    database: dict[str, Any] = settings.DATABASES["default"]
+    database["OPTIONS"].pop("pool", None)
     from accounts.background.outages import DATABASE_ERRORS, ReadOnly, outage_message
     from portal.databases import readiness
 

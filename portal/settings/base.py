@@ -368,11 +368,11 @@ def database(default: str) -> dict[str, object]:
         return sqlite(Path(found["NAME"]))
     # None: the gate's statement is not prepared (weights/gate/statement.py).
     threshold = 5 if environment.flag("DATABASE_PREPARED", default=True) else None
-    # Seconds to wait for a free connection, before the response is 503.
+    # Seconds to wait for a new or a free connection, before the response is 503.
     wait = environment.seconds("DATABASE_WAIT", 5, at_most=60)
     pool = {"min_size": 2, "max_size": 16, "timeout": wait}
     ours = {"prepare_threshold": threshold, "pool": pool}
-    found["OPTIONS"] = {**found.get("OPTIONS", {}), **ours}
+    found["OPTIONS"] = {"connect_timeout": wait, **found.get("OPTIONS", {}), **ours}
     return found
 
 

@@ -99,6 +99,16 @@ def test_a_command_reports_an_outage_in_one_line(command: list[str], tmp_path: P
     )
 
 
+def test_a_command_gives_the_cause_when_postgresql_refuses_its_connection(tmp_path: Path) -> None:
+    nowhere = live.environment("http://127.0.0.1:1", f"file://{tmp_path}") | {
+        "DATABASE_URL": "postgres://nobody@127.0.0.1:1/nothing"
+    }
+    done = live.Portal("", nowhere, tmp_path).manage("create_token", "nobody")
+    assert done.returncode == 1
+    assert "Connection refused" in done.stderr
+    assert done.stderr.count("\n") == 1, "no line of a pool that tries again"
+
+
 def test_tasks_and_beat_log_an_outage_in_one_line_and_other_failures_with_a_traceback(
     tmp_path: Path,
 ) -> None:
