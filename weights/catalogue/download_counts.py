@@ -17,6 +17,7 @@ from django.db.models.functions import Cast, Coalesce, TruncDate
 from django.utils import timezone
 
 from weights.ledger.models import Download
+from weights.web.process_copy import ProcessCopy
 
 log = logging.getLogger(__name__)
 
@@ -26,23 +27,20 @@ _KEY = "download-counts"
 # Counts are cached for this many times as long as counting took, so that it never uses more than
 # a hundredth of a processor. A short ledger takes no time and is counted on each request.
 _CACHE_FACTOR = 100
-#: Checkpoints from which on a process keeps the cached counts for some seconds: reading them from
-#: the cache takes as long as a page.
-_LARGE, _COPY_SECONDS = 1000, 20
-#: Until when the copy of this process is used, and the counts.
-_copy: tuple[float, dict[int, int]] = 0.0, {}
+#: Checkpoints from which on a process keeps the cached counts: reading them from the cache takes
+#: as long as a page.
+_LARGE = 1000
+_copy = ProcessCopy[dict[int, int]](seconds=20)
 
 
 def by_checkpoint() -> dict[int, int]:
     """Downloads of the last 30 days by checkpoint id."""
-    global _copy
-    until, copied = _copy
-    if copied and time.monotonic() < until:
+    if copied := _copy.get():
         return copied
     counts = _cached()
     if counts is not None:
         if len(counts) >= _LARGE:
-            _copy = time.monotonic() + _COPY_SECONDS, counts
+            _copy.keep(counts)
         return counts
     started = time.monotonic()
     counts = _count()

@@ -1,6 +1,5 @@
 """The home page."""
 
-import time
 from typing import TYPE_CHECKING
 
 from django.db.models import Count, Exists, OuterRef, Sum
@@ -14,18 +13,18 @@ from weights.catalogue.models import Checkpoint, CheckpointQuerySet, Family
 from weights.publishing.models import Revision
 from weights.storage.models import Blob
 from weights.web import charts
+from weights.web.process_copy import ProcessCopy
 
 if TYPE_CHECKING:
     from accounts.users.models import User
 
 Figures = list[tuple[str, int, str]]
-#: Verified files from which on a process keeps the public's figures, and the seconds they live:
-#: counting ten million files takes seconds.
-LARGE, COPY_SECONDS = 100_000, 300
+#: Verified files from which on a process keeps the public's figures: counting ten million files
+#: takes seconds.
+LARGE = 100_000
 #: Checkpoints in the chart of a family: its largest.
 MOST_IN_CHART = 40
-#: Until when the figures of this process are shown, and the figures.
-_copy: tuple[float, Figures] = 0.0, []
+_copy = ProcessCopy[Figures](seconds=300)
 
 
 @require_safe
@@ -84,14 +83,13 @@ def _with_verification(checkpoints: CheckpointQuerySet) -> CheckpointQuerySet:
 
 def _figures(user: "User | None", visible: CheckpointQuerySet) -> Figures:
     """The numbers of the home page: label, value, and how to format the value."""
-    global _copy
     if user is not None and is_active_staff(user):
         return _count(visible)
-    until, figures = _copy
-    if not figures or time.monotonic() >= until:
-        figures = _count(visible)
-        if figures[1][1] >= LARGE:
-            _copy = time.monotonic() + COPY_SECONDS, figures
+    if copied := _copy.get():
+        return copied
+    figures = _count(visible)
+    if figures[1][1] >= LARGE:
+        _copy.keep(figures)
     return figures
 
 

@@ -26,6 +26,7 @@ from weights.catalogue.listing import rows
 from weights.catalogue.models import Checkpoint
 from weights.gate.caller import token_claim
 from weights.ledger.models import Download
+from weights.web.process_copy import ProcessCopy
 
 pytestmark = [pytest.mark.one_database, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -142,7 +143,7 @@ def test_the_catalogue_asks_only_for_hidden_and_new_checkpoints(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # No other test may see this copy.
-    monkeypatch.setattr(rows, "_copy", rows._Copy())
+    monkeypatch.setattr(rows, "_copy", ProcessCopy(seconds=20))
     tier = factories.tier("open")
     Checkpoint.objects.bulk_create(
         Checkpoint(org="acme", name=f"model-{number}", tier=tier) for number in range(3000)

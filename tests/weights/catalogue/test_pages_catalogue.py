@@ -16,6 +16,7 @@ from weights.catalogue import download_counts, opt_family, views
 from weights.catalogue.models import Checkpoint, Family
 from weights.publishing import intake
 from weights.publishing.models import Revision
+from weights.web.process_copy import ProcessCopy
 
 pytestmark = pytest.mark.one_database
 
@@ -51,7 +52,7 @@ def test_home_counts_the_files_of_a_large_portal_seldom_except_for_staff(
 ) -> None:
     # A hundred thousand files take too long here, and no other test may see this copy.
     monkeypatch.setattr(views, "LARGE", 1)
-    monkeypatch.setattr(views, "_copy", (0.0, []))
+    monkeypatch.setattr(views, "_copy", ProcessCopy(seconds=300))
     auditor = Client()
     auditor.force_login(factories.staff("auditor", Role.AUDITOR))
 
@@ -64,7 +65,7 @@ def test_home_counts_the_files_of_a_large_portal_seldom_except_for_staff(
     factories.published("acme/second", tier=open_tier)
     assert (published(auditor), published(client)) == (2, 1)
     # Five minutes later.
-    monkeypatch.setattr(views, "_copy", (0.0, views._copy[1]))
+    views._copy.forget()
     assert published(client) == 2
 
 

@@ -1,7 +1,6 @@
 """Reads the values of each visible checkpoint by which lists are filtered and ordered."""
 
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -15,10 +14,10 @@ from weights.catalogue import licences
 from weights.catalogue.models import Checkpoint, CheckpointQuerySet, FileFacts
 from weights.publishing.models import File, Revision
 from weights.storage.models import Blob
+from weights.web.process_copy import ProcessCopy
 
-#: Checkpoints from which on a process keeps a copy of their rows, and the seconds it lives. The
-#: search documents are as old.
-LARGE, COPY_SECONDS = 1000, 20
+#: Checkpoints from which on a process keeps a copy of their rows.
+LARGE = 1000
 #: Sets of visible checkpoints whose rows a copy keeps: everybody without a role shares one.
 _MOST_VIEWS = 20
 
@@ -77,21 +76,14 @@ class VisibleRows:
     groups: dict[Any, list[Row]] | None = None
 
 
-class _Copy:
+class _Rows:
     """The rows of a large catalogue by id, whoever may see them: that is read each time."""
 
-    def __init__(self, rows: dict[int, Row] | None = None, until: float = 0.0) -> None:
-        self._until = until
-        self.rows = rows or {}
+    def __init__(self, rows: dict[int, Row]) -> None:
+        self.rows = rows
         self.newest = max(self.rows, default=0)
         self.restricted = {pk for pk, row in self.rows.items() if row.is_restricted}
         self._visible: dict[frozenset[int], VisibleRows] = {}
-
-    def is_old(self) -> bool:
-        return time.monotonic() >= self._until
-
-    def with_new(self, found: Iterable[Row]) -> "_Copy":
-        return _Copy(self.rows | {row.pk: row for row in found}, self._until)
 
     def visible(self, hidden: frozenset[int]) -> VisibleRows:
         """The rows but the hidden ones."""
@@ -104,7 +96,8 @@ class _Copy:
         return found
 
 
-_copy = _Copy()
+#: The search documents are as old.
+_copy = ProcessCopy[_Rows](seconds=20)
 
 
 def visible_rows(
@@ -116,12 +109,11 @@ def visible_rows(
     all come from a copy in this process. One query reads which private and embargoed checkpoints
     are in `visible`, since every caller may see the others, and which checkpoints are new.
     """
-    global _copy
-    copied = _copy
-    if copied.is_old():
+    copied = _copy.get()
+    if copied is None:
         found = read(visible, with_cards=with_cards, with_licences=with_licences)
         if with_cards and with_licences and len(found) >= LARGE:
-            _copy = _Copy({row.pk: row for row in found}, time.monotonic() + COPY_SECONDS)
+            _copy.keep(_Rows({row.pk: row for row in found}))
         return VisibleRows(found)
     checked = dict(
         Checkpoint.objects.restricted_or_after(copied.newest)
@@ -129,9 +121,9 @@ def visible_rows(
         .values_list("pk", Exists(visible.filter(pk=OuterRef("pk"))))
     )
     if new := [pk for pk, is_visible in checked.items() if is_visible and pk not in copied.rows]:
-        copied = _copy = copied.with_new(
-            read(visible.filter(pk__in=new), with_cards=True, with_licences=True)
-        )
+        found = read(visible.filter(pk__in=new), with_cards=True, with_licences=True)
+        copied = _Rows(copied.rows | {row.pk: row for row in found})
+        _copy.correct(copied)
     hidden = {pk for pk, is_visible in checked.items() if not is_visible}
     # A private draft that was deleted meanwhile is in the copy of those who could see it.
     return copied.visible(frozenset(hidden | (copied.restricted - checked.keys())))

@@ -26,6 +26,7 @@ from weights.catalogue.listing.filters import SIZES, size_class
 from weights.catalogue.listing.ordering import natural_key
 from weights.catalogue.models import Checkpoint, Family, MeasuredFacts
 from weights.catalogue.search import documents
+from weights.web.process_copy import ProcessCopy
 
 pytestmark = pytest.mark.django_db
 
@@ -300,7 +301,7 @@ def test_a_large_catalogue_reads_its_rows_seldom_and_who_may_see_them_each_time(
     rows = import_module("weights.catalogue.listing.rows")
     # A thousand checkpoints take too long here, and no other test may see this copy.
     monkeypatch.setattr(rows, "LARGE", 3)
-    monkeypatch.setattr(rows, "_copy", rows._Copy())
+    monkeypatch.setattr(rows, "_copy", ProcessCopy(seconds=20))
     tier = factories.tier("open", AccessMode.OPEN)
     for name in ("a", "b", "c"):
         factories.published(f"acme/{name}", tier)
@@ -319,13 +320,13 @@ def test_a_large_catalogue_shows_a_new_checkpoint_at_once_and_other_changes_afte
     rows, tier = import_module("weights.catalogue.listing.rows"), factories.tier("open")
     # A thousand checkpoints take too long here, and no other test may see this copy.
     monkeypatch.setattr(rows, "LARGE", 1)
-    monkeypatch.setattr(rows, "_copy", rows._Copy())
+    monkeypatch.setattr(rows, "_copy", ProcessCopy(seconds=20))
     entry("small", tier, parameters=125_000_000)
     assert counts(client)["size"] == {"under-1b": 1}
     entry("new", tier, parameters=125_000_000)
     Checkpoint.objects.filter(name="small").update(parameters=175_000_000_000)
     assert counts(client)["size"] == {"under-1b": 2}
-    rows._copy._until = 0.0
+    rows._copy.forget()
     assert counts(client)["size"] == {"under-1b": 1, "from-70b": 1}
 
 
@@ -335,7 +336,7 @@ def test_a_large_catalogue_hides_checkpoints_from_one_reader_and_not_from_anothe
     rows, tier = import_module("weights.catalogue.listing.rows"), factories.tier("open")
     # A thousand checkpoints take too long here, and no other test may see this copy.
     monkeypatch.setattr(rows, "LARGE", 1)
-    monkeypatch.setattr(rows, "_copy", rows._Copy())
+    monkeypatch.setattr(rows, "_copy", ProcessCopy(seconds=20))
     auditor = Client()
     auditor.force_login(factories.staff("auditor", Role.AUDITOR))
     entry("open", tier)
@@ -358,7 +359,7 @@ def test_download_counts_of_a_large_catalogue_are_read_from_the_cache_seldom(
 ) -> None:
     # No other test may see this copy.
     monkeypatch.setattr(download_counts, "_LARGE", 1)
-    monkeypatch.setattr(download_counts, "_copy", (0.0, {}))
+    monkeypatch.setattr(download_counts, "_copy", ProcessCopy(seconds=20))
     cache.set("download-counts", {1: 7}, 50)
     assert download_counts.of_checkpoint(1) == 7
     # Reading the cache again is what must not happen.
