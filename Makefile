@@ -78,7 +78,7 @@ chaos: $(VENV)/development.stamp tools  ## kill everything at random: make chaos
 
 containers: $(VENV)/development.stamp $(VENV)-containers/stamp  ## build and run docker-compose.yml, break everything (root, podman)
 	@.ci/tools podman:podman buildah:buildah runc:runc debootstrap:debootstrap catatonit:catatonit \
-	  netavark:netavark aardvark-dns:aardvark-dns
+	  netavark:netavark aardvark-dns:aardvark-dns iptables:iptables
 	@mkdir -p build
 	CONTAINERS=1 TEST_DB=sqlite $(BIN)/python -m pytest -n 0 -q -s --basetemp=build/containers tests/containers
 

@@ -12,7 +12,7 @@ from tests.support.servers.live import ROOT
 FOLDER = Path(os.environ.get("CONTAINERS_DIR") or "/var/tmp/weighbridge-containers")
 COMPOSE = ROOT / ".venv-containers" / "bin" / "podman-compose"
 #: The programs that build and run images, by Debian's packages of the same names.
-PROGRAMS = ("podman", "buildah", "runc", "debootstrap", "nsenter")
+PROGRAMS = ("podman", "buildah", "runc", "debootstrap", "nsenter", "iptables")
 
 # runc, because crun refuses the mixed cgroups of some virtual machines; limits below what these
 # machines allow, because podman's defaults are refused without CAP_SYS_RESOURCE.

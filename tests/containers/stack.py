@@ -24,6 +24,7 @@ from tests.support.servers.live import ROOT
 DATA = ("postgres", "redis", "store")
 OURS = ("web", "worker", "beat", "nginx")
 RUNNING = (*OURS, *DATA)
+_ARP_NOTIFY = Path("/proc/sys/net/ipv4/conf/all/arp_notify")
 #: Seconds after which an address of the store has ended (FILE_LINK_LIFETIME_MOST).
 BOUND = 60
 
@@ -209,7 +210,10 @@ def running(folder: Path, **settings: str) -> Iterator[Stack]:
     """A stack that is removed at the end, with its volumes."""
     stack = Stack(folder, **settings)
     stack.remove()
+    before = _ARP_NOTIFY.read_text()
+    _ARP_NOTIFY.write_text("1")  # as docs/containers.md says
     try:
         yield stack
     finally:
         stack.remove()
+        _ARP_NOTIFY.write_text(before)
