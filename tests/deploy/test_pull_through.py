@@ -65,7 +65,8 @@ class PullThrough:
 
 @pytest.fixture
 def cache(start_front: Callable[..., Front], tmp_path: Path) -> Iterator[PullThrough]:
-    front = start_front()
+    # 24 nodes ask at once, and a busy machine may take longer than 5 s for 16 connections.
+    front = start_front(DATABASE_WAIT="60")
     folder = tmp_path / "pull-through"
     folder.mkdir()
     port = services.free_port()

@@ -4,6 +4,7 @@ import re
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, cast
 from urllib.parse import unquote, urlsplit
 
@@ -31,6 +32,9 @@ __all__ = [
 
 #: Imported on demand: boto3 costs each process 20 MB and a sixth of a second.
 _S3 = "weights.storage.s3"
+#: Clients of S3 take a quarter of a second: the first requests of a process, which hold connections
+#: to the database, must not each make their own at once.
+_CREATING = Lock()
 _ADDRESS = re.compile(r"file:///.+|s3://[a-z0-9][a-z0-9.-]{2,62}(/.*)?")
 
 
@@ -63,14 +67,15 @@ def store_at(address: str) -> BlobStorage:
     """
     if not _ADDRESS.fullmatch(address):
         raise InvalidAddress(f"{address!r} is neither file:///folder nor s3://bucket/prefix")
-    return _store(
-        address,
-        settings.S3_ENDPOINT_URL,
-        settings.S3_PUBLIC_ENDPOINT_URL,
-        settings.S3_CHECKSUMS,
-        (settings.CDN_URL, settings.CDN_KEY_ID, settings.CDN_KEY_FILE),
-        tuple(settings.S3_SESSION.items()),
-    )
+    with _CREATING:
+        return _store(
+            address,
+            settings.S3_ENDPOINT_URL,
+            settings.S3_PUBLIC_ENDPOINT_URL,
+            settings.S3_CHECKSUMS,
+            (settings.CDN_URL, settings.CDN_KEY_ID, settings.CDN_KEY_FILE),
+            tuple(settings.S3_SESSION.items()),
+        )
 
 
 @lru_cache(maxsize=8)

@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -522,6 +523,13 @@ def test_addresses_are_signed_for_the_public_name_of_the_store(
     url = blob_storage().signed_url(sha256(b""), filename="a", seconds=60)
     assert url is not None
     assert url.startswith("https://weights.example.org/")
+
+
+def test_threads_that_ask_at_once_share_one_store(s3_store: str) -> None:
+    storage._store.cache_clear()
+    with ThreadPoolExecutor(16) as threads:
+        stores = list(threads.map(lambda _: id(blob_storage()), range(16)))
+    assert len(set(stores)) == 1
 
 
 def test_content_is_copied_in_parts_where_it_is_too_large_for_one_copy(
