@@ -121,7 +121,8 @@ def start(folder: Path, *options: str) -> Store:
 def _command(volumes: Path, port: int, identities: Path) -> list[str]:
     """The command of one process with its own ports, so that sessions do not collide."""
     return [
-        *(str(Path(sys.executable).with_name("weed")), "server", "-s3"),
+        # Without a folder of its own it leaves six files of logs in TMPDIR at each start.
+        *(str(Path(sys.executable).with_name("weed")), f"-logdir={volumes}", "server", "-s3"),
         *(f"-dir={volumes}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
         *(f"-{role}.{kind}={services.free_port()}" for role, kind in INNER_PORTS),
         *(f"-s3.port={port}", f"-s3.port.grpc={services.free_port()}"),
