@@ -51,6 +51,8 @@ def test_an_owner_lists_and_publishes_a_draft(draft: Revision, release_owner: Us
     }
     assert (answer.status_code, answer.json()) == (200, expected)
     assert publish(sender, draft.sha).status_code == 200
+    late = publish(sender, draft.sha, private=False)
+    assert (late.status_code, late.json()["code"]) == (409, "publish_refused")
     assert sender.get("/api/v1/drafts").json() == []
     assert Checkpoint.objects.get(name="opt").private
 
@@ -80,6 +82,7 @@ def test_a_token_made_after_an_old_sign_in_does_neither(
     [
         ({"embargo_until": "2020-01-01T00:00:00"}, 422, "invalid_value"),
         ({"embargo_until": "soon"}, 422, "invalid_request"),
+        ({"embargo_untill": "2100-01-01T00:00:00Z"}, 422, "invalid_request"),
         ({}, 409, "findings_refused"),
     ],
 )

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from ninja import Field, Schema
 
+from weights.api.schemas.common import RequestBody
 from weights.integrity import verification
 from weights.publishing.models import Revision
 
@@ -42,7 +43,7 @@ class DraftOut(Schema):
         )
 
 
-class PublicationIn(Schema):
+class PublicationIn(RequestBody):
     private: bool | None = Field(None, description="First publication only: keep it private")
     embargo_until: datetime | None = Field(
         None, description="First publication only: hide it until this time"

@@ -49,6 +49,13 @@ class Choices:
     embargo_until: datetime | None = None
     accept_findings: bool = False
 
+    def hold_for(self, checkpoint: Checkpoint) -> bool:
+        """True if the checkpoint is as hidden as they ask."""
+        return self.private in {None, checkpoint.private} and self.embargo_until in {
+            None,
+            checkpoint.embargo_until,
+        }
+
     def to_json(self) -> dict[str, Any]:
         embargo = self.embargo_until
         return asdict(self) | {"embargo_until": embargo.isoformat() if embargo else None}
@@ -87,6 +94,8 @@ def publish_draft(
         if by is not None:
             owners.demand_owner(by, draft.checkpoint)
         if draft.state in {Revision.State.PENDING, Revision.State.VISIBLE}:
+            if not choices.hold_for(draft.checkpoint):
+                raise _settled(draft.checkpoint)
             return None
         _check(draft, choices)
         stricter = stricter_tiers(draft)
@@ -204,9 +213,13 @@ def _check_choices(checkpoint: Checkpoint, choices: Choices) -> None:
         raise InvalidValue("an embargo ends in the future; leave it out to publish now")
     chosen = choices.private is not None or embargo is not None
     if chosen and checkpoint.published_at is not None:
-        raise PublishRefused(
-            f"{checkpoint} is already published; change its privacy and embargo in its settings"
-        )
+        raise _settled(checkpoint)
+
+
+def _settled(checkpoint: Checkpoint) -> PublishRefused:
+    return PublishRefused(
+        f"{checkpoint} is already published; change its privacy and embargo in its settings"
+    )
 
 
 def _check_branch(draft: Revision) -> None:
