@@ -12,7 +12,7 @@ from weights import gate
 from weights.catalogue import checkpoint_tiers, names
 from weights.catalogue.models import Checkpoint
 from weights.delivery import serving
-from weights.errors import WeightsCode
+from weights.errors import NameTaken, WeightsCode
 from weights.gate.caller import Caller
 from weights.hub_api.errors import RequestRefused, waiting
 from weights.hub_api.payloads import GATED
@@ -35,13 +35,19 @@ _REASON = "Requested by the settings of the Hub's client"
 
 @writer_view("POST")
 def create(request: HttpRequest, caller: Caller) -> HttpResponseBase:
-    """Makes a private draft; 409 with its `url` if the name is taken, as `exist_ok` needs."""
+    """Makes a private draft; 409 with its `url` if the caller has one already.
+
+    403 for a name of somebody else: clients upload to whatever answers 409.
+    """
     body = strict_json.read_object(request)
     repo_id = _repo_id(body)
     owner = require_writer(caller, repo_id)
     if body.get("files") or body.get("license"):
         raise InvalidValue("create the repository first, then commit its files and its README.md")
-    checkpoint, created = checkpoints.create_draft(*repo_id.split("/"), by=owner)
+    try:
+        checkpoint, created = checkpoints.create_draft(*repo_id.split("/"), by=owner)
+    except NameTaken as error:
+        return serving.problem(403, error.code, str(error))
     payload = {
         # Clients refuse a URL of another host than their HF_ENDPOINT, such as localhost.
         "url": request.build_absolute_uri(f"/{checkpoint.repo_id}"),

@@ -23,6 +23,7 @@ from weights.publishing.models import Revision
 FIRST_MESSAGE = "Create the checkpoint"
 _RESERVED = [settings.ADMIN_PATH.partition("/")[0]]
 _DRAFT = Revision.State.DRAFT
+_NO_TIER = "only release owners create checkpoints, and you are not one of any tier in use"
 DELETED = "Its owner deleted the checkpoint."
 
 
@@ -36,6 +37,8 @@ def create_draft(
     in case only, NotAllowed without the role for the tier, TierRetired.
     """
     names.split_repo_id(f"{org}/{name}", also_reserved=_RESERVED)
+    if not owners.tiers_of(by):  # whoever may create nothing does not learn which names are taken
+        raise NotAllowed(_NO_TIER)
     if (found := _existing(org, name, by)) is not None:
         return found, False
     tier = tier or _strictest_tier(by)
@@ -121,7 +124,7 @@ def _strictest_tier(by: User) -> Tier:
     """The strictest active tier that `by` owns; the first in lists among equals."""
     tiers = owners.tiers_of(by).filter(retired_at=None)
     if not tiers:
-        raise NotAllowed("only release owners create checkpoints, and you are none of any tier")
+        raise NotAllowed(_NO_TIER)
     return max(tiers, key=strictness.rank)
 
 

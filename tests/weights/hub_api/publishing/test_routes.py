@@ -118,6 +118,23 @@ def paths(revision: str) -> set[str]:
 # -- who ---------------------------------------------------------------------------------
 
 
+def test_a_name_of_somebody_else_is_forbidden_and_whoever_may_create_nothing_learns_of_none(
+    client: Client, draft: Checkpoint, other_person: User
+) -> None:
+    """Clients upload to whatever answers 409 to `create_repo`."""
+
+    def create(person: User, name: str) -> Any:
+        body = {"organization": "lab", "name": name}
+        return request(client, "POST", "/api/repos/create", body, factories.token(person, "write"))
+
+    other_tier = factories.tier("other", AccessMode.REVIEWED)
+    refused = create(factories.staff("colleague", Role.RELEASE_OWNER, other_tier), "model")
+    assert (refused.status_code, refused.json()["code"]) == (403, "name_taken")
+    taken, free = create(other_person, "model"), create(other_person, "free")
+    assert taken.status_code == free.status_code == 403
+    assert taken.json() == free.json()
+
+
 @pytest.mark.requirement("IN-15")
 @pytest.mark.parametrize("route", ROUTES)
 def test_a_caller_without_rights_changes_nothing(
