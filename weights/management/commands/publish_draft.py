@@ -25,15 +25,14 @@ class Command(PortalCommand):
         parser.add_argument(
             "--private", action="store_true", help="keep a new checkpoint hidden from the public"
         )
-        parser.add_argument(
-            "--embargo-until", type=_time, metavar="TIME", help="such as 2027-01-31T12:00Z"
-        )
+        parser.add_argument("--embargo-until", metavar="TIME", help="such as 2027-01-31T12:00Z")
         parser.add_argument(
             "--accept-findings", action="store_true", help="publish despite errors of the lint"
         )
         parser.add_argument("--wait", action="store_true", help="wait until every file is verified")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        until = _time(options["embargo_until"]) if options["embargo_until"] else None
         checkpoint = find_checkpoint(options["repo_id"])
         draft = queries.find_revision(checkpoint, options["revision"])
         if draft is None:
@@ -42,7 +41,7 @@ class Command(PortalCommand):
             draft,
             by=None,
             private=options["private"] or None,
-            embargo_until=options["embargo_until"],
+            embargo_until=until,
             accept_findings=options["accept_findings"],
         )
         self.print_now(draft.sha)
@@ -68,5 +67,5 @@ def _time(text: str) -> datetime:
     except ValueError:
         found = None
     if found is None:
-        raise CommandError(f"{text!r} is no time; write it as 2027-01-31T12:00Z")
+        raise CommandError(f"{text!r} is not a time; write it as 2027-01-31T12:00Z")
     return make_aware(found) if is_naive(found) else found
