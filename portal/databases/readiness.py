@@ -45,14 +45,19 @@ def refusal(command: str) -> str:
         return state.UNFINISHED_MOVE
     if command in _PREPARING:
         return ""
-    executor = MigrationExecutor(connection)
-    waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    waiting = waiting_migrations()
     if not waiting:
         return ""
     return (
-        f"the database is not prepared for this version ({len(waiting)} migrations wait): start"
+        f"the database is not prepared for this version ({waiting} migrations wait): start"
         " the portal (make run), or run manage.py prepare_install, then run the same command again"
     )
+
+
+def waiting_migrations() -> int:
+    """The number of migrations that the database still needs for this version."""
+    executor = MigrationExecutor(connection)
+    return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
 def _encoding() -> str:

@@ -18,9 +18,10 @@ from weights.integrity import lease, verification
 def take_up(**kwargs: Any) -> None:
     """End the leases of the last worker, and queue its tasks and unverified blobs again.
 
-    Does nothing on an install that may have several workers.
+    Does nothing on an install that may have several workers, nor in read-only mode, in which the
+    worker takes no task.
     """
-    if not getattr(settings, "EMBEDDED_BROKER", False):
+    if settings.READ_ONLY or not getattr(settings, "EMBEDDED_BROKER", False):
         return
     lease.expire_all()
     verification.make_unverified_due()

@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from django.core.management import BaseCommand, call_command
+from django.conf import settings
+from django.core.management import BaseCommand, CommandError, call_command
 from django.db import connections
 
 from accounts.encryption import stored_secrets
+from portal.databases import readiness
 from weights.catalogue import opt_family
 from weights.logbook import loading as logbook
 
@@ -18,6 +20,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Change nothing if the install is already prepared."""
+        if settings.READ_ONLY:
+            self._demand_prepared()
+            return
         call_command("migrate", interactive=False, verbosity=0)
         if opt_family.load():
             self.stdout.write("catalogue: loaded")
@@ -30,5 +35,14 @@ class Command(BaseCommand):
                 f"secrets: {len(unreadable)} second factors were encrypted with keys that"
                 " ENCRYPTION_KEYS does not contain: add the keys, or run manage.py"
                 " remove_second_factors --unreadable"
+            )
+        connections.close_all()
+
+    def _demand_prepared(self) -> None:
+        """In read-only mode only a prepared install starts, since nothing may be written."""
+        if waiting := readiness.waiting_migrations():
+            raise CommandError(
+                f"{waiting} migrations wait, and READ_ONLY is set: run manage.py prepare_install"
+                " without it, then start in read-only mode"
             )
         connections.close_all()

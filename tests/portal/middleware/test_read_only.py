@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError
 from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from pytest_django import Settings
 
@@ -238,6 +239,21 @@ def test_a_command_that_changes_something_ends_with_a_line(
 ) -> None:
     with pytest.raises(CommandError, match=r"read-only mode .* \(READ_ONLY is set\)"):
         manage("grant", "pending", "opt-175b", "--reason", "a test")
+
+
+def test_a_prepared_install_starts_in_read_only_mode(
+    paused: World, manage: Callable[..., str]
+) -> None:
+    assert manage("prepare_install") == ""
+
+
+def test_an_install_that_waits_for_migrations_does_not_start_in_read_only_mode(
+    db: None, manage: Callable[..., str], settings: Settings
+) -> None:
+    MigrationRecorder.Migration.objects.filter(app="weights").delete()
+    settings.READ_ONLY = True
+    with pytest.raises(CommandError, match="migrations wait, and READ_ONLY is set"):
+        manage("prepare_install")
 
 
 def test_publishing_is_refused_before_a_byte_is_stored(paused: World, tmp_path: Path) -> None:

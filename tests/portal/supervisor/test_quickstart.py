@@ -172,6 +172,13 @@ def test_stopped_or_killed_and_started_again_it_has_the_same_data_and_is_quick(
     assert install.stop(signal.SIGINT) == 0
     assert install.processes() == []
 
+    install.settings["READ_ONLY"] = "1"
+    install.start("--no-demo")
+    assert install.answers()
+    assert "Traceback" not in install.output
+    assert "ReadOnly" not in install.output
+    assert install.stop(signal.SIGTERM) == 0
+
 
 def test_the_demo_checkpoints_survive_a_kill_and_are_published_once_ever(install: Install) -> None:
     parent = install.launch()
