@@ -209,11 +209,13 @@ def aws() -> dict[str, str]:
 def read_secrets(*names: str) -> None:
     """Read each variable `NAME` from the file that `NAME_FILE` names.
 
-    `NAME` in the environment overrides the file.
+    `NAME` in the environment overrides the file, and a `NAME_FILE` there overrides keys.env.
     """
     for name in names:
         target = name.removesuffix("_FILE")
-        if not text(name, "") or text(target, ""):
+        is_named_here = bool(os.environ.get(name, "").strip())
+        given = os.environ.get(target, "").strip() if is_named_here else text(target, "")
+        if not text(name, "") or given:
             continue
         path = folder(name, "")
         try:

@@ -107,6 +107,20 @@ def test_a_secret_may_stand_in_a_file(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.usefixtures("no_values_of_files")
+def test_a_file_that_the_environment_names_wins_over_keys_env(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "secret"
+    file.write_text("of the named file")
+    file.chmod(0o600)
+    monkeypatch.delenv("LINK_KEYS", raising=False)
+    monkeypatch.setenv("LINK_KEYS_FILE", str(file))
+    environment.read_lines("LINK_KEYS=of keys.env\n")
+    environment.read_secrets("LINK_KEYS_FILE")
+    assert environment.text("LINK_KEYS") == "of the named file"
+
+
+@pytest.mark.usefixtures("no_values_of_files")
 @pytest.mark.parametrize(("line", "value"), [("7", 7), ("", 2)])
 def test_a_line_of_a_file_counts_where_the_environment_has_no_such_variable(
     line: str, value: int, monkeypatch: pytest.MonkeyPatch
