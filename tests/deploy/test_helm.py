@@ -225,6 +225,23 @@ def test_autoscaling_owns_the_number_of_pods() -> None:
     assert objects("minimal", "HorizontalPodAutoscaler") == []
 
 
+def test_a_claim_for_backups_makes_a_nightly_job_that_can_sign_them() -> None:
+    assert objects("minimal", "CronJob") == []
+    (job,) = objects("everything", "CronJob")
+    assert job["spec"]["concurrencyPolicy"] == "Forbid"
+    spec = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    (one,) = spec["containers"]
+    assert one["command"][1:] == ["manage.py", "backup", "/srv/backups/weighbridge", "--no-blobs"]
+    given = {variable["name"] for variable in one["env"]}
+    assert {"AUDIT_KEY_FILE", "MANIFEST_KEY_FILE", "DATABASE_URL"} <= given
+    assert "EMAIL_PASSWORD_FILE" not in given
+    assert {"name": "backups", "mountPath": "/srv/backups"} in one["volumeMounts"]
+    (volume,) = [volume for volume in spec["volumes"] if volume["name"] == "backups"]
+    assert volume["persistentVolumeClaim"] == {"claimName": "backups"}
+    policies = {one["metadata"]["name"]: one for one in objects("everything", "NetworkPolicy")}
+    assert ports(policies["wb-backup"]) == {5432, 6379, 443}
+
+
 # -- the network --------------------------------------------------------------------------
 
 

@@ -65,7 +65,7 @@ def keys() -> dict[str, str]:
 
 
 def everything() -> Values:
-    """A remote store, a CDN, mail and external sign-in; the chart creates the Secret."""
+    """A remote store, a CDN, mail, external sign-in, backups; the chart creates the Secret."""
     settings = {
         "S3_ENDPOINT_URL": "https://store.example.org",
         "S3_PUBLIC_ENDPOINT_URL": "https://store.example.org",
@@ -81,6 +81,7 @@ def everything() -> Values:
     }
     changes: Values = {f"settings.{name}": value for name, value in settings.items()}
     changes |= {"secrets": {"values": keys()}, "metrics.enabled": True}
+    changes |= {"backup.claim": "backups", "backup.options": ["--no-blobs"]}
     return changed(MINIMAL, changes)
 
 

@@ -1,5 +1,5 @@
-{{/* The secret files by their keys in the Secret: the variable that names each, and the one component
-that gets it, if not all do. */}}
+{{/* The secret files by their keys in the Secret: the variable that names each, and the components
+that get it, if not all do. */}}
 {{- define "weighbridge.files" -}}
 secret_key: {variable: SECRET_KEY_FILE, required: true}
 link_keys: {variable: LINK_KEYS_FILE, required: true}
@@ -9,12 +9,12 @@ broker_password: {variable: BROKER_PASSWORD_FILE, required: true}
 cache_password: {variable: CACHE_PASSWORD_FILE, required: true}
 s3_secret_key: {variable: AWS_SECRET_ACCESS_KEY_FILE}
 cdn.pem: {variable: CDN_KEY_FILE}
-manifest.pem: {variable: MANIFEST_KEY_FILE, only: worker}
-audit.pem: {variable: AUDIT_KEY_FILE, only: worker}
-email_password: {variable: EMAIL_PASSWORD_FILE, only: worker}
-orcid_client_secret: {variable: ORCID_CLIENT_SECRET_FILE, only: web}
-github_client_secret: {variable: GITHUB_CLIENT_SECRET_FILE, only: web}
-google_client_secret: {variable: GOOGLE_CLIENT_SECRET_FILE, only: web}
+manifest.pem: {variable: MANIFEST_KEY_FILE, only: [worker, backup]}
+audit.pem: {variable: AUDIT_KEY_FILE, only: [worker, backup]}
+email_password: {variable: EMAIL_PASSWORD_FILE, only: [worker]}
+orcid_client_secret: {variable: ORCID_CLIENT_SECRET_FILE, only: [web]}
+github_client_secret: {variable: GITHUB_CLIENT_SECRET_FILE, only: [web]}
+google_client_secret: {variable: GOOGLE_CLIENT_SECRET_FILE, only: [web]}
 {{- end }}
 
 {{/* The files of `component`, as `files` above. */}}
@@ -22,7 +22,7 @@ google_client_secret: {variable: GOOGLE_CLIENT_SECRET_FILE, only: web}
 {{- $present := concat (keys .root.Values.secrets.values) .root.Values.secrets.files }}
 {{- $found := dict }}
 {{- range $key, $file := include "weighbridge.files" .root | fromYaml }}
-{{- if and (or $file.required (has $key $present)) (eq (default $.component $file.only) $.component) }}
+{{- if and (or $file.required (has $key $present)) (has $.component (default (list $.component) $file.only)) }}
 {{- $_ := set $found $key $file }}
 {{- end }}
 {{- end }}
@@ -141,6 +141,9 @@ spec:
         {{- if .root.Values.weights.claim }}
         - {name: weights, mountPath: /srv/weights}
         {{- end }}
+        {{- if eq .component "backup" }}
+        - {name: backups, mountPath: /srv/backups}
+        {{- end }}
   volumes:
     - name: secrets
       secret:
@@ -156,6 +159,11 @@ spec:
     - name: weights
       persistentVolumeClaim:
         claimName: {{ .root.Values.weights.claim }}
+    {{- end }}
+    {{- if eq .component "backup" }}
+    - name: backups
+      persistentVolumeClaim:
+        claimName: {{ .root.Values.backup.claim }}
     {{- end }}
 {{- end }}
 
