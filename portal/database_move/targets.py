@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from portal.databases import postgres, sqlite, state
@@ -71,6 +71,14 @@ def _refuse_used(target: BaseDatabaseWrapper) -> None:
     state.refuse_foreign_tables(target)
 
 
+def _address(target: BaseDatabaseWrapper) -> str:
+    """The URL of a PostgreSQL database without its password."""
+    found = {part: str(value or "") for part, value in target.settings_dict.items()}
+    user = f"{found['USER']}@" if found["USER"] else ""
+    port = f":{found['PORT']}" if found["PORT"] else ""
+    return f"postgres://{user}{found['HOST']}{port}/{found['NAME']}"
+
+
 class PostgresTarget:
     """A database that is marked as unfinished until all checks passed."""
 
@@ -79,8 +87,14 @@ class PostgresTarget:
 
     def begin(self) -> None:
         target = connections[ALIAS]
-        postgres.demand_no_other_connections(target)
-        target.connect()
+        try:
+            postgres.demand_no_other_connections(target)
+            target.connect()
+        except OperationalError as error:
+            raise MoveError(
+                f"the target {_address(target)} cannot be used: {' '.join(str(error).split())};"
+                " start it, or correct TARGET_URL or DATABASE_PASSWORD; nothing was changed"
+            ) from error
         if not state.is_unfinished_move(target):
             _refuse_used(target)
         with transaction.atomic(using=ALIAS):

@@ -132,10 +132,16 @@ def drop_tables(database: BaseDatabaseWrapper) -> None:
 
 
 def demand_no_other_connections(database: BaseDatabaseWrapper) -> None:
-    """Raise BackupError while other processes are connected as the same user."""
+    """Raise BackupError while other processes are connected as the same user.
+
+    Raises Django's OperationalError where the server does not answer or refuses the password.
+    """
     database.close()
     deadline = time.monotonic() + _PATIENCE
-    with psycopg.connect(**database.get_connection_params()) as ours:
+    with (
+        database.wrap_database_errors,
+        psycopg.connect(**database.get_connection_params()) as ours,
+    ):
         while others := next(ours.execute(_OTHER_CONNECTIONS))[0]:
             if time.monotonic() > deadline:
                 raise BackupError(

@@ -30,7 +30,7 @@ from portal.databases import checks, postgres
 from tests.accounts.audit.merkle_log import keys, rows
 from tests.support import factories
 from tests.support.database import trail
-from tests.support.servers import live
+from tests.support.servers import live, services
 from weights.publishing.models import Revision
 
 pytestmark = [
@@ -321,6 +321,20 @@ def test_the_database_of_the_install_itself_is_no_target(release: Revision) -> N
     with pytest.raises(CommandError, match="already uses"):
         call_command("move_database", live.database_url())
     assert Revision.objects.count() == 1
+
+
+def test_a_target_that_does_not_answer_is_named_in_one_line_without_its_password(
+    release: Revision,
+) -> None:
+    address = f"127.0.0.1:{services.free_port()}/elsewhere"
+    with pytest.raises(CommandError) as refused:
+        call_command("move_database", f"postgres://somebody:hidden@{address}")
+    message = str(refused.value)
+    assert message.startswith(f"the target postgres://somebody@{address} cannot be used: ")
+    assert "Connection refused" in message
+    assert message.endswith("correct TARGET_URL or DATABASE_PASSWORD; nothing was changed")
+    assert "hidden" not in message
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize("url", ["sqlite", "mysql://host/name"])
