@@ -9,6 +9,16 @@ from typing import Any
 
 
 def main() -> None:
+    """Run the command of sys.argv; Ctrl-C ends it with one line and exit code 130."""
+    try:
+        _run()
+    except KeyboardInterrupt:
+        # A terminal shows ^C in the line of the prompt.
+        sys.stderr.write("\nstopped\n" if sys.stderr.isatty() else "stopped\n")
+        sys.exit(130)
+
+
+def _run() -> None:
     """Use the embedded install (`make run`) unless the environment names other settings."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings.embedded")
     gc.disable()  # what is imported now is never freed; starting is a tenth faster

@@ -1,6 +1,7 @@
-"""`create_account --password-stdin`: from a pipe, and typed at a terminal."""
+"""Passwords of commands: from a pipe, typed at a terminal, or given up with Ctrl-C."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -17,6 +18,18 @@ PASSWORD = "six tons of warm gravel"
 
 def create(install: Install, name: str, *typed: str) -> tuple[int, str]:
     """Answer the command's prompts at a terminal; its exit code, and what the terminal shows."""
+    process, ours = _begin(install, name)
+    shown = ""
+    for line in typed:
+        shown += _read_until(ours, ": ")
+        os.write(ours, f"{line}\n".encode())
+    shown += _read_until(ours, "")
+    os.close(ours)
+    return process.wait(timeout=60), shown
+
+
+def _begin(install: Install, name: str) -> tuple[subprocess.Popen[bytes], int]:
+    """Start the command at a terminal; returns our side of that."""
     ours, theirs = os.openpty()
     command = [sys.executable, "manage.py", "create_account", name, f"{name}@example.org"]
     process = subprocess.Popen(
@@ -29,13 +42,7 @@ def create(install: Install, name: str, *typed: str) -> tuple[int, str]:
         start_new_session=True,
     )
     os.close(theirs)
-    shown = ""
-    for line in typed:
-        shown += _read_until(ours, ": ")
-        os.write(ours, f"{line}\n".encode())
-    shown += _read_until(ours, "")
-    os.close(ours)
-    return process.wait(timeout=60), shown
+    return process, ours
 
 
 def _read_until(terminal: int, end: str) -> str:
@@ -76,6 +83,16 @@ def test_a_slip_makes_no_account(running: Install, typed: tuple[str, str], told:
     assert code == 1
     assert f"{told}; run the command again" in shown
     assert running.query("SELECT 1 FROM accounts_user WHERE username = 'slip'") == []
+
+
+def test_ctrl_c_at_a_prompt_ends_it_in_one_line(running: Install) -> None:
+    process, terminal = _begin(running, "stopped")
+    _read_until(terminal, ": ")
+    process.send_signal(signal.SIGINT)
+    shown = _read_until(terminal, "")
+    os.close(terminal)
+    assert process.wait(timeout=60) == 130
+    assert shown.split() == ["stopped"]
 
 
 def test_a_pipe_is_read_without_a_prompt(running: Install) -> None:
