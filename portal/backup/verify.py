@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from django.template.defaultfilters import pluralize
+
 from portal.backup import layout, signature
 from portal.backup.layout import Index
 from portal.databases.checks import Say
@@ -38,7 +40,8 @@ def run(
     bad_blobs = _check_blobs(folder, index, blobs, say, report)
     if bad_files or bad_blobs:
         raise BackupError(
-            f"the backup is damaged: {len(bad_files)} files and {bad_blobs} blobs, named above;"
+            f"the backup is damaged: {len(bad_files)} file{pluralize(bad_files)} and"
+            f" {bad_blobs} blob{pluralize(bad_blobs)}, named above;"
             " use another backup, or make a new one while the portal has good copies"
         )
 

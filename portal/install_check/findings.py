@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
+from urllib.error import URLError
 
 from accounts.background.outages import DATABASE_ERRORS, outage_message
 
@@ -43,6 +44,18 @@ def run(checks: dict[str, Check]) -> Iterator[Finding]:
             yield from check()
         except Exception as error:
             yield fault(name, reason(error))
+
+
+def network_reason(error: OSError) -> str:
+    """The reason alone, such as `Connection refused`, without numbers and names of Python."""
+    cause = error.reason if type(error) is URLError else error
+    said = getattr(cause, "strerror", None)
+    return said if said and isinstance(said, str) else reason(error)
+
+
+def with_remedy(cause: str, remedy: str) -> str:
+    """The cause, which may end with a full stop, and what to do next."""
+    return f"{cause.removesuffix('.')}; {remedy}"
 
 
 def reason(error: BaseException) -> str:

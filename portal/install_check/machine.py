@@ -8,7 +8,8 @@ from urllib.request import urlopen
 
 from django.conf import settings
 from django.core.checks import run_checks
-from django.db import connection
+from django.db import Error, connection
+from django.template.defaultfilters import pluralize
 from django.utils import timezone
 
 from accounts.audit.merkle_log import heads
@@ -16,7 +17,15 @@ from accounts.background.models import Heartbeat
 from accounts.web.loopback import is_loopback_url
 from portal.backup import reread
 from portal.health import backups as health_backups
-from portal.install_check.findings import Finding, fault, judged, ok, reason, warning
+from portal.install_check.findings import (
+    Finding,
+    fault,
+    judged,
+    network_reason,
+    ok,
+    reason,
+    warning,
+)
 from weights.manifests import keys as manifest_keys
 
 #: Free parts of a disk below which work fails soon, and at once.
@@ -26,7 +35,8 @@ _LOW, _FULL = 0.10, 0.02
 def keys() -> Iterator[Finding]:
     """The rings of the settings, which the start has checked, and the keys that sign."""
     for name in ("LINK_KEYS", "ENCRYPTION_KEYS"):
-        yield ok(name, f"{len(getattr(settings, name))} keys")
+        count = len(getattr(settings, name))
+        yield ok(name, f"{count} key{pluralize(count)}")
     signers = {"MANIFEST_KEY_FILE": manifest_keys.private_key, "AUDIT_KEY_FILE": heads.private_key}
     for name, load in signers.items():
         path = getattr(settings, name)
@@ -70,7 +80,11 @@ def disks() -> Iterator[Finding]:
 
 def backups() -> Iterator[Finding]:
     """The last backup that `manage.py backup` made of this database."""
-    beat = Heartbeat.objects.filter(name=reread.HEARTBEAT).first()
+    try:
+        beat = Heartbeat.objects.filter(name=reread.HEARTBEAT).first()
+    except Error:  # the check of the database has said why
+        yield warning("Last backup", "not known, because the database cannot be read: see above")
+        return
     if beat is None:
         yield warning("Last backup", "none was made: run manage.py backup FOLDER each day")
     else:
@@ -86,10 +100,16 @@ def address() -> Iterator[Finding]:
         with urlopen(f"{url}/healthz", timeout=5) as answer:  # noqa: S310 - our own  # nosec B310
             is_ours = answer.read(10) == b"ok\n"
     except OSError as error:
-        yield warning(name, f"{url} does not answer here ({reason(error)}): is the web running?")
+        yield warning(
+            name,
+            f"{url} does not answer here ({network_reason(error)}): is the web server running? If"
+            " it is, correct PUBLIC_URL",
+        )
         return
     if is_ours:
-        yield ok(name, f"{url} answers; {settings.TRUSTED_PROXIES} proxies are trusted")
+        count = settings.TRUSTED_PROXIES
+        proxies = "1 proxy is" if count == 1 else f"{count} proxies are"
+        yield ok(name, f"{url} answers; {proxies} trusted")
     else:
         yield fault(name, f"{url} is answered by something else: correct it, or the proxy")
 

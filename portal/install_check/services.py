@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+import redis
 from django.conf import settings
 from django.core.mail import get_connection
 from django.db import connection, transaction
@@ -10,17 +11,34 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from accounts.background.models import Heartbeat
+from accounts.background.outages import DATABASE_ERRORS
 from accounts.rate_limits import redis_connection
-from accounts.rate_limits.redis_connection import RedisUnavailable
 from portal.health import findings as health
 from portal.health.clock import TOLERATED
-from portal.install_check.findings import Finding, fault, judged, ok, warning
+from portal.install_check.findings import (
+    Finding,
+    fault,
+    judged,
+    network_reason,
+    ok,
+    reason,
+    warning,
+    with_remedy,
+)
 
 OLDEST_POSTGRESQL = 14
 
 
 def database() -> Iterator[Finding]:
     """Connect, compare versions and clocks, write a row and roll it back."""
+    try:
+        connection.ensure_connection()
+    except DATABASE_ERRORS as error:
+        remedy = "start it, or correct DATABASE_URL or DATABASE_PASSWORD"
+        if connection.vendor == "sqlite":
+            remedy = "look at its disk, or correct DATABASE_URL"
+        yield fault("Database", with_remedy(reason(error), remedy))
+        return
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute("SELECT current_setting('server_version_num')::int / 10000, now()")
@@ -32,7 +50,8 @@ def database() -> Iterator[Finding]:
     executor = MigrationExecutor(connection)
     waiting = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
     if waiting:
-        text = f"{waiting} are not applied: run manage.py prepare_install"
+        are = "is" if waiting == 1 else "are"
+        text = f"{waiting} {are} not applied: run manage.py prepare_install"
         yield fault("Migrations", text)
         return
     yield ok("Migrations", "all applied")
@@ -66,17 +85,21 @@ def clock(name: str, other: datetime) -> Finding:
 
 
 def queue() -> Iterator[Finding]:
-    line = health.broker()
-    yield judged("Queue (BROKER_URL)", line.state, line.text)
+    name, line = "Queue (BROKER_URL)", health.broker()
+    if line.state == "alarm":
+        yield fault(name, with_remedy(line.text, "start it, or correct BROKER_URL"))
+    else:
+        yield judged(name, line.state, line.text)
 
 
 def cache() -> Iterator[Finding]:
     name = "Cache (CACHE_URL)"
     try:
-        redis_connection.shared().run(lambda store: store.ping())
-    except RedisUnavailable as error:
-        text = f"does not answer: {error.__cause__}; start it, or correct CACHE_URL"
-        yield fault(name, text)
+        # Not by `run`, which also logs an outage.
+        redis_connection.shared().client.ping()
+    except redis.RedisError as error:
+        cause = f"does not answer: {reason(error)}"
+        yield fault(name, with_remedy(cause, "start it, or correct CACHE_URL"))
         return
     yield ok(name, "answers")
 
@@ -88,11 +111,13 @@ def mail() -> Iterator[Finding]:
         text = "not set, so no mail is sent: an administrator reads them under Outgoing mails"
         yield warning(name, text)
         return
+    server = f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT}"
     backend = get_connection()
     try:
         backend.open()
     except OSError as error:
-        yield fault(name, f"{settings.EMAIL_HOST} cannot be used: {error}; correct EMAIL_URL")
+        cause = f"{server} cannot be used: {network_reason(error)}"
+        yield fault(name, with_remedy(cause, "correct EMAIL_URL"))
         return
     backend.close()
-    yield ok(name, f"{settings.EMAIL_HOST} accepts the connection")
+    yield ok(name, f"{server} accepts the connection")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from django.conf import settings
 
 from portal.health import clock, nginx_access
-from portal.install_check.findings import Finding, fault, judged, ok, reason, warning
+from portal.install_check.findings import Finding, fault, judged, ok, reason, warning, with_remedy
 from weights.errors import WeightsError
 from weights.storage import blob_storage
 from weights.storage.protocol import BlobStorage
@@ -39,7 +39,9 @@ def _probe(name: str, storage: BlobStorage) -> Finding:
             storage.delete(sha256)
         remains = storage.size(sha256) is not None
     except (WeightsError, OSError) as error:
-        return fault(name, f"{storage.address}: {reason(error)}")
+        cause = f"{storage.address} cannot be used ({reason(error)})"
+        remedy = "start or mount it, or correct WEIGHTS_STORAGE or its credentials"
+        return fault(name, with_remedy(cause, remedy))
     if found != content:
         return fault(name, f"{storage.address} returns other bytes than were written")
     if remains:

@@ -5,6 +5,7 @@ from typing import Any
 
 from celery import current_app
 from django.conf import settings
+from django.template.defaultfilters import pluralize
 
 from accounts.background.outages import BROKER_ERRORS
 from accounts.rate_limits import redis_connection
@@ -24,7 +25,10 @@ def broker() -> Line:
         text = f"does not answer: {error}"[:200]
         return Line("Broker", "alarm", text, values={"broker_up": 0})
     return Line(
-        "Broker", "ok", f"answers; {size} tasks wait", values={"broker_up": 1, "queue": size}
+        "Broker",
+        "ok",
+        f"answers; {size} task{pluralize(size, ' waits,s wait')}",
+        values={"broker_up": 1, "queue": size},
     )
 
 

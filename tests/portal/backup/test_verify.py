@@ -119,7 +119,7 @@ def test_a_backup_in_a_folder_with_the_name_of_the_list_is_read_whole(
     output, errors, refused = verified(renamed, capsys)
     assert "keys.env is damaged" in errors
     assert "blobs: 3 at" in output
-    assert "1 files and 0 blobs" in refused
+    assert "1 file and 0 blobs" in refused
 
 
 def test_a_damaged_list_of_blobs_is_not_believed(

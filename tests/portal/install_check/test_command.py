@@ -30,6 +30,11 @@ def only(found: list[Finding], name: str) -> Finding:
     return next(one for one in found if one.name.startswith(name))
 
 
+def one_line(output: str, start: str) -> str:
+    (line,) = (line for line in output.splitlines() if line.startswith(start))
+    return line
+
+
 def states(found: list[Finding]) -> dict[str, str]:
     return {one.name: one.state for one in found}
 
@@ -75,9 +80,27 @@ def test_a_broker_that_is_stopped_is_a_fault(tmp_path: Path, store: Path) -> Non
         "CACHE_URL": f"redis://127.0.0.1:{port}/1",
     }
     done = Portal("", environment, tmp_path).manage("check_install")
+    assert (done.returncode, done.stderr) == (1, "")
+    for name, variable in (("Queue", "BROKER_URL"), ("Cache", "CACHE_URL")):
+        line = one_line(done.stdout, f"fault    {name} ({variable}): does not answer")
+        assert line.endswith(f"Connection refused; start it, or correct {variable}")
+
+
+def test_a_database_that_is_stopped_is_one_fault_with_what_to_do(
+    tmp_path: Path, store: Path
+) -> None:
+    environment = live.environment("http://127.0.0.1:1", f"file://{store}")
+    address = f"postgres://nobody@127.0.0.1:{servers.free_port()}/nothing"
+    done = Portal("", environment | {"DATABASE_URL": address}, tmp_path).manage("check_install")
     assert done.returncode == 1, done.stderr
-    assert "fault    Queue (BROKER_URL): does not answer" in done.stdout
-    assert "fault    Cache (CACHE_URL): does not answer" in done.stdout
+    line = one_line(done.stdout, "fault    Database: the database does not answer")
+    assert line.endswith("; start it, or correct DATABASE_URL or DATABASE_PASSWORD")
+    line = one_line(done.stdout, "warning  Last backup")
+    assert line.endswith("not known, because the database cannot be read: see above")
+    line = one_line(done.stdout, "warning  Address (PUBLIC_URL): http://127.0.0.1:1 does not")
+    assert line.endswith(
+        "(Connection refused): is the web server running? If it is, correct PUBLIC_URL"
+    )
 
 
 def test_a_key_that_others_can_read_ends_it_with_what_to_do(tmp_path: Path, store: Path) -> None:
@@ -104,6 +127,7 @@ def test_a_store_without_its_disk_is_a_fault(settings: Settings, tmp_path: Path)
     found = only(list(store_check.store()), "Store")
     assert found.state == "fault"
     assert "is its disk mounted?" in found.text
+    assert "or correct WEIGHTS_STORAGE" in found.text
 
 
 def test_a_full_disk_is_a_fault(settings: Settings, db: None) -> None:
@@ -152,9 +176,16 @@ def test_a_mail_server_that_is_gone_is_a_fault(settings: Settings) -> None:
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", servers.free_port()
     found = only(list(services.mail()), "Mail")
     assert found.state == "fault"
-    assert "correct EMAIL_URL" in found.text
+    assert found.text == (
+        f"127.0.0.1:{settings.EMAIL_PORT} cannot be used: Connection refused; correct EMAIL_URL"
+    )
     settings.MAIL_LEAVES = False
     assert only(list(services.mail()), "Mail").state == "warning"
+
+
+def test_one_key_is_not_called_keys(settings: Settings) -> None:
+    settings.LINK_KEYS = ["only"]
+    assert only(list(machine.keys()), "LINK_KEYS").text == "1 key"
 
 
 def test_missing_static_files_are_a_fault(settings: Settings, tmp_path: Path) -> None:
