@@ -122,12 +122,16 @@ def _public_folders() -> list[tuple[Path, str]]:
 def locked(folder: Path) -> Iterator[None]:
     """Create the folder, readable by its owner alone, and lock it against other backups."""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
         if folder.stat().st_mode & private_files.UMASK:
             raise BackupError(f"other users can read {folder}; chmod 700 {folder}")
         lock = (folder / ".backups").open("a")
     except FileExistsError as error:
         raise BackupError(f"{folder} is a file; use a folder") from error
+    except FileNotFoundError as error:
+        raise BackupError(
+            f"there is no folder {folder.parent}: create it first; is its disk mounted?"
+        ) from error
     except OSError as error:
         raise BackupError(f"{folder} cannot be written to ({error.strerror})") from error
     with lock:

@@ -358,6 +358,15 @@ def test_a_link_into_a_public_folder_is_followed_before_it_is_judged(
         taken(manage, tmp_path / "innocent" / "backups")
 
 
+def test_a_folder_without_a_parent_is_refused_and_not_created(
+    store: Path, tmp_path: Path, manage: Manage
+) -> None:
+    disk = tmp_path / "unmounted"
+    with pytest.raises(CommandError, match=f"there is no folder {disk}: create it first"):
+        taken(manage, disk / "backups")
+    assert not disk.exists()
+
+
 def test_a_folder_that_others_may_look_into_is_refused(
     release: Revision, folder: Path, manage: Manage
 ) -> None:
