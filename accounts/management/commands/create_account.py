@@ -29,6 +29,8 @@ class Command(PortalCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["tier"] and not options["role"]:
+            raise CommandError("--tier needs --role: it limits roles to a tier")
         password = _read_password() if options["password_stdin"] else None
         user = create_account(
             options["username"],

@@ -122,6 +122,7 @@ def test_the_grant_command_run_again_prints_the_same_id(
         (("create_account", "APPLICANT", "new@example.org"), "is taken"),
         (("create_account", "new", "applicant@example.org"), "another account"),
         (("create_account", "new", "no-address"), "valid email"),
+        (("create_account", "new", "n@example.org", "--tier", "opt-175b"), "--tier needs --role"),
     ],
 )
 def test_a_command_names_the_cause_and_changes_nothing(
