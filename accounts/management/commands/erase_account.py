@@ -35,7 +35,10 @@ class Command(PortalCommand):
         try:
             person = User.objects.filter(public_id=public_id).first()
         except ValidationError as error:
-            raise CommandError(f"{public_id!r} is no id of an account: see --list") from error
+            raise CommandError(
+                f"{public_id!r} is no id of an account: it is the Public id on the account's page"
+                " in the admin; --list prints those of erased accounts"
+            ) from error
         if person is None:
             self.stderr.write(f"{public_id} has no account here")
             return

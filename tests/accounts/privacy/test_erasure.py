@@ -166,7 +166,7 @@ def test_a_command_repeats_the_erasures_that_a_restored_backup_lost(
     for arguments, error in (
         ((), "give the ids"),
         (("--list", unknown), "give the ids"),
-        (("ada",), "no id of an account"),
+        (("ada",), "no id of an account: it is the Public id on the account's page"),
         ((str(reviewer.public_id),), "revoke the roles"),
     ):
         with pytest.raises(CommandError, match=error):
