@@ -1,6 +1,7 @@
 """`manage.py changepassword`: set a password, and end tokens and links as a reset does."""
 
 import getpass
+import warnings
 from typing import Any
 
 from django.contrib.auth.forms import SetPasswordForm
@@ -16,12 +17,25 @@ class Command(changepassword.Command):
     help = "Set a password, and end the sessions, tokens and links of the account."
 
     def handle(self, *args: Any, **options: Any) -> str:
-        """Prompt twice. Raises CommandError if the two differ, or for a weak password."""
+        """Prompt twice. Raises CommandError if the two differ, or for a weak password.
+
+        Also raises it without a terminal, where the password would be read with an echo.
+        """
         user = find_user(options["username"] or getpass.getuser())
-        typed = {
-            "new_password1": getpass.getpass(f"New password of {user.username}: "),
-            "new_password2": getpass.getpass("The same again: "),
-        }
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", getpass.GetPassWarning)
+            try:
+                typed = {
+                    "new_password1": getpass.getpass(f"New password of {user.username}: "),
+                    "new_password2": getpass.getpass("The same again: "),
+                }
+            except getpass.GetPassWarning as error:
+                raise CommandError(
+                    "nothing was changed: there is no terminal to type a password at; run the"
+                    " command in one (ssh -t, docker compose exec without -T)"
+                ) from error
+            except EOFError as error:
+                raise CommandError("nothing was changed: no password was typed") from error
         form = SetPasswordForm(user, typed)
         if not form.is_valid():
             reasons = " ".join(str(text) for texts in form.errors.values() for text in texts)

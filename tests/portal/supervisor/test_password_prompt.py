@@ -40,9 +40,15 @@ def _begin(install: Install, name: str) -> tuple[subprocess.Popen[bytes], int]:
         stdout=theirs,
         stderr=theirs,
         start_new_session=True,
+        preexec_fn=_heed_ctrl_c,
     )
     os.close(theirs)
     return process, ours
+
+
+def _heed_ctrl_c() -> None:
+    """Background processes of a shell inherit that Ctrl-C is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _read_until(terminal: int, end: str) -> str:
@@ -93,6 +99,22 @@ def test_ctrl_c_at_a_prompt_ends_it_in_one_line(running: Install) -> None:
     os.close(terminal)
     assert process.wait(timeout=60) == 130
     assert shown.split() == ["stopped"]
+
+
+def test_changepassword_without_a_terminal_is_refused_in_one_line(running: Install) -> None:
+    assert running.manage("create_account", "grace", "grace@example.org").returncode == 0
+    ended = subprocess.run(
+        [sys.executable, "manage.py", "changepassword", "grace"],
+        env=running.environment,
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        start_new_session=True,  # without the terminal of the suite
+    )
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1), ended.stderr
+    assert "there is no terminal to type a password at; run the command in one" in ended.stderr
 
 
 def test_a_pipe_is_read_without_a_prompt(running: Install) -> None:
