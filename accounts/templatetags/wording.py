@@ -74,8 +74,11 @@ def browser(user_agent: str) -> str:
 
 @register.filter
 def house_style(text: str) -> str:
-    """Convert allauth's title case, "Email Addresses", to sentence case, "E-mail addresses"."""
-    text = text.strip()
+    """Convert allauth's title case, "Email Addresses", to sentence case, "E-mail addresses".
+
+    Its page titles say "Signup" where its headings say "Sign Up".
+    """
+    text = text.strip().replace("Signup", "Sign up")
     text = text[:1] + re.sub(r"\b[A-Z](?=[a-z]+\b)", lambda match: match[0].lower(), text[1:])
     return re.sub(r"\b([Ee])mail", r"\1-mail", text)
 

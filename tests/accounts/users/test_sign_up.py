@@ -42,6 +42,11 @@ def sign_in(client: Client, path: str) -> str:
     return client.post("/accounts/login/", data)["Location"]
 
 
+def test_the_page_has_one_name(client: Client) -> None:
+    page = client.get("/accounts/signup/").text
+    assert re.findall(r"<(?:title|h1)>\s*(Sign ?up)\b", page) == ["Sign up", "Sign up"]
+
+
 def test_somebody_who_signs_up_to_apply_comes_to_the_application(
     client: Client, gated_tier: Tier
 ) -> None:
