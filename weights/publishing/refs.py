@@ -14,12 +14,31 @@ def set_refs(revision: Revision, *, branch: str, tag: str) -> None:
         name=branch,
         defaults={"revision": revision, "kind": Ref.Kind.BRANCH},
     )
-    is_behind = ref.revision_id < revision.pk or ref.revision.state == Revision.State.WITHDRAWN
+    is_behind = (
+        ref.revision_id < revision.pk
+        or ref.revision.visible_at is None
+        or ref.revision.state == Revision.State.WITHDRAWN
+    )
     if ref.kind == Ref.Kind.BRANCH and is_behind:
         ref.revision = revision
         ref.save(update_fields=["revision"])
     if tag:
         _set_tag(revision, tag)
+
+
+def keep_drafts_hidden(shown: Revision) -> None:
+    """Moves the other branches at a revision that becomes visible to their newest drafts, if any.
+
+    Otherwise they would be named to everybody. Call it under the checkpoint's lock.
+    """
+    branches = Ref.objects.filter(revision=shown, kind=Ref.Kind.BRANCH)
+    for ref in branches.exclude(name=shown.branch):
+        drafts = Revision.objects.drafts().filter(
+            checkpoint=shown.checkpoint_id, branch=ref.name, pk__gt=shown.pk
+        )
+        if (newest := drafts.order_by("-pk").first()) is not None:
+            ref.revision = newest
+            ref.save(update_fields=["revision"])
 
 
 def move_branches_back(withdrawn: Revision) -> None:

@@ -61,6 +61,7 @@ def _show(revision: Revision) -> bool:
     waiting = Revision.objects.awaiting_verification().filter(pk=revision.pk)
     if waiting.update(state=Revision.State.VISIBLE, state_reason="", visible_at=now):
         refs.set_refs(revision, branch=revision.branch, tag=revision.tag)
+        refs.keep_drafts_hidden(revision)
         Checkpoint.objects.filter(pk=checkpoint.pk).update(
             published_at=Coalesce("published_at", now), updated_at=now
         )

@@ -11,10 +11,10 @@ from accounts.change_requests.models import ChangeRequest
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.support import factories
-from tests.weights.publishing.drafts.making import CARD, WEIGHTS, committed
+from tests.weights.publishing.drafts.making import CARD, WEIGHTS, committed, verify_all
 from weights.catalogue.models import Checkpoint
 from weights.errors import InvalidName
-from weights.publishing.drafts import branches, checkpoints
+from weights.publishing.drafts import branches, checkpoints, queries
 from weights.publishing.drafts.commits import AddFile
 from weights.publishing.drafts.publication import publish_draft
 
@@ -29,6 +29,34 @@ def test_a_branch_of_a_draft_is_on_no_page(store: object, release_owner: User) -
     for page in ("tree/main", "commits/main", ""):
         content = Client().get(f"/acme/model/{page}".rstrip("/")).content.decode()
         assert "other-secret" not in content
+
+
+def test_publishing_a_branch_names_no_other_that_carries_drafts(
+    store: object, release_owner: User, open_tier: Tier
+) -> None:
+    checkpoint, _ = checkpoints.create_draft("lab", "opt", by=release_owner, tier=open_tier)
+    draft = committed(checkpoint, release_owner)
+    for name in ("secretbranch", "same"):
+        branches.create_branch(checkpoint, name, by=release_owner)
+    first, second = (
+        committed(checkpoint, release_owner, AddFile(name, b"x"), branch="secretbranch")
+        for name in ("first.txt", "second.txt")
+    )
+    verify_all()
+    publish_draft(draft, by=release_owner)
+    for page in ("/lab/opt/commits/main", "/lab/opt/tree/main", "/api/models/lab/opt/refs"):
+        text = Client().get(page).text
+        assert "main" in text, page
+        assert "secretbranch" not in text, page
+    assert "secretbranch" not in Client().get("/releases.atom").text
+    assert Client().get("/lab/opt/tree/secretbranch").status_code == 404
+    # A branch without drafts of its own is one of the published revision.
+    assert "same" in Client().get("/api/models/lab/opt/refs").text
+    assert queries.branch_head(checkpoint.pk, "secretbranch") == second
+    publish_draft(first, by=release_owner)
+    shown = Client().get("/api/models/lab/opt/refs").json()["branches"]
+    heads = {one["name"]: one["targetCommit"] for one in shown}
+    assert heads == {"main": draft.sha, "same": draft.sha, "secretbranch": first.sha}
 
 
 @pytest.mark.parametrize("hidden", [{"private": True}, {"embargo_until": timedelta(days=1)}])
