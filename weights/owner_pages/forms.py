@@ -11,9 +11,12 @@ from accounts.errors import InvalidValue
 from accounts.tiers.models import Tier
 from accounts.web.form_fields import TextField
 from accounts.web.sanitize import is_storable
+from weights.catalogue import front_matter, licences
 from weights.catalogue.models import Checkpoint
+from weights.errors import PublishRefused
 from weights.integrity import reasons
 from weights.owner_pages import card_text
+from weights.owner_pages.refusals import sentence_of
 from weights.publishing.drafts.commits import MOST_MESSAGE
 
 _CARD_HELP = (
@@ -87,7 +90,18 @@ class CreateForm(forms.Form):
                 cleaned["card"] = card_text.with_licence(card, cleaned["licence"])
             except InvalidValue as error:
                 self.add_error("licence", str(error))
+            else:
+                self._check_licence(cleaned)
         return cleaned
+
+    def _check_licence(self, cleaned: dict[str, Any]) -> None:
+        """Refuse a licence with which the draft could not be published in the tier."""
+        stated = licences.from_card(front_matter.split(cleaned["card"]).values)
+        try:
+            if "tier" in cleaned:
+                licences.check(cleaned["tier"], stated)
+        except PublishRefused as error:
+            self.add_error("licence" if cleaned["licence"] else "card", sentence_of(error))
 
 
 class CardForm(forms.Form):

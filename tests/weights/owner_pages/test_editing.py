@@ -70,6 +70,21 @@ def test_a_preview_and_a_fault_create_nothing_and_keep_what_was_typed(
     assert not Checkpoint.objects.exists()
 
 
+@pytest.mark.parametrize("place", ["licence", "card"])
+def test_a_licence_that_the_gated_tier_forbids_is_refused_beside_its_field(
+    owner: Client, gated_tier: Tier, open_tier: Tier, store: object, place: str
+) -> None:
+    text = {"licence": "apache-2.0", "card": "---\nlicense: apache-2.0\n---\n"}[place]
+    data = {"org": "lab", "name": "opt", "tier": gated_tier.slug, place: text}
+    refused = owner.post(NEW, data)
+    assert refused.status_code == 422
+    [message] = refused.context["form"].errors[place]
+    assert f"but tier {gated_tier.slug} is under" in message
+    assert "or choose another tier." in message
+    assert not Checkpoint.objects.exists()
+    assert owner.post(NEW, data | {"tier": open_tier.slug}).status_code == 302
+
+
 def test_a_name_is_created_once(owner: Client, checkpoint: Checkpoint, gated_tier: Tier) -> None:
     data = {"name": "opt", "tier": gated_tier.slug}
     assert "already" in owner.post(NEW, {**data, "org": "lab"}).text
