@@ -70,6 +70,9 @@ class CreateForm(forms.Form):
         field.queryset = Tier.objects.filter(pk__in=[tier.pk for tier in tiers])
         field.widget.choices = [(tier.slug, tier.name) for tier in tiers]
         self.fields["card"].widget.attrs["rows"] = 10
+        # Browsers would cut a longer name without a word, and another one would be created.
+        for name in ("org", "name"):
+            del self.fields[name].widget.attrs["maxlength"]
 
     def clean_licence(self) -> str:
         licence: str = self.cleaned_data["licence"].strip()

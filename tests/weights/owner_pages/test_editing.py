@@ -85,6 +85,13 @@ def test_a_licence_that_the_gated_tier_forbids_is_refused_beside_its_field(
     assert owner.post(NEW, data | {"tier": open_tier.slug}).status_code == 302
 
 
+def test_a_long_name_is_refused_and_not_cut(owner: Client, gated_tier: Tier) -> None:
+    fields = owner.get(NEW).context["form"]
+    assert "maxlength" not in f"{fields['org']}{fields['name']}"
+    refused = owner.post(NEW, {"org": "lab", "name": "a" * 120, "tier": gated_tier.slug})
+    assert "has 120" in refused.context["form"].errors["name"][0]
+
+
 def test_a_name_is_created_once(owner: Client, checkpoint: Checkpoint, gated_tier: Tier) -> None:
     data = {"name": "opt", "tier": gated_tier.slug}
     assert "already" in owner.post(NEW, {**data, "org": "lab"}).text
