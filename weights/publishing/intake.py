@@ -373,6 +373,6 @@ def _check_quarantine(stored: list[StoredFile]) -> None:
     for sha256, reason in quarantined:
         if (path := paths.get(sha256)) is not None:
             raise PublishRefused(
-                f"{path} contains bytes that are in quarantine: {reason} Publish other bytes, or"
-                " have the quarantine lifted in the admin (Blobs)"
+                f"{path} contains bytes that are in quarantine: {reason.rstrip('.')}. Publish other"
+                " bytes, or have the quarantine lifted in the admin (Blobs)"
             )

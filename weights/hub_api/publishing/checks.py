@@ -25,9 +25,10 @@ def await_checks(revision: Revision) -> None:
     while states := set(unverified.values_list("blob__state", flat=True)):
         if Blob.State.QUARANTINED in states:
             failed = files.filter(blob__state=Blob.State.QUARANTINED).select_related("blob")[0]
+            reason = failed.blob.quarantine_reason.rstrip(".")
             raise CommitRefused(
-                f"{failed.path} failed its check: {failed.blob.quarantine_reason} The commit is"
-                f" the draft {revision.sha[:12]}; replace the file, or delete it, in another one"
+                f"{failed.path} failed its check: {reason}. The commit is the draft"
+                f" {revision.sha[:12]}; replace the file, or delete it, in another one"
             )
         if time.monotonic() > deadline:
             return

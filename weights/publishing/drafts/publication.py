@@ -242,9 +242,10 @@ def _check_branch(draft: Revision) -> None:
 def _check_quarantine(draft: Revision) -> None:
     files = File.objects.filter(revision=draft, blob__state=Blob.State.QUARANTINED)
     for file in files.select_related("blob")[:1]:
+        reason = file.blob.quarantine_reason.rstrip(".")
         raise PublishRefused(
-            f"{file.path} contains bytes that are in quarantine: {file.blob.quarantine_reason}"
-            " Commit other bytes or delete the file"
+            f"{file.path} contains bytes that are in quarantine: {reason}. Commit other bytes or"
+            " delete the file"
         )
 
 
