@@ -192,4 +192,7 @@ def test_the_people_who_fetched_are_listed_with_their_files(
         page = owner.get(f"{BASE}fetched/").text
     assert applicant.username in page
     assert other_person.username not in page
+    User.objects.filter(pk=applicant.pk).update(first_name="", last_name="")
+    nameless = owner.get(f"{BASE}fetched/").text
+    assert nameless.count(applicant.username) == 1
     assert "1 further" in page
