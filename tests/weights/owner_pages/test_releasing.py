@@ -15,7 +15,7 @@ from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.support import factories
 from tests.weights.owner_pages.conftest import BASE
-from tests.weights.publishing.drafts.making import WEIGHTS, committed, uploaded, verify_all
+from tests.weights.publishing.drafts.making import CARD, WEIGHTS, committed, uploaded, verify_all
 from weights.catalogue.models import Checkpoint
 from weights.publishing.drafts import checkpoints, notes, publication
 from weights.publishing.drafts.commits import AddFile
@@ -94,6 +94,20 @@ def test_a_draft_that_is_being_verified_is_published_by_its_last_file(
     verify_all()
     draft.refresh_from_db()
     assert draft.state == "visible"
+
+
+def test_findings_tell_others_that_the_publisher_knows_them(
+    owner: Client, checkpoint: Checkpoint, release_owner: User
+) -> None:
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 9\n"
+    draft = committed(checkpoint, release_owner, CARD, AddFile("model.bin", pointer))
+    for page in (_publish(draft), f"/lab/opt/tree/{draft.sha}"):
+        text = owner.get(page).text
+        assert "Automatic checks" in text
+        assert "has been informed" not in text
+    verify_all()
+    publication.publish_draft(draft, by=release_owner, accept_findings=True)
+    assert "has been informed" in Client().get("/lab/opt/tree/main").text
 
 
 def test_an_embargo_and_privacy_are_kept(owner: Client, draft: Revision) -> None:
