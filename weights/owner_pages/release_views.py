@@ -7,11 +7,13 @@ from django.core.paginator import Paginator
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.html import format_html
 from django.views.decorators.http import require_http_methods
 
 from accounts.change_requests import services as change_requests
 from accounts.errors import DomainError
+from accounts.templatetags.wording import day
 from accounts.users.models import User
 from accounts.web.current_user import signed_in
 from weights.catalogue.models import Checkpoint
@@ -75,13 +77,21 @@ def _publish(
     if waiting is not None:
         text = 'Nothing is public yet. A second person must confirm it: <a href="{}">{}</a>.'
         messages.warning(request, format_html(text, waiting.path, waiting))
-    elif draft.state == Revision.State.VISIBLE:
-        messages.success(request, f"{draft} is published.")
     else:
-        messages.success(
-            request, f"{draft} is published as soon as its files are verified; this page shows it."
-        )
+        messages.success(request, _published(draft))
     return page
+
+
+def _published(draft: Revision) -> str:
+    """When, and for whom, the draft that was just published is there."""
+    draft.refresh_from_db()
+    until, is_visible = draft.checkpoint.embargo_until, draft.state == Revision.State.VISIBLE
+    if until is not None and until > timezone.now() and not draft.checkpoint.private:
+        condition = "" if is_visible else ", if its files are verified by then"
+        return f"{draft} becomes public on {day(until)} at {until:%H:%M} UTC{condition}."
+    if is_visible:
+        return f"{draft} is published."
+    return f"{draft} is published as soon as its files are verified; this page shows it."
 
 
 def _contents(draft: Revision) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pytest_django import Settings
 from accounts.audit.models import AuditEvent
 from accounts.change_requests.models import ChangeRequest
 from accounts.errors import NotAllowed, TransitionRefused
+from accounts.templatetags.wording import day
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.support import factories
@@ -115,7 +116,9 @@ def test_an_embargo_and_privacy_are_kept(owner: Client, draft: Revision) -> None
     assert "Give a date in the future" in owner.post(_publish(draft), data).text
     until = (timezone.now() + timedelta(days=3)).replace(second=0, microsecond=0)
     data |= {"embargo_until": f"{until:%Y-%m-%dT%H:%M}"}
-    owner.post(_publish(draft), data)
+    done = owner.post(_publish(draft), data, follow=True)
+    assert f"becomes public on {day(until)} at {until:%H:%M} UTC." in done.text
+    assert f"{draft} is published" not in done.text
     checkpoint = Checkpoint.objects.get()
     assert (checkpoint.embargo_until, checkpoint.private) == (until, False)
     assert Client().get("/lab/opt").status_code == 404
