@@ -144,19 +144,19 @@ def _gate_refused(request: HttpRequest, error: GateRefused) -> HttpResponse:
 @api.exception_handler(WeightsError)
 def _weights_error(request: HttpRequest, error: WeightsError) -> HttpResponse:
     code = error.code if error.code in ERROR_CODES else AccountsCode.UNAVAILABLE
-    return problem_response(request, ApiError(code, _sentence(error)))
+    return problem_response(request, ApiError(code, str(error)))
 
 
 @api.exception_handler(AccountsError)
 def _accounts_error(request: HttpRequest, error: AccountsError) -> HttpResponse:
     code = error.code if error.code in ERROR_CODES else AccountsCode.BAD_TRANSITION
-    return problem_response(request, ApiError(code, _sentence(error)))
+    return problem_response(request, ApiError(code, str(error)))
 
 
 @api.exception_handler(RecentAuthenticationRequired)
 def _recent_authentication(request: HttpRequest, error: Exception) -> HttpResponse:
     return problem_response(
-        request, ApiError(AccountsCode.RECENT_AUTHENTICATION_REQUIRED, _sentence(error))
+        request, ApiError(AccountsCode.RECENT_AUTHENTICATION_REQUIRED, str(error))
     )
 
 
@@ -164,7 +164,7 @@ def _recent_authentication(request: HttpRequest, error: Exception) -> HttpRespon
 def _limit_reached(request: HttpRequest, error: LimitReached) -> HttpResponse:
     """429 if waiting helps, 409 if the limit is on objects that exist."""
     status = 429 if error.wait else 409
-    converted = ApiError(error.code, _sentence(error), status=status, retry_after=error.wait)
+    converted = ApiError(error.code, str(error), status=status, retry_after=error.wait)
     return problem_response(request, converted)
 
 
@@ -217,8 +217,3 @@ def _field(location: tuple[str | int, ...]) -> str:
     """`body.answers.title`, without the name of the operation's parameter."""
     source, *parts = [str(part) for part in location]
     return ".".join(parts[1:] if source == "body" else parts) or source
-
-
-def _sentence(error: Exception) -> str:
-    text = str(error)
-    return f"{text[:1].upper()}{text[1:]}"

@@ -57,6 +57,14 @@ def test_an_owner_lists_and_publishes_a_draft(draft: Revision, release_owner: Us
     assert Checkpoint.objects.get(name="opt").private
 
 
+def test_a_refusal_names_a_file_as_it_is_written(draft: Revision, release_owner: User) -> None:
+    evil = AddFile("x.pkl", b"cos\nsystem\n(S'true'\ntR.")
+    refused = committed(draft.checkpoint, release_owner, evil)
+    verify_all()
+    answer = publish(client(release_owner), refused.sha)
+    assert answer.json()["detail"].startswith("x.pkl contains bytes that are in quarantine")
+
+
 def test_an_owner_discards_a_draft(draft: Revision, release_owner: User) -> None:
     sender = client(release_owner)
     answer = sender.delete(f"{DRAFTS}/{draft.sha}")
