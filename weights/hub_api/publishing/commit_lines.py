@@ -118,7 +118,7 @@ def _text(value: dict[str, Any], name: str) -> str:
     if not isinstance(text, str):
         raise InvalidValue(f"{name} must be a string")
     if not is_storable(text):
-        raise BadBody(WeightsCode.BODY_NOT_UTF8, f"{name} holds NUL or half a surrogate pair.")
+        raise BadBody(WeightsCode.BODY_NOT_UTF8, f"{name} contains NUL or half a surrogate pair")
     return text
 
 

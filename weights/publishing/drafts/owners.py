@@ -69,13 +69,13 @@ def require_writer(caller: Caller, repo_id: str) -> User:
     if caller.problem is not None:
         raise GateRefused(caller.problem, sentence(caller.problem))
     if caller.user is None or caller.kind not in {"session", "token"}:
-        raise GateRefused(Refusal.LOGIN_REQUIRED, "Send a token that may publish.")
+        raise GateRefused(Refusal.LOGIN_REQUIRED, "Send a token that may publish")
     if caller.token is not None:
         if Scope.WRITE not in caller.token.scopes or not caller.token.covers(repo_id):
             raise GateRefused(
                 Refusal.TOKEN_SCOPE,
                 f"This token may not publish to {repo_id}: it lacks the scope write, or is limited"
-                " to other checkpoints.",
+                " to other checkpoints",
             )
         recent_authentication.require_token(caller.token.recently_authenticated)
     return caller.user
