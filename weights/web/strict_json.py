@@ -67,7 +67,9 @@ def _check_limits(value: Any, max_values: int) -> None:
     level, count, depth = [value], 0, 0
     while level:
         if any(isinstance(item, str) and not is_storable(item) for item in level):
-            raise BadBody(WeightsCode.BODY_NOT_UTF8, "The body holds NUL or half a surrogate pair.")
+            raise BadBody(
+                WeightsCode.BODY_NOT_UTF8, "The body contains NUL or half a surrogate pair."
+            )
         containers = [item for item in level if isinstance(item, dict | list)]
         depth += bool(containers)
         if depth > MAX_DEPTH:

@@ -130,7 +130,7 @@ class HubSession:
             target = _joined(url, target) if leave_hub else self._same_origin(url, target)
             if urlsplit(url).scheme == "https" != urlsplit(target).scheme:
                 raise SourceUnusable(
-                    f"{_shown(url)} redirects to {_shown(target)}, which is no https"
+                    f"{_shown(url)} redirects to {_shown(target)}, which is not https"
                 )
             url = target
         raise SourceUnusable(f"{_shown(url)} redirects more than {MOST_REDIRECTS} times")
@@ -145,7 +145,7 @@ class HubSession:
                 f" --allow-private-address {urlsplit(url).netloc}"
             ) from error
         except InvalidSchema as error:
-            raise SourceUnusable(f"{_shown(url)} is no https address") from error
+            raise SourceUnusable(f"{_shown(url)} is not an https address") from error
         except SSLError as error:
             raise SourceUnusable(
                 f"{_shown(url)} has no valid certificate; name its authority with --ca-file"
@@ -232,7 +232,7 @@ def _checked_hub(hub: str, private_hosts: Collection[str]) -> str:
         raise SourceUnusable("HUB has a user, a query or a fragment; write it as https://HOST")
     if parts.scheme == "http" and parts.netloc.lower() not in private_hosts:
         raise SourceUnusable(
-            f"{one_line(hub)} is no https address; if it is in your own network, add"
+            f"{one_line(hub)} is not an https address; if it is in your own network, add"
             f" --allow-private-address {one_line(parts.netloc)}"
         )
     return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"

@@ -333,10 +333,10 @@ def test_bytes_from_another_host_are_fetched_without_the_token(
         ("https://[::ffff:127.0.0.1]/x", "private address 127.0.0.1"),
         ("https://2130706433/x", "private address 127.0.0.1"),
         ("https://0/x", "private address 0.0.0.0"),
-        ("http://127.0.0.1:9/x", "is no https address"),
-        ("http://example.org/x", "is no https address"),
-        ("file:///etc/passwd", "is no https address"),
-        ("//user:pass@127.0.0.1:9/x", "is no https address"),
+        ("http://127.0.0.1:9/x", "is not an https address"),
+        ("http://example.org/x", "is not an https address"),
+        ("file:///etc/passwd", "is not an https address"),
+        ("//user:pass@127.0.0.1:9/x", "is not an https address"),
         ("https://[x/", "leads to no valid address"),
         ("https://x:99999/", "leads to no valid address"),
     ],
@@ -364,7 +364,7 @@ def test_a_redirect_from_https_to_http_is_refused(
             "ca_file": str(pem),
             "token": "hf_x",
         }
-        refused(mirror, store, "which is no https", session=facts)
+        refused(mirror, store, "which is not https", session=facts)
         assert plain.requests == []
         facts["ca_file"] = None
         refused(mirror, store, "no valid certificate; name its authority", session=facts)
@@ -394,7 +394,7 @@ def test_a_listing_that_leads_to_another_host_is_refused(
 @pytest.mark.parametrize(
     ("address", "words"),
     [
-        ("http://127.0.0.1:9", "is no https address; .* --allow-private-address 127.0.0.1:9"),
+        ("http://127.0.0.1:9", "is not an https address; .* --allow-private-address 127.0.0.1:9"),
         ("https://127.0.0.1:9", "private address 127.0.0.1"),
         ("huggingface.co", "write it as https://HOST"),
         ("ftp://example.org", "write it as https://HOST"),
