@@ -40,3 +40,17 @@ def present(checkpoint: Checkpoint, person: User, sha256s: Collection[str]) -> d
             uploads = uploads.select_for_update().order_by("pk")
         sizes.update(uploads.values_list("sha256", "size"))
     return sizes
+
+
+def present_sizes(checkpoint: Checkpoint, person: User, sizes: Collection[int]) -> set[int]:
+    """Those of `sizes` that an object has which `person` need not send, or sends already."""
+    files = File.objects.filter(revision__checkpoint=checkpoint, blob__size__in=sizes)
+    quarantined = Blob.objects.filter(state=Blob.State.QUARANTINED, size__in=sizes)
+    committed = files.exclude(blob__in=quarantined).order_by()
+    uploads = Upload.objects.live().exclude(state=Upload.State.REFUSED)
+    sent = uploads.filter(person=person, checkpoint=checkpoint, size__in=sizes)
+    sent = sent.exclude(sha256__in=quarantined.values("sha256"))
+    return {
+        *committed.values_list("blob__size", flat=True).distinct(),
+        *sent.values_list("size", flat=True),
+    }

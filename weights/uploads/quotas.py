@@ -1,14 +1,18 @@
 """The limit on bytes that one person's uploads and drafts take."""
 
+from collections.abc import Iterable
+
 from django.conf import settings
 from django.db import models
 
 from accounts.users.models import User
 from accounts.web.byte_sizes import format_size
+from weights.catalogue.models import Checkpoint
 from weights.errors import QuotaExceeded
 from weights.publishing.models import File, Revision
 from weights.storage.models import Blob
 from weights.uploads.models import Upload
+from weights.uploads.presence import present_sizes
 
 _DRAFT = Revision.State.DRAFT
 
@@ -35,6 +39,24 @@ def demand_room(person: User, size: int) -> None:
             f" and drafts, of which {format_size(taken)} are taken; publish or discard drafts, or"
             " ask the operator to raise UPLOAD_QUOTA_GB"
         )
+
+
+def demand_room_for_files(
+    checkpoint: Checkpoint, person: User, files: Iterable[tuple[int, bytes]]
+) -> None:
+    """Raise QuotaExceeded if files of which only (size, beginning) is known cannot fit.
+
+    It refuses early what `demand_room` would refuse later, and nothing else: a file that has the
+    size of an object that need not be sent may be that object, and files of one size and beginning
+    may be the same, so these do not count.
+    """
+    distinct = set(files)
+    room = settings.UPLOAD_QUOTA - used(person)
+    if sum(size for size, _ in distinct) <= room:
+        return
+    held = present_sizes(checkpoint, person, {size for size, _ in distinct})
+    if missing := [size for size, _ in distinct if size not in held]:
+        demand_room(person, sum(missing))
 
 
 def _total(rows: "models.QuerySet[Upload] | models.QuerySet[Blob]") -> int:

@@ -15,6 +15,7 @@ from weights.hub_api.publishing.ignore_rules import IgnoreRules
 from weights.hub_api.responses import is_true, json_response
 from weights.publishing.drafts import commits, queries
 from weights.publishing.models import Revision
+from weights.uploads import quotas
 from weights.web import strict_json
 
 NO_PULL_REQUESTS = (
@@ -29,13 +30,20 @@ _MAX_VALUES = 8 * upload_modes.MAX_FILES
 def preupload(
     request: HttpRequest, owner: User, checkpoint: Checkpoint, revision: str
 ) -> HttpResponseBase:
-    """How to send each announced file; refuses a pull request before anything is sent."""
+    """How to send each announced file.
+
+    Refuses a pull request, and more than the quota has room for, before anything is sent: clients
+    that send chunks print no reason after this.
+    """
     if is_true(request.GET.get("create_pr")):
         return not_offered(NO_PULL_REQUESTS)
     head = _branch_head(checkpoint, branch_name(revision))
     body = strict_json.read_object(request, max_values=_MAX_VALUES)
     rules = IgnoreRules(strict_json.text(body, "gitIgnore"))
-    return json_response({"files": upload_modes.answers(upload_modes.read(body), head, rules)})
+    files = upload_modes.read(body)
+    sent = [(one.size, one.sample) for one in files if not rules.ignores(one.path)]
+    quotas.demand_room_for_files(checkpoint, owner, sent)
+    return json_response({"files": upload_modes.answers(files, head, rules)})
 
 
 @owner_view("POST")

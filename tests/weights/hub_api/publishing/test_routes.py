@@ -23,6 +23,7 @@ from weights.publishing.drafts import checkpoints
 from weights.publishing.models import File, Revision
 from weights.storage.models import Blob
 from weights.uploads import services as uploads
+from weights.uploads.models import Upload
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
 
@@ -399,6 +400,41 @@ def test_256_files_with_full_samples_are_answered_in_few_statements(
     with django_assert_max_num_queries(9):
         answer = send("POST", f"/api/models/{REPO}/preupload/main", announce(*files))
     assert len(answer.json()["files"]) == 256
+
+
+@pytest.mark.requirement("UP-6")
+def test_more_than_the_quota_is_refused_at_the_announcement(
+    send: Send, draft: Checkpoint, settings: Settings
+) -> None:
+    settings.UPLOAD_QUOTA = 1000
+    address = f"/api/models/{REPO}/preupload/main"
+    refused = send("POST", address, announce(("a.bin", 600, b"a"), ("b.bin", 600, b"b")))
+    assert (refused.status_code, refused.json()["code"]) == (413, "upload_quota")
+    assert "would exceed your quota of 1.0 kB" in refused["X-Error-Message"]
+    fitting = [
+        announce(("a.bin", 600, b"a"), ("b.bin", 400, b"b")),
+        announce(("a.bin", 600, b"a"), ("copy-of-a.bin", 600, b"a")),
+        announce(("a.bin", 600, b"a"), ("b.log", 600, b"b"), gitIgnore="*.log"),
+    ]
+    for body in fitting:
+        assert send("POST", address, body).status_code == 200, body
+
+
+def test_files_that_need_not_be_sent_count_for_no_quota(
+    send: Send, commit: Send, owner: User, settings: Settings
+) -> None:
+    content = b"\0" * 600
+    made = commit(inline("a.bin", content))
+    checkpoint = Revision.objects.get(sha=made.json()["commitOid"]).checkpoint
+    Upload.objects.create(checkpoint=checkpoint, person=owner, sha256="7" * 64, size=700)
+    settings.UPLOAD_QUOTA = 1400
+    address = f"/api/models/{REPO}/preupload/main"
+    moved = announce(("moved.bin", 600, content[:512]), ("begun.bin", 700, b"b"))
+    assert send("POST", address, moved).status_code == 200
+    more = announce(("moved.bin", 600, content[:512]), ("new.bin", 101, b"b"))
+    assert send("POST", address, more).json()["code"] == "upload_quota"
+    Blob.objects.update(state=Blob.State.QUARANTINED)
+    assert send("POST", address, moved).json()["code"] == "upload_quota"
 
 
 @pytest.mark.parametrize("route", ["preupload", "commit"])

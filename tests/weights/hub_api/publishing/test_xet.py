@@ -107,6 +107,27 @@ def test_a_client_sends_forgotten_xorbs_again_under_a_new_address(
     assert stored(newest().files.get(path="d.bin")) == files["d.bin"]
 
 
+@pytest.mark.requirement("UP-6")
+def test_more_than_the_quota_is_refused_with_the_reason(
+    store: Path,
+    owner: User,
+    start_portal: Callable[..., Portal],
+    tmp_path: Path,
+) -> None:
+    portal = start_portal(settings_={"UPLOAD_QUOTA_GB": "1"})
+    folder = tmp_path / "large"
+    folder.mkdir()
+    with (folder / "large.bin").open("wb") as stream:
+        stream.truncate(1_350_000_000)
+    for disable_xet in ("0", "1"):
+        publisher = Publisher(portal.url, factories.token(owner, "write"), tmp_path, disable_xet)
+        for source in (folder, folder / "large.bin"):
+            done = publisher.hf("upload", "lab/model", str(source))
+            assert done.returncode != 0
+            assert "would exceed your quota of 1.0 GB" in done.stdout + done.stderr
+    assert not StagedXorb.objects.exists()
+
+
 def test_hf_upload_sends_xorbs_straight_to_the_bucket(
     s3_store: str,
     owner: User,
