@@ -23,6 +23,8 @@ RESERVED_ORGS = {
 }
 MAX_REF_LENGTH = 200
 MAX_PATH_BYTES = 1024
+#: File systems refuse longer names of a file or folder.
+MAX_PART_BYTES = 255
 
 _PART = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,94}[A-Za-z0-9_])?")
 _COMMIT = re.compile(r"[0-9a-f]{40}", re.IGNORECASE)
@@ -66,6 +68,20 @@ def check_ref(name: str) -> None:
 
 
 def check_path(path: str) -> None:
+    """Raises InvalidName for the path of a new file that clients cannot request or store."""
+    check_stored_path(path)
+    for part in path.split("/"):
+        if len(part.encode()) > MAX_PART_BYTES:
+            raise InvalidName(
+                f"{path[:60]!r}… has a part of {len(part.encode())} bytes, and file systems take"
+                f" {MAX_PART_BYTES} at most; shorten the name"
+            )
+        # The Hub's clients refuse it everywhere, and with it the whole download.
+        if part[1:2] == ":":
+            raise InvalidName(f"{path!r} has a part that names a drive of Windows; rename it")
+
+
+def check_stored_path(path: str) -> None:
     """Raises InvalidName for a file path that has no single spelling in a URL."""
     _check_text(path)
     if len(path.encode()) > MAX_PATH_BYTES:

@@ -85,7 +85,8 @@ def test_a_bad_ref_name_is_refused(name: str) -> None:
     [
         *("config.json", ".gitattributes", "a/b/c.bin", "naïve café.txt", "模型/权重.pt", "a b"),
         *(".gitignore", "a/.github/x", "x.git/y", ".cache/x", "a/.cache/huggingface/x"),
-        *("..a", "a..", "...", "x" * 1024, "é" * 512, "%2e%2e", "😀.bin"),
+        *("..a", "a..", "...", "%2e%2e", "😀.bin", "ab:c", "a/bc:", ":a", "a/:b"),
+        *("x" * 255, "é" * 127, "/".join(["x" * 255] * 4), "é/" * 341 + "x"),
     ],
 )
 def test_a_good_path_is_accepted(path: str) -> None:
@@ -97,7 +98,17 @@ def test_a_good_path_is_accepted(path: str) -> None:
     "path",
     [
         *("", ".", "..", "a/../b", "a/./b", "/a", "a/", "a//b", "a\\b", "a\0b", "a\nb", "a\x85b"),
-        *("x" * 1025, "é" * 513, unicodedata.normalize("NFD", "é"), "bad\udcff"),
+        *("x/" * 512 + "x", "é/" * 342, "x" * 256, "é" * 128, f"a/{'x' * 256}/b"),
+        *(
+            "a:b",
+            "C:",
+            "1:b",
+            "a/b:c",
+            "a:b/c",
+            "é:b",
+            unicodedata.normalize("NFD", "é"),
+            "bad\udcff",
+        ),
         *(".git", ".git/config", "a/.Git/hooks/x", "a/.git", ".cache/huggingface/x"),
     ],
 )

@@ -74,7 +74,10 @@ def check(operations: Sequence[Operation]) -> None:
 
 def check_one(one: Operation) -> None:
     """Raise InvalidName and CommitRefused for the path and the size of one operation."""
-    names.check_path(one.path.rstrip("/") if isinstance(one, DeleteFolder) else one.path)
+    if isinstance(one, DeleteFile | DeleteFolder):
+        names.check_stored_path(one.path.rstrip("/") if isinstance(one, DeleteFolder) else one.path)
+    else:
+        names.check_path(one.path)
     if isinstance(one, AddFile) and len(one.content) > LFS_ABOVE:
         raise CommitRefused(
             f"{one.path} has {len(one.content)} bytes; upload files above {LFS_ABOVE} bytes"

@@ -4,8 +4,10 @@ import hashlib
 from collections.abc import Callable
 from typing import Any
 from unittest import mock
+from urllib.parse import quote
 
 import pytest
+from django.test import Client
 
 from accounts.audit.models import AuditEvent
 from accounts.errors import NotAllowed
@@ -186,6 +188,8 @@ def test_an_object_of_another_size_is_refused(draft: Checkpoint, release_owner: 
         (AddFile("\ud800", b"x"), InvalidName),
         (AddFile("\u202etxt", b"x"), InvalidName),
         (AddFile("long/" * 300, b"x"), InvalidName),
+        (AddFile("x" * 256, b"x"), InvalidName),
+        (AddFile("a:b", b"x"), InvalidName),
         (AddFile("large.txt", bytes(10_000_001)), CommitRefused),
         (AddFile("README.md/inside", b"x"), CommitRefused),
         (CopyFile("copy", "no such file"), CommitRefused),
@@ -202,6 +206,20 @@ def test_bad_operations_change_nothing(
     with pytest.raises(error):
         committed(draft, release_owner, AddFile("good.txt", b"x"), operation)
     assert queries.branch_head(draft.pk, "main") == first
+
+
+@pytest.mark.parametrize("name", ["a:b", "x" * 256])
+def test_a_file_under_a_name_that_is_refused_by_now_is_served_and_can_be_renamed(
+    draft: Checkpoint, release_owner: User, client: Client, name: str
+) -> None:
+    first = committed(draft, release_owner, CARD, AddFile("notes.txt", b"x"))
+    first.files.filter(path="notes.txt").update(path=name)
+    verify_all()
+    token = factories.token(release_owner, "write")
+    address = f"/lab/opt/resolve/main/{quote(name)}"
+    assert client.get(address, headers={"Authorization": f"Bearer {token}"}).status_code == 200
+    second = committed(draft, release_owner, CopyFile("new.txt", name), DeleteFile(name))
+    assert paths(second) == ["README.md", "new.txt"]
 
 
 def test_numbers_and_messages_are_bounded(
