@@ -21,7 +21,12 @@ from weights.gate.caller import session_caller
 from weights.publishing.history import history
 from weights.publishing.models import Ref, Revision
 from weights.publishing.queries import ref_name
-from weights.web.lookup import Refused, checkpoint_or_404, with_refusals
+from weights.web.lookup import (
+    Refused,
+    checkpoint_or_404,
+    unpublished_revision,
+    with_refusals,
+)
 
 #: Revisions, and changed files, per page.
 PAGE_SIZE, CHANGES_PER_PAGE = 30, 100
@@ -34,9 +39,12 @@ _TITLE = 40
 def version_list(request: HttpRequest, org: str, name: str, rest: str) -> HttpResponse:
     """The history of a branch, tag or revision; withdrawn revisions stay in it."""
     checkpoint = checkpoint_or_404(request, org, name)
-    gone = gate.withdrawn(checkpoint, rest)
-    revision = gone.revision if gone else _visible_or_refused(request, checkpoint, rest)
-    assert revision is not None
+    if (gone := gate.withdrawn(checkpoint, rest)) is not None:
+        revision = gone.revision
+    elif (revision := gate.find_revision(checkpoint, rest)) is None:
+        revision = unpublished_revision(user_or_none(request), checkpoint, rest)
+    if revision is None:
+        revision = _visible_or_refused(request, checkpoint, rest)
     revisions = history(revision)
     page = Paginator(revisions, PAGE_SIZE).get_page(request.GET.get("page"))
     refs = list(Ref.objects.shown().filter(checkpoint=checkpoint).select_related("revision"))

@@ -1,8 +1,8 @@
 """Drafts, which only the owners of a checkpoint reach: by write token, or by commit id on pages.
 
 An owner is an active release owner of the checkpoint's tier. With a write token a branch leads to
-its newest revision, published or not; a session names a commit. Anybody else gets the answer of a
-name that does not exist.
+its newest revision, published or not; a session names a commit, and on pages also a branch or tag
+that has nothing published. Anybody else gets the answer of a name that does not exist.
 """
 
 from dataclasses import replace
@@ -40,12 +40,15 @@ def owns(caller: Caller, repo_id: str, tier_id: int) -> bool:
     return RoleAssignment.objects.covers(user, OWNERS, Tier(pk=tier_id))
 
 
-def find_draft(caller: Caller, checkpoint: Checkpoint, name: str) -> Revision | None:
+def find_draft(
+    caller: Caller, checkpoint: Checkpoint, name: str, *, by_ref: bool = False
+) -> Revision | None:
     """The unpublished revision to which `name` leads this caller; None if there is none.
 
-    Runs no query unless the caller is staff with a write token, or with a session and a commit id.
+    With `by_ref` a session too may name a branch or tag. Runs no query unless the caller is staff
+    with a write token, or with a session and a name that it may use.
     """
-    if caller.token is None and not SHA.fullmatch(name):
+    if caller.token is None and not by_ref and not SHA.fullmatch(name):
         return None
     return _named(checkpoint.pk, name) if may_own(caller, checkpoint) else None
 

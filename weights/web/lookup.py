@@ -56,22 +56,25 @@ def revision_and_path_or_404(
         if (withdrawn := gate.withdrawn(checkpoint, name)) is not None:
             raise Refused(withdrawn)
     for name, path in candidates:
-        if (unpublished := _unpublished_revision(user, checkpoint, name)) is not None:
-            return name, unpublished, path
+        if (unpublished := unpublished_revision(user, checkpoint, name)) is not None:
+            # By its id, since downloads find no draft under the name of a branch.
+            return unpublished.sha, unpublished, path
     decision = gate.may_read_checkpoint(session_caller(user), checkpoint.repo_id, timezone.now())
     if not decision.allowed:
         raise Refused(decision)
     raise Http404(f"{checkpoint.repo_id} has no revision {rest}")
 
 
-def _unpublished_revision(user: User | None, checkpoint: Checkpoint, name: str) -> Revision | None:
-    """A draft by its id, for its owners; a pending or failed revision, for other staff too.
+def unpublished_revision(user: User | None, checkpoint: Checkpoint, name: str) -> Revision | None:
+    """A draft, for its owners; a pending or failed revision by its id, for other staff too.
 
-    These are the staff who may read the private checkpoints of the tier.
+    These are the staff who may read the private checkpoints of the tier. Call it for a name that
+    leads to nothing published.
     """
-    if user is None or not SHA.fullmatch(name) or not is_active_staff(user):
+    if user is None or not is_active_staff(user):
         return None
-    if (draft := gate.find_draft(session_caller(user), checkpoint, name)) is not None:
+    draft = gate.find_draft(session_caller(user), checkpoint, name, by_ref=True)
+    if draft is not None or not SHA.fullmatch(name):
         return draft
     roles = RoleAssignment.objects.held(user, PRIVATE_READERS)
     if not {None, checkpoint.tier_id} & set(roles.values_list("tier_id", flat=True)):

@@ -62,7 +62,8 @@ LISTING = [
 OF_A_DRAFT = [
     *("/lab/{name}", "/lab/{name}/tree/main", f"/lab/{{name}}/resolve/main/{SECRET}"),
     *("/api/models/lab/{name}", "/api/models/lab/{name}/refs", "/api/v1/checkpoints/lab/{name}"),
-    "/api/models/lab/{name}/tree/main",
+    *("/api/models/lab/{name}/tree/main", "/lab/{name}/commits/main"),
+    *("/lab/{name}/tree/refs/heads/main", "/lab/{name}/blob/main/" + SECRET),
 ]
 
 
@@ -276,6 +277,29 @@ def test_an_owners_session_reaches_a_draft_by_its_id_alone(world: World) -> None
     assert SECRET not in client.get("/lab/open/tree/main").text
     assert client.get(f"/lab/open/resolve/main/{SECRET}").status_code == 404
     assert client.get(f"/lab/open/resolve/{world.draft.sha}/{SECRET}").status_code == 200
+
+
+def test_an_owners_pages_show_a_draft_by_a_branch_that_has_nothing_published(world: World) -> None:
+    client = signed_in(world.owner)
+    for repo, branch, draft in (
+        ("hidden", "main", world.hidden_draft),
+        ("open", BRANCH, world.on_branch),
+    ):
+        page = client.get(f"/lab/{repo}/tree/{branch}")
+        assert page.status_code == 200
+        assert "Only release owners" in page.text
+        # A download by session names the id.
+        assert f"/lab/{repo}/blob/{draft.sha}/{SECRET}" in page.text
+        for ref in (branch, f"refs/heads/{branch}"):
+            history = client.get(f"/lab/{repo}/commits/{ref}")
+            assert history.status_code == 200
+            assert draft.sha in history.text
+            assert "not published" in history.text
+        assert MESSAGE.decode() in client.get(f"/lab/{repo}/blob/{branch}/{SECRET}").text
+        assert client.get(f"/lab/{repo}/commits/{draft.sha}").status_code == 200
+        for kind in ("tree", "commits"):
+            assert client.get(f"/lab/{repo}/{kind}/{ABSENT}").status_code == 404
+    assert world.draft.sha not in client.get("/lab/open/commits/main").text
 
 
 @pytest.mark.requirement("IN-18", "ST-4")
