@@ -2,6 +2,7 @@
 
 from datetime import UTC
 
+from django.db import transaction
 from django.urls import reverse
 from ninja import Router
 
@@ -14,7 +15,7 @@ from weights.api.schemas.drafts import DraftOut, PublicationIn, PublicationOut
 from weights.catalogue.models import Checkpoint
 from weights.errors import WeightsCode
 from weights.gate.caller import Caller
-from weights.publishing.drafts import owners, publication, queries
+from weights.publishing.drafts import notes, owners, publication, queries
 from weights.publishing.models import Revision
 
 router = Router(tags=["Drafts"], auth=BearerToken())
@@ -48,14 +49,18 @@ def draft_publish(
     embargo = body.embargo_until
     if embargo is not None and embargo.tzinfo is None:
         embargo = embargo.replace(tzinfo=UTC)
-    waiting = publication.publish_draft(
-        draft,
-        by=current_user(request),
-        private=body.private,
-        embargo_until=embargo,
-        accept_findings=body.accept_findings,
-        reason=body.reason,
-    )
+    publication.ensure_findings(draft)
+    with transaction.atomic():
+        if body.notes is not None:
+            notes.write_notes(draft, body.notes, by=current_user(request))
+        waiting = publication.publish_draft(
+            draft,
+            by=current_user(request),
+            private=body.private,
+            embargo_until=embargo,
+            accept_findings=body.accept_findings,
+            reason=body.reason,
+        )
     page = "admin:accounts_changerequest_change"
     return PublicationOut(
         repo=draft.checkpoint.repo_id,

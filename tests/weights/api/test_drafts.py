@@ -65,6 +65,25 @@ def test_a_refusal_names_a_file_as_it_is_written(draft: Revision, release_owner:
     assert answer.json()["detail"].startswith("x.pkl contains bytes that are in quarantine")
 
 
+def test_release_notes_come_with_the_publication_or_not_at_all(
+    draft: Revision, release_owner: User
+) -> None:
+    sender = client(release_owner)
+    long = publish(sender, draft.sha, notes="x" * 10_001)
+    assert (long.status_code, long.json()["code"]) == (422, "invalid_request")
+    past = publish(sender, draft.sha, notes="Never", embargo_until="2020-01-01T00:00:00Z")
+    assert past.status_code == 422
+    draft.refresh_from_db()
+    assert (draft.state, draft.message) == ("draft", "Add files")
+
+    sent = {"notes": "First release\n\nTrained on sheep."}
+    assert publish(sender, draft.sha, **sent).status_code == 200
+    draft.refresh_from_db()
+    assert (draft.state, draft.message) == ("pending", sent["notes"])
+    assert publish(sender, draft.sha, **sent).status_code == 200
+    assert publish(sender, draft.sha, notes="Other").status_code == 409
+
+
 def test_an_owner_discards_a_draft(draft: Revision, release_owner: User) -> None:
     sender = client(release_owner)
     answer = sender.delete(f"{DRAFTS}/{draft.sha}")

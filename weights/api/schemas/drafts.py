@@ -6,6 +6,7 @@ from ninja import Field, Schema
 
 from weights.api.schemas.common import RequestBody
 from weights.integrity import verification
+from weights.publishing.drafts.commits import MOST_MESSAGE
 from weights.publishing.models import Revision
 
 
@@ -50,6 +51,11 @@ class PublicationIn(RequestBody):
     )
     accept_findings: bool = Field(False, description="Publish despite errors of the lint")
     reason: str = Field("", max_length=500, description="For the second person, if one is needed")
+    notes: str | None = Field(
+        None,
+        max_length=MOST_MESSAGE,
+        description="Release notes, in place of the draft's message; the first line is the title",
+    )
 
 
 class PublicationOut(Schema):

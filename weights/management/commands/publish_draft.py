@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.core.management.base import CommandError
+from django.db import transaction
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_naive, make_aware
 
@@ -12,7 +13,8 @@ from accounts.management.base import PortalCommand
 from weights.integrity import progress_bars, verification
 from weights.management.lookup import find_checkpoint
 from weights.publishing.drafts import queries
-from weights.publishing.drafts.publication import publish_draft
+from weights.publishing.drafts.notes import write_notes
+from weights.publishing.drafts.publication import ensure_findings, publish_draft
 from weights.publishing.models import Revision
 
 
@@ -29,6 +31,9 @@ class Command(PortalCommand):
         parser.add_argument(
             "--accept-findings", action="store_true", help="publish despite errors of the lint"
         )
+        parser.add_argument(
+            "--notes", metavar="TEXT", help="release notes; the first line is the title"
+        )
         parser.add_argument("--wait", action="store_true", help="wait until every file is verified")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -37,13 +42,17 @@ class Command(PortalCommand):
         draft = queries.find_revision(checkpoint, options["revision"])
         if draft is None:
             raise CommandError(f"{checkpoint} has no draft {options['revision']}")
-        publish_draft(
-            draft,
-            by=None,
-            private=options["private"] or None,
-            embargo_until=until,
-            accept_findings=options["accept_findings"],
-        )
+        ensure_findings(draft)
+        with transaction.atomic():
+            if options["notes"] is not None:
+                write_notes(draft, options["notes"], by=None)
+            publish_draft(
+                draft,
+                by=None,
+                private=options["private"] or None,
+                embargo_until=until,
+                accept_findings=options["accept_findings"],
+            )
         self.print_now(draft.sha)
         if options["wait"]:
             self._wait(draft)

@@ -28,6 +28,17 @@ def test_it_publishes_the_newest_draft_of_a_branch(
     assert manage("publish_draft", "lab/opt").strip() == revision.sha
 
 
+def test_it_takes_release_notes(
+    draft: Checkpoint, release_owner: User, manage: Callable[..., str]
+) -> None:
+    revision = committed(draft, release_owner)
+    with pytest.raises(CommandError, match="at most 10000 characters"):
+        manage("publish_draft", "lab/opt", "--notes", "x" * 10_001)
+    manage("publish_draft", "lab/opt", "--notes", "First release\n\nTrained on sheep.\n")
+    revision.refresh_from_db()
+    assert (revision.state, revision.title) == ("pending", "First release")
+
+
 def test_it_takes_a_branch_an_id_and_an_embargo(
     draft: Checkpoint, release_owner: User, manage: Callable[..., str]
 ) -> None:
