@@ -102,9 +102,9 @@ def test_ctrl_c_at_a_prompt_ends_it_in_one_line(running: Install) -> None:
 
 
 def test_changepassword_without_a_terminal_is_refused_in_one_line(running: Install) -> None:
-    assert running.manage("create_account", "grace", "grace@example.org").returncode == 0
+    assert running.manage("create_account", "gerda", "gerda@example.org").returncode == 0
     ended = subprocess.run(
-        [sys.executable, "manage.py", "changepassword", "grace"],
+        [sys.executable, "manage.py", "changepassword", "gerda"],
         env=running.environment,
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
