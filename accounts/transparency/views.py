@@ -15,6 +15,7 @@ from accounts.audit.merkle_log import heads
 from accounts.review.reasons import Reason
 from accounts.transparency import pictures
 from accounts.transparency.calendar import calendars
+from accounts.transparency.count_tables import CAPTIONS, count_table
 
 #: The counted tables of applications and grants, and their part of the page, as this process last
 #: rendered it: hundreds of rows and dozens of charts, which change every ten minutes.
@@ -51,6 +52,7 @@ def _statistics(tables: dict[str, Any]) -> str:
             shown
             | {
                 "reasons": reasons,
+                "counts": {name: count_table(name, shown[name]) for name in CAPTIONS},
                 "outcomes": pictures.outcomes(shown["applications"]),
                 "waits": pictures.waits(shown["applications"]),
                 "reason_charts": pictures.reasons(shown["reasons"]),
