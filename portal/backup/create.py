@@ -7,7 +7,7 @@ called `.part` until all of it is on the disk; a killed run leaves one, which th
 import fcntl
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -79,13 +79,12 @@ def create(
             raise BackupError(f"{final} already exists; wait a second")
         part = final.with_name(final.name + layout.UNFINISHED)
         part.mkdir(mode=0o700)
-        try:
+        with ExitStack() as unless_whole:
+            unless_whole.callback(shutil.rmtree, part)
             created = _fill(part, now, options, _target(folder, options), progress)
             if signing_key is not None:
                 created.signed_by = signature.sign(part, signing_key)
-        except BaseException:
-            shutil.rmtree(part)
-            raise
+            unless_whole.pop_all()
         private_files.sync(part)
         part.rename(final)
         private_files.sync(folder)

@@ -49,8 +49,8 @@ def run(checks: dict[str, Check]) -> Iterator[Finding]:
 def network_reason(error: OSError) -> str:
     """The reason alone, such as `Connection refused`, without numbers and names of Python."""
     cause = error.reason if type(error) is URLError else error
-    said = getattr(cause, "strerror", None)
-    return said if said and isinstance(said, str) else reason(error)
+    message = getattr(cause, "strerror", None)
+    return message if message and isinstance(message, str) else reason(error)
 
 
 def with_remedy(cause: str, remedy: str) -> str:

@@ -213,9 +213,9 @@ def read_secrets(*names: str) -> None:
     """
     for name in names:
         target = name.removesuffix("_FILE")
-        is_named_here = bool(os.environ.get(name, "").strip())
-        given = os.environ.get(target, "").strip() if is_named_here else text(target, "")
-        if not text(name, "") or given:
+        in_environment = bool(os.environ.get(name, "").strip())
+        value = os.environ.get(target, "").strip() if in_environment else text(target, "")
+        if not text(name, "") or value:
             continue
         path = folder(name, "")
         try:

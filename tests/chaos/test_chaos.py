@@ -110,7 +110,7 @@ def test_kills_and_faults_leave_nothing_wrong_lost_or_doubled(
         found = records.everything(scene.install)
         _check(scene, monkey, found)
         _report(name, scene, monkey, found, worked, drained)
-    except BaseException:
+    except Exception:
         sys.stdout.write(
             f"CHAOS_SEED={SEED} {name}: {dict(monkey.counts())} {dict(scene.counts)}\n"
         )

@@ -1,4 +1,4 @@
-"""What the portal runs on: the broker, the counters, and the children of `make run`."""
+"""Broker, counters of rate limits, and crashes of the processes that `make run` starts."""
 
 from datetime import UTC, datetime
 from typing import Any
