@@ -9,6 +9,8 @@ from unittest import mock
 from django.conf import settings
 from django.test import override_settings
 
+from accounts.rate_limits import redis_connection
+from accounts.rate_limits.redis_connection import RedisUnavailable
 from portal import celery_app
 from portal.errors import DemoError
 
@@ -38,8 +40,9 @@ def travelling(start: datetime) -> Iterator[Any]:
         SCRUB_DAYS=_SCRUB_DAYS,
         DECISION_UNDO_SECONDS=0,  # nobody undoes a decision, and the next event builds on it
     )
+    without_redis = mock.patch.object(redis_connection, "shared", side_effect=RedisUnavailable)
     run_now = mock.patch.object(celery_app, "send_task", _run)
-    with demo_settings, run_now, time_machine.travel(start) as traveller:
+    with demo_settings, without_redis, run_now, time_machine.travel(start) as traveller:
         yield traveller
 
 
