@@ -6,7 +6,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from accounts.applications.workflow import undo_window
-from accounts.audit.merkle_log import copies, daily_check, heads
+from accounts.audit.merkle_log import copies, daily_check, signed_heads
 from accounts.background import review_sweep
 from accounts.background.periodic import queue_each, run_steps
 from accounts.background.task_names import AccountsTask
@@ -44,7 +44,8 @@ def sign_head() -> None:
     """Write due copies of heads, and sign a head if one is due."""
     now = timezone.now()
     run_steps(
-        "heads", {"copies": partial(copies.sweep, now), "head": lambda: bool(heads.sweep(now))}
+        "heads",
+        {"copies": partial(copies.sweep, now), "head": lambda: bool(signed_heads.sweep(now))},
     )
 
 

@@ -147,7 +147,7 @@ def _chain(connection: Any, statement: str, key: str, details: str) -> None:
 
 def check() -> None:
     """Compare rows checked per second with rows read per second."""
-    from accounts.audit.merkle_log import logs
+    from accounts.audit.merkle_log import sealed_tables
     from accounts.audit.merkle_log.verification import TrailVerification
 
     rounds: tuple[list[Round], list[Round]] = ([], [])
@@ -158,7 +158,10 @@ def check() -> None:
         rows, took = verification.verified.rows, time.monotonic() - started
         rounds[0].append(Round(rows / took, (time.process_time() - cpu) / rows))
         started, cpu = time.monotonic(), time.process_time()
-        read = sum(1 for _ in logs.EVENTS.rows.values_list(*logs.EVENTS.fields).iterator())
+        read = sum(
+            1
+            for _ in sealed_tables.EVENTS.rows.values_list(*sealed_tables.EVENTS.fields).iterator()
+        )
         rounds[1].append(
             Round(read / (time.monotonic() - started), (time.process_time() - cpu) / read)
         )

@@ -343,7 +343,7 @@ def resolver(token: str) -> Callable[[], object]:
 def lister(token: str) -> Callable[[], object]:
     """The tree of a random sharded revision; listings that the process has cached are dropped."""
     from weights.catalogue.models import Checkpoint
-    from weights.hub_api import listings, page_cache
+    from weights.hub_api import git_trees, page_cache
 
     ask = wsgi.client(PORT, token)
     sharded = Checkpoint.objects.filter(
@@ -353,7 +353,7 @@ def lister(token: str) -> Callable[[], object]:
 
     def tree() -> None:
         page_cache.tree_pages.clear()
-        listings._listing.cache_clear()
+        git_trees._listing.cache_clear()
         ask("GET", f"/api/models/{DICE.choice(names)}/tree/main")
 
     return tree
@@ -371,12 +371,12 @@ def append() -> None:
 
 def prover(sizes: Sizes) -> Callable[[], object]:
     """The proof of a random row of the ledger for the person who downloaded it."""
-    from accounts.audit.merkle_log import logs, proof_documents
+    from accounts.audit.merkle_log import proof_documents, sealed_tables
     from accounts.users.models import User
     from weights.ledger.models import Download
 
     first = Download.objects.order_by("pk").values_list("pk", flat=True)[0]
-    log, rows = logs.get_log("download"), []
+    log, rows = sealed_tables.get_log("download"), []
     for _ in range(PLACES):
         row = Download.objects.get(pk=first + DICE.randint(1, sizes.downloads))
         rows.append((User.objects.get(pk=row.user_id or 0), row.pk))

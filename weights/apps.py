@@ -22,7 +22,7 @@ class WeightsConfig(AppConfig):
     def ready(self) -> None:
         # These modules import models, which are not loaded before ready().
         from accounts import release_interface, transparency  # noqa: PLC0415
-        from accounts.audit.merkle_log import copies, logs  # noqa: PLC0415
+        from accounts.audit.merkle_log import copies, sealed_tables  # noqa: PLC0415
         from accounts.change_requests import acts  # noqa: PLC0415
         from accounts.privacy import redaction  # noqa: PLC0415
         from weights import storage  # noqa: PLC0415
@@ -41,7 +41,7 @@ class WeightsConfig(AppConfig):
         transparency.TABLES.update(public_statistics.TABLES)
         transparency.SOURCES.append(public_statistics.tables)
         redaction.EXCLUDED |= PUBLISHED
-        logs.LOGS.append(recording.DOWNLOADS)
+        sealed_tables.LOGS.append(recording.DOWNLOADS)
         acts.register(OpenCheckpoint())
         acts.register(OverrideInspection())
         acts.register(PublishDraft())

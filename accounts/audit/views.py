@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from accounts.audit.merkle_log import heads, logs, proof_documents, standalone
+from accounts.audit.merkle_log import proof_documents, sealed_tables, signed_heads, standalone
 from accounts.audit.models import SignedHead
 from accounts.errors import AccountsCode
 from accounts.web.current_user import signed_in
@@ -29,7 +29,7 @@ def audit(request: HttpRequest) -> HttpResponse:
     """The newest trusted head, its key, and all heads."""
     page = Paginator(SignedHead.objects.with_compromised().order_by("-size", "-pk"), HEADS_PER_PAGE)
     context = {
-        "head": heads.newest_trusted(),
+        "head": signed_heads.newest_trusted(),
         "page": page.get_page(request.GET.get("page")),
     }
     return render(request, "accounts/audit/audit.html", context)
@@ -38,7 +38,7 @@ def audit(request: HttpRequest) -> HttpResponse:
 @require_safe
 def head_newest(request: HttpRequest) -> HttpResponse:
     """The newest trusted head as a signed note."""
-    head = heads.newest_trusted()
+    head = signed_heads.newest_trusted()
     if head is None:
         return _plain(_ALL_COMPROMISED if SignedHead.objects.exists() else _NONE_YET, status=404)
     return _plain(head.note)
@@ -47,7 +47,7 @@ def head_newest(request: HttpRequest) -> HttpResponse:
 @require_safe
 def head_of_size(request: HttpRequest, size: int) -> HttpResponse:
     """The head over `size` rows as a signed note."""
-    head = heads.of_size(size)
+    head = signed_heads.of_size(size)
     if head is None:
         raise Http404(f"no head over {size} rows was signed")
     return _plain(head.note)
@@ -65,9 +65,9 @@ def proof_script(request: HttpRequest) -> HttpResponse:
 @require_safe
 def own_events(request: HttpRequest) -> HttpResponse:
     """The events that concern the signed-in person."""
-    rows = proof_documents.OwnRows(logs.EVENTS, signed_in(request))
+    rows = proof_documents.OwnRows(sealed_tables.EVENTS, signed_in(request))
     paginator = Paginator(rows, EVENTS_PER_PAGE)
-    head = heads.newest_trusted()
+    head = signed_heads.newest_trusted()
     context = {
         "page": paginator.get_page(request.GET.get("page")),
         "head": head,
@@ -81,7 +81,7 @@ def own_events(request: HttpRequest) -> HttpResponse:
 def own_proof(request: HttpRequest, log: str, row_id: int) -> HttpResponse:
     """Download the proof of one of the person's own rows; 404 for any other row."""
     try:
-        document = proof_documents.inclusion(logs.get_log(log), signed_in(request), row_id)
+        document = proof_documents.inclusion(sealed_tables.get_log(log), signed_in(request), row_id)
     except KeyError as error:
         raise Http404(f"there is no log {log}") from error
     except proof_documents.NotCovered:

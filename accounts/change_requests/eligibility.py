@@ -2,7 +2,7 @@
 
 from django.db.models import Exists, OuterRef, Q
 
-from accounts.change_requests import own_password
+from accounts.change_requests import password_set_by_staff
 from accounts.change_requests.acts import act_of, registered
 from accounts.change_requests.models import ChangeRequest, ChangeRequestQuerySet
 from accounts.roles.active_staff import is_active_staff
@@ -37,7 +37,7 @@ def reason_against(person: User, request: ChangeRequest) -> str:
                 f"one person alone assigned the roles of you and the requester for "
                 f"{tier or 'every tier'}; the command give_role vouches for a role"
             )
-    return own_password.REFUSAL if own_password.was_set_by_staff(person) else ""
+    return password_set_by_staff.REFUSAL if password_set_by_staff.was_set_by_staff(person) else ""
 
 
 def confirmers_of(request: ChangeRequest) -> list[User]:

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
-from accounts.change_requests import eligibility, messages, own_password
+from accounts.change_requests import eligibility, messages, password_set_by_staff
 from accounts.change_requests.acts import Act, act_of
 from accounts.change_requests.models import MAX_REASON_LENGTH, ChangeRequest, ChangeRequestQuerySet
 from accounts.errors import DomainError, InvalidValue, LimitReached, NotAllowed
@@ -64,7 +64,7 @@ def open_request(
     requests of `by` wait, RecentAuthenticationRequired after an old sign-in.
     """
     recent_authentication.require()
-    own_password.require(by)
+    password_set_by_staff.require(by)
     reason = check_reason(reason)
     identity = {
         "act": act,

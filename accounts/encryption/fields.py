@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db import models
 
-from accounts.encryption import texts
+from accounts.encryption import cipher
 from accounts.errors import Unreadable
 
 
@@ -19,10 +19,10 @@ class EncryptedTextField(models.TextField):
 
     def from_db_value(self, value: str | None, *args: Any) -> str | None:
         try:
-            return texts.decrypt(value) if value else value
+            return cipher.decrypt(value) if value else value
         except Unreadable:
             return self.UNREADABLE
 
     def get_prep_value(self, value: Any) -> Any:
         value = super().get_prep_value(value)
-        return texts.encrypt(value) if value else value
+        return cipher.encrypt(value) if value else value

@@ -4,14 +4,14 @@ from typing import Any
 
 from django.core.signing import JSONSerializer
 
-from accounts.encryption import texts
+from accounts.encryption import cipher
 
 
 class SessionSerializer(JSONSerializer):
     """JSON, encrypted. Sessions from before encryption are read in clear."""
 
     def dumps(self, obj: Any) -> bytes:
-        return texts.encrypt(super().dumps(obj).decode("latin-1")).encode()
+        return cipher.encrypt(super().dumps(obj).decode("latin-1")).encode()
 
     def loads(self, data: bytes) -> Any:
-        return super().loads(texts.decrypt(data.decode("latin-1")).encode("latin-1"))
+        return super().loads(cipher.decrypt(data.decode("latin-1")).encode("latin-1"))

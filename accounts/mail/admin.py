@@ -62,7 +62,7 @@ def _may_read_secret(user: User, mail: OutgoingMail) -> bool:
     """Without a mail server, for recipients whose account `user` may change.
 
     Never the mails of staff where acts take two people: a password reset by mail counts as the
-    holder's own (accounts/change_requests/own_password.py).
+    holder's own (accounts/change_requests/password_set_by_staff.py).
     """
     if mail.state != OutgoingMail.State.KEPT or mail.recipient is None:
         return False

@@ -11,9 +11,9 @@ from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 
-from accounts.admin_pages.opened_gate import OpeningAdmin, ReasonToOpen, announce_waiting
-from accounts.admin_pages.raised_gate import ConfirmRaisedGate
+from accounts.admin_pages.confirm_restriction import ConfirmRaisedGate
 from accounts.admin_pages.readonly import NeverDeleted, ReadOnlyAdmin
+from accounts.admin_pages.reason_to_open import OpeningAdmin, ReasonToOpen, announce_waiting
 from accounts.admin_pages.record_actions import act
 from accounts.applications.admin import CustomQuestionsAdmin
 from accounts.audit.event_tags import AccountsEvent

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts import transparency
-from accounts.audit.merkle_log import heads
+from accounts.audit.merkle_log import signed_heads
 from accounts.review.reasons import Reason
 from accounts.transparency import pictures
 from accounts.transparency.calendar import calendars
@@ -30,7 +30,7 @@ def transparency_page(request: HttpRequest) -> HttpResponse:
         **tables,
         "statistics": _statistics(tables),
         "calendars": calendars(tables.get("days", []), timezone.now().astimezone(UTC).date()),
-        "head": heads.newest_trusted(),
+        "head": signed_heads.newest_trusted(),
         "single_operator": settings.SINGLE_OPERATOR,
     }
     return render(request, "accounts/transparency/transparency.html", context)

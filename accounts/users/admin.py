@@ -22,8 +22,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
-from accounts.admin_pages.opened_gate import OpeningAdmin, ReasonToOpen, announce_waiting
 from accounts.admin_pages.readonly import NeverDeleted, ReadOnlyAdmin
+from accounts.admin_pages.reason_to_open import OpeningAdmin, ReasonToOpen, announce_waiting
 from accounts.admin_pages.related_records import related_records
 from accounts.change_requests.models import ChangeRequest
 from accounts.errors import NotAllowed

@@ -14,7 +14,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 
-from accounts.change_requests import own_password
+from accounts.change_requests import password_set_by_staff
 from accounts.errors import NotAllowed
 from accounts.mail import outbox
 from accounts.users import recent_authentication, throttling
@@ -114,7 +114,7 @@ class AccountAdapter(DefaultAccountAdapter):
 def _require_own_password() -> None:
     request = allauth_context.request
     try:
-        own_password.require(signed_in(request))
+        password_set_by_staff.require(signed_in(request))
     except NotAllowed as error:
         page = error_page(request, 403, code=error.code, message=f"{error}.".capitalize())
         raise ImmediateHttpResponse(page) from error

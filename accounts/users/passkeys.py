@@ -20,7 +20,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest
 
-from accounts.encryption import texts
+from accounts.encryption import cipher
 from accounts.errors import Unreadable
 from accounts.users import throttling
 from accounts.web.error_pages import error_page
@@ -47,12 +47,12 @@ class MfaAdapter(DefaultMFAAdapter):
         return {"id": host.partition(":")[0], "name": settings.SITE_NAME}
 
     def encrypt(self, text: str) -> str:
-        return texts.encrypt(text)
+        return cipher.encrypt(text)
 
     def decrypt(self, encrypted_text: str) -> str:
         """Return the seed of a second factor; raises a page that says how to replace a lost one."""
         try:
-            return texts.decrypt(encrypted_text)
+            return cipher.decrypt(encrypted_text)
         except Unreadable as error:
             page = error_page(context.request, 403, title=_LOST, message=_LOST_SEED)
             raise ImmediateHttpResponse(page) from error

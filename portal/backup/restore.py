@@ -12,8 +12,9 @@ from pathlib import Path
 from django.db import connection, transaction
 
 from accounts.audit.models import AuditEvent
-from accounts.encryption import stored_secrets
+from accounts.encryption import key_rotation
 from accounts.mail.models import OutgoingMail
+from accounts.management import progress_bars
 from portal.audit.event_tags import PortalEvent
 from portal.backup import copied_heads, keys, layout, signature
 from portal.backup.keys import RestoredKey
@@ -23,7 +24,6 @@ from portal.databases.dumps import BlobLine
 from portal.databases.state import RestoreMark
 from portal.errors import BackupError
 from portal.supervisor import install_lock
-from weights.integrity import progress_bars
 from weights.manifests import store_check
 from weights.manifests.store_check import StoreReport
 from weights.storage import BlobStorage, blob_storage, migration, store_at
@@ -281,7 +281,7 @@ def take_marks(proof: StoreReport, store: BlobStorage) -> None:
 
 def _lost_factors() -> list[str]:
     """What becomes of second factors that were encrypted with lost ENCRYPTION_KEYS."""
-    people = {factor.user_id for factor in stored_secrets.unreadable_factors()}
+    people = {factor.user_id for factor in key_rotation.unreadable_factors()}
     if not people:
         return []
     return [

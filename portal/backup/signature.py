@@ -13,8 +13,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import settings
 
-from accounts.audit.merkle_log import copies, heads, keys
-from accounts.audit.merkle_log.notes import NoteRefused, Verifier
+from accounts.audit.merkle_log import copies, keys, signed_heads
+from accounts.audit.merkle_log.signed_notes import NoteRefused, Verifier
 from portal.backup import layout
 from portal.databases.checks import Say
 from portal.errors import BackupError
@@ -42,7 +42,7 @@ def add_trust_arguments(parser: ArgumentParser) -> None:
 
 def signing_key() -> Ed25519PrivateKey:
     """The audit key of this process. Raises BackupError without one that is good."""
-    key = heads.private_key()
+    key = signed_heads.private_key()
     if key is None:
         raise BackupError(
             "AUDIT_KEY_FILE is not set here, so the backup would have no signature: run this in a"
@@ -57,7 +57,7 @@ def signing_key() -> Ed25519PrivateKey:
 
 def sign(folder: Path, key: Ed25519PrivateKey) -> str:
     """Write the signature of the finished index; returns the public key, `name+id+key`."""
-    verifier = Verifier(heads.origin(), key.public_key())
+    verifier = Verifier(signed_heads.origin(), key.public_key())
     raw = key.sign(_CONTEXT + (folder / layout.INDEX).read_bytes())
     private_files.write_new(folder / layout.SIGNATURE, _text(verifier, raw))
     return verifier.vkey
@@ -152,7 +152,7 @@ def _is_own(signer: Verifier) -> bool:
     """True for this install's own key, whose file may be missing before a restore."""
     if not settings.AUDIT_KEY_FILE or not Path(settings.AUDIT_KEY_FILE).exists():
         return False
-    key = heads.private_key()
+    key = signed_heads.private_key()
     return key is not None and Verifier("", key.public_key()).public == signer.public
 
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from django.template.defaultfilters import pluralize
 
+from accounts.management import progress_bars
 from portal.backup import layout, signature
 from portal.backup.layout import Index
 from portal.databases.checks import Say
 from portal.databases.dumps import BlobLine
 from portal.errors import BackupError
 from weights.errors import BlobMissing, StorageUnavailable
-from weights.integrity import progress_bars
 from weights.storage import BlobStorage, store_at
 from weights.storage.hashing import sha256_of
 

@@ -12,7 +12,7 @@ from django.db import Error, connection
 from django.template.defaultfilters import pluralize
 from django.utils import timezone
 
-from accounts.audit.merkle_log import heads
+from accounts.audit.merkle_log import signed_heads
 from accounts.background.models import Heartbeat
 from accounts.web.loopback import is_loopback_url
 from portal.backup import reread
@@ -37,7 +37,10 @@ def keys() -> Iterator[Finding]:
     for name in ("LINK_KEYS", "ENCRYPTION_KEYS"):
         count = len(getattr(settings, name))
         yield ok(name, f"{count} key{pluralize(count)}")
-    signers = {"MANIFEST_KEY_FILE": manifest_keys.private_key, "AUDIT_KEY_FILE": heads.private_key}
+    signers = {
+        "MANIFEST_KEY_FILE": manifest_keys.private_key,
+        "AUDIT_KEY_FILE": signed_heads.private_key,
+    }
     for name, load in signers.items():
         path = getattr(settings, name)
         if not path:

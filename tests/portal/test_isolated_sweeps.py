@@ -57,7 +57,7 @@ SWEEPS: dict[str, tuple[Sweep, dict[str, str]]] = {
         accounts_tasks.sign_head,
         {
             "copies": "accounts.audit.merkle_log.copies.sweep",
-            "head": "accounts.audit.merkle_log.heads.sweep",
+            "head": "accounts.audit.merkle_log.signed_heads.sweep",
         },
     ),
     "profiles": (
@@ -82,7 +82,7 @@ SWEEPS: dict[str, tuple[Sweep, dict[str, str]]] = {
             "uploads forgotten": "weights.uploads.sweep.sweep",
             "unused blobs": "weights.uploads.sweep.sweep_blobs",
             "xorbs forgotten": "weights.uploads.xet.xorbs.sweep",
-            "leftovers": "weights.storage.files.FileStorage.sweep",
+            "leftovers": "weights.storage.folder_store.FileStorage.sweep",
         },
     ),
 }

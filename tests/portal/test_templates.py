@@ -40,7 +40,7 @@ _PAGES = re.compile(
     r"""report|settings|tiers|transparency)(?:/|["'])"""
 )
 #: The origin of signed heads is a name that verifiers compare, not an address.
-_NAMES_OF_LOGS = {"accounts/audit/merkle_log/heads.py"}
+_NAMES_OF_LOGS = {"accounts/audit/merkle_log/signed_heads.py"}
 
 
 def test_code_names_pages_by_reverse() -> None:

@@ -13,9 +13,9 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
-from accounts.admin_pages.opened_gate import OpeningAdmin, ReasonToOpen, announce_waiting
-from accounts.admin_pages.raised_gate import ConfirmRaisedGate
+from accounts.admin_pages.confirm_restriction import ConfirmRaisedGate
 from accounts.admin_pages.readonly import NeverDeleted, ReadOnlyAdmin, ReadOnlyInline
+from accounts.admin_pages.reason_to_open import OpeningAdmin, ReasonToOpen, announce_waiting
 from accounts.admin_pages.record_actions import act
 from accounts.errors import TierRetired
 from accounts.roles.tier_scoped_admin import TierScopedAdmin, has_permission_for, permitted_tiers

@@ -11,8 +11,8 @@ from django.forms import Field as FormField
 from django.forms import JSONField, ModelForm
 from django.http import HttpRequest, HttpResponse
 
-from accounts.admin_pages.opened_gate import OpeningAdmin
 from accounts.admin_pages.readonly import NeverDeleted
+from accounts.admin_pages.reason_to_open import OpeningAdmin
 from accounts.admin_pages.record_actions import RecordAction, act
 from accounts.roles.tier_scoped_admin import permitted_tiers
 from accounts.web.current_user import signed_in

@@ -12,7 +12,7 @@ from weights.gate.caller import Caller, TokenClaim
 from weights.hub_api.authentication import bearer_claim
 from weights.hub_api.decorators import hub_view
 from weights.hub_api.errors import RequestRefused
-from weights.hub_api.listings import Entry, listing
+from weights.hub_api.git_trees import Entry, listing
 from weights.hub_api.responses import json_response
 from weights.publishing.queries import DEFAULT_BRANCH
 

@@ -13,7 +13,7 @@ from weights.catalogue.models import Checkpoint
 from weights.gate.caller import Caller
 from weights.hub_api import model_search, payloads
 from weights.hub_api.decorators import hub_view
-from weights.hub_api.listings import paths_of
+from weights.hub_api.git_trees import paths_of
 from weights.hub_api.model_search import Order, SearchResult
 from weights.hub_api.responses import (
     expand_param,

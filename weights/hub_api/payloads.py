@@ -8,7 +8,7 @@ from accounts.api_tokens.models import ApiToken, Scope
 from accounts.tiers.access_modes import AccessMode
 from accounts.users.models import User
 from weights.catalogue.file_facts import RevisionFacts
-from weights.hub_api.listings import Entry, Listing
+from weights.hub_api.git_trees import Entry, Listing
 from weights.hub_api.model_search import SearchResult
 from weights.inspection import families
 from weights.inspection.models import Inspection

@@ -23,7 +23,7 @@ from weights.hub_api import page_cache, payloads
 from weights.hub_api.authentication import bearer_claim, bearer_claim_or_session
 from weights.hub_api.decorators import hub_view
 from weights.hub_api.errors import RequestRefused, refusal
-from weights.hub_api.listings import Entry, last_changes, listing, visible_history
+from weights.hub_api.git_trees import Entry, last_changes, listing, visible_history
 from weights.hub_api.model_search import SearchResult
 from weights.hub_api.responses import (
     expand_param,

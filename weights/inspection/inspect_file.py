@@ -23,14 +23,14 @@ from weights.inspection.families import (
 from weights.inspection.formats import (
     compressed,
     gguf_file,
+    pickle_detection,
     safetensors_file,
     tar_file,
     torch_legacy,
     torch_zip,
-    unpickler,
 )
 from weights.inspection.formats.allowed import Allowed, allowed
-from weights.inspection.formats.findings import Findings
+from weights.inspection.formats.import_check import Findings
 from weights.inspection.formats.source import CachedSource, Source, UnpackedSource
 from weights.inspection.formats.verdict import Refused, Verdict
 
@@ -111,7 +111,7 @@ def _pickle(source: Source, findings: Findings, depth: int) -> Verdict:
         return detection.bare_pickle(source, findings)
     if compressing := compressed.compression_of(head, is_all=source.size <= len(head)):
         raise Refused(f"it is compressed by {compressing}; publish what is inside, unpacked")
-    unpickler.refuse_old_pickle(source)
+    pickle_detection.refuse_old_pickle(source)
     return _no_pickle(source, findings, depth)
 
 

@@ -9,8 +9,8 @@ from django.contrib.admin.widgets import AdminTextInputWidget
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from accounts.admin_pages.opened_gate import OpeningAdmin
 from accounts.admin_pages.readonly import ReadOnlyAdmin
+from accounts.admin_pages.reason_to_open import OpeningAdmin
 from accounts.errors import AccountsError
 from accounts.roles.tier_scoped_admin import TierScopedAdmin
 from accounts.users.models import User

@@ -8,7 +8,7 @@ from django.db import models
 
 from accounts.audit import append_only, request_context
 from accounts.audit.merkle_log.canonical import timestamp
-from accounts.audit.merkle_log.logs import Log, Row
+from accounts.audit.merkle_log.sealed_tables import Log, Row
 from accounts.audit.models import AuditEvent
 from accounts.privacy.retention import NETWORKS_KEPT
 from accounts.rate_limits import buckets, tallies

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from accounts.management.base import PortalCommand
-from weights.integrity import progress_bars, verification
+from weights.integrity import verification, waiting
 from weights.publishing.models import Revision
 
 
@@ -51,14 +51,14 @@ class PublishingCommand(PortalCommand):
 
     def _warn_without_worker(self) -> None:
         try:
-            progress_bars.demand_worker()
-        except progress_bars.NoWorker as error:
+            waiting.demand_worker()
+        except waiting.NoWorker as error:
             self.stderr.write(f"Stored; {error}, so verification waits until one runs.")
 
     def _wait(self, revision: Revision) -> None:
         try:
-            standing = progress_bars.wait_for_checks([revision])
-        except progress_bars.NoWorker as error:
+            standing = waiting.until_verified([revision])
+        except waiting.NoWorker as error:
             raise CommandError(
                 f"{error}; {revision.sha} is stored and will be verified once a worker runs"
             ) from error

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from accounts.admin_pages.opened_gate import announce_waiting
+from accounts.admin_pages.reason_to_open import announce_waiting
 from accounts.errors import DomainError
 from accounts.tiers import strictness
 from accounts.web.current_user import signed_in

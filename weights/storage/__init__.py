@@ -13,7 +13,7 @@ from django.conf import settings
 from weights.errors import InvalidAddress
 from weights.storage.cdn import Cdn
 from weights.storage.file_parts import FileParts
-from weights.storage.files import FileStorage
+from weights.storage.folder_store import FileStorage
 from weights.storage.protocol import BlobStorage, PartStore, StoredObject, Upload
 
 if TYPE_CHECKING:

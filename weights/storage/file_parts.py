@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from weights.errors import UploadRefused
-from weights.storage.files import FileStorage, FileUpload
+from weights.storage.folder_store import FileStorage, FileUpload
 from weights.storage.protocol import Part
 
 _BUFFER = 1024 * 1024

@@ -7,13 +7,13 @@ from django.db import transaction
 from accounts.applications import messages as applicant_mails
 from accounts.applications.models import Application
 from accounts.applications.transition_table import TRANSITIONS, Status
-from accounts.applications.workflow import claims, confirmation, successors, undo_window, verdicts
+from accounts.applications.workflow import claims, open_points, successors, undo_window, verdicts
 from accounts.applications.workflow.audited import transition
 from accounts.applications.workflow.verdicts import Verdict
 from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
 from accounts.background.locks import lock_user
-from accounts.change_requests import own_password
+from accounts.change_requests import password_set_by_staff
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TransitionRefused
 from accounts.grants import lifecycle
 from accounts.grants.models import Grant
@@ -57,9 +57,9 @@ def approve(
     _claim_or_require(application, by, "approve")
     application.tier.require_active()
     if application.tier.approvals_needed > 1:
-        own_password.require(by)
+        password_set_by_staff.require(by)
     if not confirmed:
-        confirmation.require(application, checklist)
+        open_points.require(application, checklist)
     first = application.first_approval
     if until is None:
         until = first.until if first is not None else None

@@ -17,8 +17,8 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts.audit import messages
-from accounts.audit.merkle_log import notes
-from accounts.audit.merkle_log.notes import Note
+from accounts.audit.merkle_log import signed_notes
+from accounts.audit.merkle_log.signed_notes import Note
 from accounts.audit.models import HeadCopy, SignedHead
 
 log = logging.getLogger(__name__)
@@ -122,4 +122,4 @@ def read(leave_out: Collection[str] = ()) -> list[Note]:
     if not place:
         return []
     texts = READERS[place.partition("://")[0]](place, leave_out)
-    return [note for text in texts for note in notes.find(text)]
+    return [note for text in texts for note in signed_notes.find(text)]

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts.audit import messages
 from accounts.audit.event_tags import AccountsEvent
-from accounts.audit.merkle_log.notes import Note, Verifier
+from accounts.audit.merkle_log.signed_notes import Note, Verifier
 from accounts.audit.models import AuditEvent, CompromisedAuditKey, SignedHead
 from accounts.errors import InvalidValue
 from accounts.users import recent_authentication

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, overload
 
-from accounts.audit.merkle_log import heads, proofs
+from accounts.audit.merkle_log import proofs, signed_heads
 from accounts.audit.merkle_log.canonical import canonical
-from accounts.audit.merkle_log.logs import Log, Row
+from accounts.audit.merkle_log.sealed_tables import Log, Row
 from accounts.audit.models import SealedRow, SignedHead
 from accounts.users.models import User
 
@@ -96,7 +96,7 @@ def inclusion(
     if row is None:
         return None
     leaf = SealedRow.objects.filter(log=log.number, row_id=row_id).first()
-    head = heads.of_size(size) if size else heads.newest_trusted()
+    head = signed_heads.of_size(size) if size else signed_heads.newest_trusted()
     if leaf is None or head is None or head.size <= leaf.index:
         raise NotCovered
     withheld = OwnRow(row, log, person, has_proof=True).withheld

@@ -11,7 +11,7 @@ from django.db import transaction
 from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.merkle_log import copies, keys, proofs
 from accounts.audit.merkle_log.merkle import verify_consistency
-from accounts.audit.merkle_log.notes import Note, NoteRefused
+from accounts.audit.merkle_log.signed_notes import Note, NoteRefused
 from accounts.audit.models import AuditEvent, SealBatch, SignedHead
 
 

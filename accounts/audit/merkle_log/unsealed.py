@@ -13,7 +13,7 @@ from typing import Any
 from django.db import connection, models
 from django.db.models.expressions import RawSQL
 
-from accounts.audit.merkle_log.logs import LOGS, Log, Row
+from accounts.audit.merkle_log.sealed_tables import LOGS, Log, Row
 from accounts.audit.models import SealBatch, SealedRow
 
 _WRITTEN_IN = RawSQL("written_in", (), output_field=models.BigIntegerField())

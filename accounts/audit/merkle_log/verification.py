@@ -11,9 +11,9 @@ from typing import Any
 from django.db import connection
 
 from accounts.audit import append_only
-from accounts.audit.merkle_log import logs, notes, unsealed
+from accounts.audit.merkle_log import sealed_tables, signed_notes, unsealed
 from accounts.audit.merkle_log.merkle import Frontier, leaf_hash
-from accounts.audit.merkle_log.notes import Note, NoteRefused, Verifier
+from accounts.audit.merkle_log.signed_notes import Note, NoteRefused, Verifier
 from accounts.audit.models import SealBatch, SealedNode, SealedRow, SignedHead
 
 CHUNK = 2000
@@ -53,7 +53,7 @@ class TrailVerification:
         self.verified = Verified(tree=start)
         self.number = after.number if after else 0
         self._copies = copies
-        self._logs = {log.number: log for log in logs.LOGS}
+        self._logs = {log.number: log for log in sealed_tables.LOGS}
 
     def run(self) -> None:
         """Verify all batches. Raises TrailAltered."""
@@ -107,7 +107,7 @@ class TrailVerification:
         if last is not None:
             self._verify_nothing_out_of_band(last)
         # Every log has a network column, which retention blanks.
-        tables = {**append_only.TRAIL, **{log.table: "network" for log in logs.LOGS}}
+        tables = {**append_only.TRAIL, **{log.table: "network" for log in sealed_tables.LOGS}}
         if altered := append_only.altered_triggers(connection, tables):
             raise TrailAltered(f"the trigger {altered[0]} is missing, disabled or altered")
 
@@ -213,7 +213,7 @@ def _claim_of(head: SignedHead) -> Claim:
     """Raises TrailAltered for a head whose note has no valid signature or other values."""
     label = f"the head signed over {head.size} rows"
     try:
-        note = notes.parse(head.note)
+        note = signed_notes.parse(head.note)
         note.verify(Verifier.parse(head.vkey))
     except NoteRefused as error:
         raise TrailAltered(f"{label} was altered: {error}") from error

@@ -18,7 +18,7 @@ class SealedRow(models.Model):
     """A leaf: the index of a row in the tree, and its leaf hash."""
 
     index = models.BigIntegerField(primary_key=True)
-    #: The `number` of the row's log (`accounts.audit.merkle_log.logs`).
+    #: The `number` of the row's log (`accounts.audit.merkle_log.sealed_tables`).
     log = models.SmallIntegerField()
     row_id = models.BigIntegerField()
     hash = models.BinaryField(max_length=32)

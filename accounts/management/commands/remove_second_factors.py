@@ -6,7 +6,7 @@ from allauth.mfa.models import Authenticator
 from django.core.management import CommandError, CommandParser
 from django.db import transaction
 
-from accounts.encryption import stored_secrets
+from accounts.encryption import key_rotation
 from accounts.management.base import PortalCommand
 from accounts.management.people import find_user
 
@@ -30,7 +30,7 @@ class Command(PortalCommand):
         if bool(options["username"]) == options["unreadable"]:
             raise CommandError("give the NAME of an account, or --unreadable")
         if options["unreadable"]:
-            found = stored_secrets.unreadable_factors()
+            found = key_rotation.unreadable_factors()
         else:
             user = find_user(options["username"])
             kinds = [Authenticator.Type.TOTP, Authenticator.Type.RECOVERY_CODES]

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from accounts.audit.merkle_log import copies, heads, rollback, sealer
+from accounts.audit.merkle_log import copies, rollback, sealer, signed_heads
 from accounts.audit.models import HeadCopy
 
 
@@ -25,8 +25,8 @@ class Command(BaseCommand):
             if options["accept_rollback"]:
                 self._accept_rollback()
             sealer.seal()
-            head = heads.sign()
-        except (heads.HeadRefused, OSError) as error:
+            head = signed_heads.sign()
+        except (signed_heads.HeadRefused, OSError) as error:
             raise CommandError(str(error)) from error
         copies.retry()
         copies.sweep(timezone.now())

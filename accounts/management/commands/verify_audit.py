@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts.audit.merkle_log import keys, notes
-from accounts.audit.merkle_log.notes import Note, NoteRefused, Verifier
+from accounts.audit.merkle_log import keys, signed_notes
+from accounts.audit.merkle_log.signed_notes import Note, NoteRefused, Verifier
 from accounts.audit.merkle_log.verification import TrailAltered, TrailVerification, Verified
 from accounts.audit.models import SignedHead
 
@@ -56,7 +56,7 @@ class Command(BaseCommand):
         if file is None:
             return []
         try:
-            candidates = list(notes.find(file.read_text(encoding="utf-8")))
+            candidates = list(signed_notes.find(file.read_text(encoding="utf-8")))
             if not candidates:
                 raise NoteRefused("it contains no signed head; use the mail or file unchanged")
             verifiers = [Verifier.parse(vkey)] if vkey else keys.recorded_verifiers()

@@ -1,12 +1,13 @@
 """Evidence about an application beside its answers: one line a fact, without a score.
 
-`facts.py` reads the database; `assessment.py` turns the facts into lines, without queries.
+`applicant_facts.py` reads the database; `assessment.py` turns the facts into lines, without
+queries.
 """
 
 from typing import TYPE_CHECKING
 
+from accounts.review.evidence.applicant_facts import gather
 from accounts.review.evidence.assessment import Level, Line, assess
-from accounts.review.evidence.facts import gather
 
 if TYPE_CHECKING:
     from accounts.applications.models import Application

@@ -14,7 +14,7 @@ from accounts.applications.questions import LABELS
 from accounts.applications.transition_table import Status
 from accounts.release_interface import CheckpointSize
 from accounts.review.evidence import domains
-from accounts.review.evidence.facts import ON_HOLD, Facts
+from accounts.review.evidence.applicant_facts import ON_HOLD, Facts
 from accounts.review.evidence.hardware import Machines, parse_hardware
 from accounts.review.models import Conflict, ProfileLook
 from accounts.review.reasons import Reason

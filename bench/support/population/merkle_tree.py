@@ -68,7 +68,7 @@ def _batches(cursor: Any, rows: int) -> None:
     """A batch for each 1,000 rows; only the last one has its true root and edge."""
     from django.utils import timezone
 
-    from accounts.audit.merkle_log import heads, merkle, proofs, unsealed
+    from accounts.audit.merkle_log import merkle, proofs, signed_heads, unsealed
     from accounts.audit.models import SealBatch
 
     size, last = 1000, rows // 1000
@@ -93,4 +93,4 @@ def _batches(cursor: Any, rows: int) -> None:
         horizon=cursor.fetchone()[0],
         origin=unsealed.origin(),
     )
-    heads.sign()
+    signed_heads.sign()

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.urls import reverse
 
-from accounts.audit.merkle_log import heads, unsealed
+from accounts.audit.merkle_log import signed_heads, unsealed
 from accounts.audit.models import HeadCopy, SealBatch
 from accounts.background.models import Heartbeat
 from portal.health.findings.line import PATIENCE, Line, age_of, seconds, waiting_text
@@ -38,7 +38,7 @@ def _seals(last: SealBatch | None, sealing: Heartbeat | None, now: datetime) -> 
 
 
 def _head(last: SealBatch | None, now: datetime) -> Line:
-    head = heads.newest()
+    head = signed_heads.newest()
     page = reverse("accounts:audit")
     if head is not None and head.is_compromised:
         text = "signed with a compromised key, and no worker has a new one yet (docs/audit.md)"

@@ -7,11 +7,11 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.utils import timezone
 
+from accounts.management import progress_bars
 from accounts.management.base import PortalCommand
 from portal.backup import reread, verify
 from portal.backup.create import Created, Options, create
 from portal.backup.signature import add_trust_arguments
-from weights.integrity import progress_bars
 from weights.manifests import store_check
 
 

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.management import BaseCommand, CommandError, call_command
 from django.db import connections
 
-from accounts.encryption import stored_secrets
+from accounts.encryption import key_rotation
 from portal.databases import readiness
 from weights.catalogue import opt_family
 from weights.logbook import loading as logbook
@@ -28,9 +28,9 @@ class Command(BaseCommand):
             self.stdout.write("catalogue: loaded")
         if logbook.load():
             self.stdout.write("logbook: loaded")
-        if count := stored_secrets.encrypt_all():
+        if count := key_rotation.encrypt_all():
             self.stdout.write(f"secrets: encrypted {count}")
-        if unreadable := stored_secrets.unreadable_factors():
+        if unreadable := key_rotation.unreadable_factors():
             self.stderr.write(
                 f"secrets: {len(unreadable)} second factors were encrypted with keys that"
                 " ENCRYPTION_KEYS does not contain: add the keys, or run manage.py"

@@ -12,7 +12,13 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.applications.models import Application
-from accounts.applications.workflow import claims, conflicts, decisions, submission, undo_window
+from accounts.applications.workflow import (
+    claims,
+    conflicts,
+    decisions,
+    submission,
+    undo_window,
+)
 from accounts.audit.models import AuditEvent
 from accounts.errors import ConfirmationRequired, NotAllowed, TransitionRefused
 from accounts.grants.models import Grant

@@ -9,7 +9,13 @@ from pytest_django import Settings
 
 from accounts.applications.documents.models import Attachment
 from accounts.applications.models import Application
-from accounts.applications.workflow import claims, conflicts, conversation, decisions, submission
+from accounts.applications.workflow import (
+    claims,
+    conflicts,
+    conversation,
+    decisions,
+    submission,
+)
 from accounts.audit.models import AuditEvent
 from accounts.background import review_sweep
 from accounts.background.models import Heartbeat

@@ -14,7 +14,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.audit.models import AuditEvent
-from accounts.encryption import stored_secrets, texts
+from accounts.encryption import cipher, key_rotation
 from accounts.mail import outbox
 from accounts.mail.models import OutgoingMail
 from accounts.tiers.models import Tier
@@ -86,8 +86,8 @@ def test_no_seed_of_a_second_factor_is_in_the_database(client: Client, applicant
     client.get("/accounts/2fa/recovery-codes/generate/")
     client.post("/accounts/2fa/recovery-codes/generate/")
     app, codes = Authenticator.objects.order_by("-type")
-    assert texts.decrypt(app.data["secret"]) == seed
-    assert places_of(seed, texts.decrypt(codes.data["seed"])) == {}
+    assert cipher.decrypt(app.data["secret"]) == seed
+    assert places_of(seed, cipher.decrypt(codes.data["seed"])) == {}
 
 
 def test_secrets_of_an_earlier_release_work_and_are_encrypted_once(applicant: User) -> None:
@@ -106,7 +106,7 @@ def test_secrets_of_an_earlier_release_work_and_are_encrypted_once(applicant: Us
     before = RecoveryCodes(codes).get_unused_codes()
     assert set(places_of(LINK, seed, codes.data["seed"])) == {LINK, seed, codes.data["seed"]}
 
-    assert stored_secrets.encrypt_all() == 3
+    assert key_rotation.encrypt_all() == 3
     assert places_of(LINK, seed, codes.data["seed"]) == {}
     for row in (app, codes, mail):
         row.refresh_from_db()
@@ -114,7 +114,7 @@ def test_secrets_of_an_earlier_release_work_and_are_encrypted_once(applicant: Us
     with current_code(seed) as code:
         assert totp.TOTP(app).validate_code(code)
     assert mail.full_text == f"Go to {LINK}\n"
-    assert stored_secrets.encrypt_all() == 0
+    assert key_rotation.encrypt_all() == 0
 
 
 def test_a_key_is_rotated_by_one_in_front_and_dropped_after_a_start(
@@ -124,11 +124,11 @@ def test_a_key_is_rotated_by_one_in_front_and_dropped_after_a_start(
     seed = totp.generate_totp_secret()
     app = totp.TOTP.activate(applicant, seed).instance
     settings.ENCRYPTION_KEYS = new | old
-    assert stored_secrets.encrypt_all() == 1
+    assert key_rotation.encrypt_all() == 1
     settings.ENCRYPTION_KEYS = new
     app.refresh_from_db()
-    assert texts.decrypt(app.data["secret"]) == seed
-    assert stored_secrets.unreadable_factors() == []
+    assert cipher.decrypt(app.data["secret"]) == seed
+    assert key_rotation.unreadable_factors() == []
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ def test_without_its_key_a_factor_signs_nobody_in_and_the_page_says_how_to_repla
     assert answer.status_code == 403
     assert "ask the people who run the portal to remove both" in answer.text
     assert "_auth_user_id" not in client.session
-    assert stored_secrets.encrypt_all() == 0, "what is unreadable stays as it is"
+    assert key_rotation.encrypt_all() == 0, "what is unreadable stays as it is"
 
     call_command("remove_second_factors", "--unreadable")
     assert not Authenticator.objects.exists()

@@ -24,7 +24,7 @@ from accounts.applications.models.form import Question
 from accounts.applications.workflow import claims, conversation, submission
 from accounts.audit.models import AuditEvent
 from accounts.background.models import FailedItem
-from accounts.encryption import texts
+from accounts.encryption import cipher
 from accounts.grants import lifecycle
 from accounts.grants.models import Grant
 from accounts.mail import outbox
@@ -81,8 +81,8 @@ def found() -> set[str]:
 def _stored() -> Iterator[tuple[str, str]]:
     for place, text in dump.database():
         yield place, text
-        if texts.is_encrypted(text):
-            yield from ((place, inner) for inner in dump.readable(texts.decrypt(text)))
+        if cipher.is_encrypted(text):
+            yield from ((place, inner) for inner in dump.readable(cipher.decrypt(text)))
     yield from dump.folder(Path(django_settings.WEIGHTS_STORAGE.removeprefix("file://")))
 
 

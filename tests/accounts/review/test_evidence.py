@@ -16,8 +16,9 @@ from accounts.grants.models import Grant
 from accounts.release_interface import CheckpointSize
 from accounts.review import evidence
 from accounts.review.evidence import domains
+from accounts.review.evidence.applicant_facts import Facts, gather
 from accounts.review.evidence.assessment import Level, assess
-from accounts.review.evidence.facts import Earlier, Facts, gather
+from accounts.review.evidence.earlier_applications import EarlierApplication
 from accounts.review.evidence.hardware import Machines, parse_hardware
 from accounts.review.models import ProfileLook
 from accounts.roles.permissions import Role
@@ -41,7 +42,7 @@ GOOD = Facts(
     orcid="0000-0002-1825-0097",
     profile=ProfileLook(outcome=ProfileLook.Outcome.ANSWERS, status=200),
     joined=NOW - timedelta(days=400),
-    earlier=[Earlier("A-2030-00001", "opt-175b", "approved")],
+    earlier=[EarlierApplication("A-2030-00001", "opt-175b", "approved")],
     breaches=[],
     is_suspended=False,
     blocked_countries=frozenset({"KP"}),
@@ -143,7 +144,7 @@ def test_a_profile_is_judged_by_the_response_of_its_page(
 
 
 def test_earlier_outcomes_are_shown() -> None:
-    refused = Earlier("A-1", "t", "rejected", ["spam"])
+    refused = EarlierApplication("A-1", "t", "rejected", ["spam"])
     assert line("earlier", earlier=[refused]) == (
         "amber",
         "1 rejected (This is not a research application)",

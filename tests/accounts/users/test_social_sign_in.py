@@ -18,7 +18,7 @@ from tests.support.http.visitor import Visitor
 from tests.support.servers import live
 from tests.support.servers.live import Portal
 from tests.support.servers.provider import CLIENT, SECRET, Provider, provider
-from weights.storage.files import FileStorage
+from weights.storage.folder_store import FileStorage
 
 pytestmark = pytest.mark.one_database
 

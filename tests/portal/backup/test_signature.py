@@ -14,9 +14,9 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts.audit.merkle_log import copies, heads, rollback, sealer
+from accounts.audit.merkle_log import copies, rollback, sealer, signed_heads
 from accounts.audit.merkle_log import keys as audit_keys
-from accounts.audit.merkle_log.notes import Verifier
+from accounts.audit.merkle_log.signed_notes import Verifier
 from accounts.audit.models import AuditEvent, SignedHead
 from accounts.users.models import User
 from portal.backup import copied_heads, layout, signature
@@ -126,14 +126,14 @@ def test_the_newest_copied_head_vouches_for_its_key_and_an_older_one_does_not(
 ) -> None:
     """A key may have been replaced because it had leaked."""
     settings.AUDIT_HEAD_COPY = f"file://{tmp_path}/heads.txt"
-    heads.sign()
+    signed_heads.sign()
     copies.sweep(timezone.now())
     settings.AUDIT_KEY_FILE = ""
     call_command("backup", "--verify", str(backup))
     assert f"trusted by {settings.AUDIT_HEAD_COPY}" in capsys.readouterr().out
     settings.AUDIT_KEY_FILE = keys.write(tmp_path)
     sealer.seal()
-    heads.sign()
+    signed_heads.sign()
     copies.sweep(timezone.now())
     assert "nothing here vouches for" in refusal(["backup", "--verify"], backup)
 
@@ -160,7 +160,7 @@ def test_no_backup_is_made_without_a_key_or_with_a_compromised_one_unasked(
     backup: Path, settings: Settings, tmp_path: Path, manage: Manage
 ) -> None:
     folder = tmp_path / "others"
-    head = heads.sign()
+    head = signed_heads.sign()
     audit_keys.mark_compromised(head.vkey, "it was on a shared host")
     assert "holds a compromised key" in refusal(["backup"], folder)
     settings.AUDIT_KEY_FILE = ""
@@ -202,7 +202,7 @@ def copied(settings: Settings, tmp_path: Path) -> Path:
 def sign_a_head() -> SignedHead:
     rows.event()
     sealer.seal()
-    head = heads.sign()
+    head = signed_heads.sign()
     copies.sweep(timezone.now())
     return head
 
@@ -223,7 +223,9 @@ def test_a_restored_portal_signs_no_head_over_a_rollback_until_it_is_accepted(
     event = AuditEvent.objects.get(action="audit.rollback_accepted")
     assert event.details["sealed"] == 1
     sealer.seal()
-    assert heads.sign().size == AuditEvent.objects.count() - 1, "all but the event of signing"
+    assert signed_heads.sign().size == AuditEvent.objects.count() - 1, (
+        "all but the event of signing"
+    )
     manage("restore", str(backup), "--accept-rollback")
     assert AuditEvent.objects.filter(action="audit.rollback_accepted").count() == 1
 

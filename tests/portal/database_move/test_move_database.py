@@ -19,7 +19,7 @@ from django.utils import timezone
 from psycopg import sql
 from pytest_django import Settings
 
-from accounts.audit.merkle_log import heads, sealer
+from accounts.audit.merkle_log import sealer, signed_heads
 from accounts.audit.models import AuditEvent
 from accounts.background.models import Heartbeat
 from accounts.tiers.models import Tier
@@ -195,7 +195,7 @@ def test_trail_head_tokens_links_sessions_and_manifests_are_good_on_sqlite_and_o
     session = client.cookies["sessionid"].value
     settings.AUDIT_KEY_FILE = keys.write(tmp_path)
     head = tmp_path / "head.txt"
-    head.write_text(heads.sign().note)
+    head.write_text(signed_heads.sign().note)
     erased = factories.person()
     number = erased.pk
     erased.delete()

@@ -14,7 +14,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.api_tokens.models import ApiToken
-from accounts.audit.merkle_log import logs, proof_documents
+from accounts.audit.merkle_log import proof_documents, sealed_tables
 from accounts.roles.permissions import Role
 from accounts.users.models import User
 from tests.accounts.audit.merkle_log import keys
@@ -105,7 +105,9 @@ def test_no_frequent_request_reads_a_large_table(person: User, client: Client) -
         "own events": page(client, "/access/events/"),
         "review queue": page(reviewer, "/admin/accounts/application/"),
         "catalogue": page(client, "/models?q=scaling"),
-        "proof": lambda: proof_documents.inclusion(logs.get_log("download"), person, row.pk),
+        "proof": lambda: proof_documents.inclusion(
+            sealed_tables.get_log("download"), person, row.pk
+        ),
     }
     plans = {name: plan_of(request) for name, request in requests.items()}
     read_whole = {

@@ -15,7 +15,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.applications.models import Application
-from accounts.audit.merkle_log import copies, heads, sealer
+from accounts.audit.merkle_log import copies, sealer, signed_heads
 from accounts.audit.models import AuditEvent
 from accounts.background.models import FailedItem, Heartbeat
 from accounts.mail.models import OutgoingMail
@@ -170,7 +170,7 @@ def test_a_head_that_is_overdue_is_an_alarm(tmp_path: Path, settings: Settings) 
         clock.shift(timedelta(hours=2))
         states.append(_line("Signed head of the trail").state)
         settings.AUDIT_KEY_FILE = keys.write(tmp_path)
-        heads.sign()
+        signed_heads.sign()
         for hours in (0, 25, 1):
             clock.shift(timedelta(hours=hours))
             states.append(_line("Signed head of the trail").state)
@@ -186,7 +186,7 @@ def test_a_second_place_that_fails_is_an_alarm_until_it_has_its_copy(
     settings.AUDIT_HEAD_COPY = f"file://{tmp_path}/away/heads.txt"
     AuditEvent.record(SampleEvent.DONE)
     sealer.seal()
-    heads.sign()
+    signed_heads.sign()
     assert _line(name).state == "ok"
     sign_head()
     assert _line(name).state == "alarm"

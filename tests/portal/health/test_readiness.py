@@ -11,7 +11,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.background.models import Heartbeat
 from portal.health import readiness
-from weights.storage.files import FileStorage
+from weights.storage.folder_store import FileStorage
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database, pytest.mark.usefixtures("store")]
 

@@ -17,7 +17,7 @@ from pytest_django import Settings
 
 from accounts.api_tokens import token_format
 from accounts.applications.models import Application
-from accounts.audit.merkle_log import daily_check, heads, sealer
+from accounts.audit.merkle_log import daily_check, sealer, signed_heads
 from accounts.audit.models import AuditEvent
 from accounts.background.models import FailedItem, Heartbeat
 from accounts.mail.models import OutgoingMail
@@ -129,7 +129,7 @@ def _break_everything(applicant: User, tier: Tier, folder: Path, settings: Setti
         AuditEvent.record(SampleEvent.DONE)
         sealer.seal()
         settings.AUDIT_KEY_FILE = keys.write(folder)
-        heads.sign()
+        signed_heads.sign()
         AuditEvent.record(SampleEvent.DONE)
     Revision.objects.update(visible_at=long_ago)
     Blob.objects.update(last_verified_at=long_ago)

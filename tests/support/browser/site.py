@@ -18,7 +18,7 @@ from pytest_django import Settings
 
 from accounts.api_tokens.models import ApiToken
 from accounts.applications.workflow import decisions, submission
-from accounts.audit.merkle_log import heads, sealer
+from accounts.audit.merkle_log import sealer, signed_heads
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
@@ -126,7 +126,7 @@ def make(settings: Settings, folder: Path) -> Site:
     _send_mailed_links(site)
     settings.AUDIT_KEY_FILE = keys.write(folder)
     sealer.seal()
-    heads.sign()
+    signed_heads.sign()
     return site
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from accounts.audit import append_only
-from accounts.audit.merkle_log.logs import LOGS
+from accounts.audit.merkle_log.sealed_tables import LOGS
 from tests.support.servers.services import wait_until
 
 

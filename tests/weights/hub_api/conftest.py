@@ -9,7 +9,7 @@ from tests.support import factories
 from tests.support.servers import live
 from tests.support.servers.live import Portal
 from weights.publishing.models import Revision
-from weights.storage.files import FileStorage
+from weights.storage.folder_store import FileStorage
 
 #: Large enough for many reads and for eight connections at once; its ends differ.
 LARGE = bytes(range(251)) * 80_000

@@ -20,7 +20,7 @@ from tests.weights.inspection.bytes_source import BytesSource
 from tests.weights.inspection.loaders import corpus
 from weights.inspection import families, inspect_file, runner
 from weights.inspection.content import unpacking, zip_archive
-from weights.inspection.formats import unpickler
+from weights.inspection.formats import pickle_detection
 from weights.inspection.formats.allowed import allowed
 from weights.inspection.formats.source import Source
 from weights.inspection.formats.verdict import Verdict
@@ -110,7 +110,7 @@ def test_in_st_a_whole_safetensors_file_that_is_a_pickle_too_is_refused() -> Non
     source = Sparse(struct.pack("<Q", length) + header, at, b"0" + ASCII)
     with pytest.MonkeyPatch.context() as patch:
         # The parser of safetensors alone passes the file.
-        patch.setattr(unpickler, "is_executed", lambda *_, **__: False)
+        patch.setattr(pickle_detection, "is_executed", lambda *_, **__: False)
         assert summary(source, "a.safetensors") == ("inspected", "safetensors")
     verdict = verdict_on(source, "a.safetensors")
     assert (verdict.outcome, verdict.reason) == ("refused", "its pickle is older than protocol 2")
@@ -161,7 +161,7 @@ WORDS = st.lists(st.from_regex(r"[a-zA-Z][a-z]{1,12}", fullmatch=True), min_size
 @given(WORDS, st.sampled_from(["\n", " ", ", ", "\n\n"]))
 def test_lists_of_words_and_sentences_are_plain_texts(words: list[str], between: str) -> None:
     content = between.join(words).encode()
-    is_pickle = unpickler.is_executed(BytesSource(content), is_text=True)
+    is_pickle = pickle_detection.is_executed(BytesSource(content), is_text=True)
     assert verdict_on(content, "words.txt").outcome == ("refused" if is_pickle else "inspected")
     if is_pickle:  # such as `cos` before another word: a module of Python's own
         assert between == "\n"

@@ -12,7 +12,7 @@ from tests.weights.inspection import old_pickle_corpus
 from tests.weights.inspection.bytes_source import BytesSource
 from weights.inspection import families, inspect_file
 from weights.inspection.content import text
-from weights.inspection.formats import unpickler
+from weights.inspection.formats import pickle_detection
 from weights.inspection.formats.allowed import allowed
 from weights.inspection.formats.source import Source
 
@@ -110,7 +110,7 @@ def test_in_st_under_any_name_the_inspector_finds_every_call_that_python_reaches
     passed = [
         one
         for one in calling
-        if not unpickler.is_executed(BytesSource(one), is_text=text.is_text(one, len(one)))
+        if not pickle_detection.is_executed(BytesSource(one), is_text=text.is_text(one, len(one)))
     ]
     assert passed == []
 
@@ -140,7 +140,10 @@ def test_skipped_bytes_may_be_gigabytes_and_are_not_read() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
-    [b"N0" * (unpickler.MAX_STEPS // 2 + 1), b"V" + b"a" * (unpickler.MAX_READ_BYTES + 1)],
+    [
+        b"N0" * (pickle_detection.MAX_STEPS // 2 + 1),
+        b"V" + b"a" * (pickle_detection.MAX_READ_BYTES + 1),
+    ],
     ids=["instructions", "a line"],
 )
 def test_in_st_an_old_pickle_too_long_to_follow_is_refused(content: bytes) -> None:

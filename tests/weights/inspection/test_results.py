@@ -28,7 +28,7 @@ from weights.integrity import verification
 from weights.integrity.verification import inspect_blob, queueing
 from weights.publishing import intake
 from weights.publishing.models import File, Revision
-from weights.storage.files import FileStorage
+from weights.storage.folder_store import FileStorage
 from weights.storage.models import Blob
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("open_tier", "store")]

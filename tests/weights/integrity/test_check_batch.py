@@ -17,7 +17,7 @@ from weights.integrity.verification import check_batch, queueing
 from weights.publishing import intake
 from weights.publishing.models import Revision
 from weights.storage import blob_storage
-from weights.storage.files import FileStorage
+from weights.storage.folder_store import FileStorage
 from weights.storage.models import Blob
 
 pytestmark = pytest.mark.usefixtures("open_tier", "store")

@@ -26,7 +26,7 @@ from weights.publishing import intake
 from weights.publishing.models import File, Revision
 from weights.recalls.models import Recall
 from weights.storage import blob_storage
-from weights.storage.files import FileStorage
+from weights.storage.folder_store import FileStorage
 from weights.storage.models import Blob
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("open_tier")]

@@ -24,7 +24,7 @@ from weights.integrity.scrub import store_survey, turns, worker_turn
 from weights.publishing import intake
 from weights.recalls.models import Recall
 from weights.storage import blob_storage
-from weights.storage.files import FileStorage
+from weights.storage.folder_store import FileStorage
 from weights.storage.models import UNVERIFIED, Blob
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("open_tier")]

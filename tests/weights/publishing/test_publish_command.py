@@ -20,7 +20,7 @@ from portal.supervisor import quickstart
 from tests.support.servers import live, services
 from tests.support.servers.live import Command, Portal
 from weights.catalogue.models import Checkpoint
-from weights.integrity import progress_bars, verification
+from weights.integrity import verification, waiting
 from weights.integrity.models import VerificationRun
 from weights.publishing.models import File, Revision
 from weights.storage.models import Blob
@@ -293,6 +293,6 @@ def test_a_broker_that_dies_while_workers_are_queried_counts_as_unavailable(
 
     # A death between two calls, which cannot be timed.
     monkeypatch.setattr(current_app.control, "ping", die)
-    with pytest.raises(progress_bars.NoWorker, match="the broker does not answer"):
-        progress_bars.demand_worker()
+    with pytest.raises(waiting.NoWorker, match="the broker does not answer"):
+        waiting.demand_worker()
     assert not quickstart.worker_answers()

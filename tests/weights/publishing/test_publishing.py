@@ -34,7 +34,7 @@ from weights.integrity import suspension, verification
 from weights.integrity.verification.outcomes import REREADS
 from weights.publishing import intake, source_folder
 from weights.publishing.models import File, Revision
-from weights.storage.files import FileUpload
+from weights.storage.folder_store import FileUpload
 from weights.storage.models import Blob
 
 pytestmark = pytest.mark.usefixtures("open_tier", "store")

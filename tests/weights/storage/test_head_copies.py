@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts.audit.merkle_log import copies, heads, sealer
+from accounts.audit.merkle_log import copies, sealer, signed_heads
 from accounts.audit.models import HeadCopy
 from tests.accounts.audit.merkle_log import keys, rows
 from tests.support import factories
@@ -29,7 +29,7 @@ def test_each_head_becomes_an_object(s3_store: str, settings: Settings, tmp_path
     made = []
     for _ in range(2):  # two keys sign the same tree
         settings.AUDIT_KEY_FILE = keys.write(tmp_path)
-        made.append(heads.sign())
+        made.append(signed_heads.sign())
     assert copies.sweep(timezone.now()) == 2
     store = store_at(place)
     assert isinstance(store, S3Storage)
@@ -51,7 +51,7 @@ def test_an_unavailable_bucket_is_shown_as_failing(
     settings.AUDIT_KEY_FILE = keys.write(tmp_path)
     rows.event()
     sealer.seal()
-    heads.sign()
+    signed_heads.sign()
     assert copies.sweep(timezone.now()) == 0
     copy = HeadCopy.objects.get()
     assert copy.done_at is None

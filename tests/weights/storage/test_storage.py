@@ -24,7 +24,7 @@ from tests.support.servers import s3
 from weights import storage
 from weights.errors import BlobMissing, BlobTooLarge, StorageFull, StorageUnavailable
 from weights.storage import BlobStorage, blob_storage
-from weights.storage.files import FileStorage
+from weights.storage.folder_store import FileStorage
 from weights.storage.protocol import blob_key
 from weights.storage.s3 import S3Storage, upload
 from weights.storage.s3.upload import PART_SIZE

@@ -12,7 +12,7 @@ from tests.weights.uploads.conftest import Content
 from weights.catalogue.models import Checkpoint
 from weights.errors import StorageUnavailable, UploadRefused
 from weights.storage import blob_storage, part_store
-from weights.storage.files import FileUpload
+from weights.storage.folder_store import FileUpload
 from weights.storage.protocol import Part
 from weights.tasks import hash_upload
 from weights.uploads import multipart, services

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from django.urls import reverse
 from ninja import Query, Router
 
-from accounts.audit.merkle_log import heads, logs, proof_documents, proofs
+from accounts.audit.merkle_log import proof_documents, proofs, sealed_tables, signed_heads
 from accounts.audit.models import SignedHead
 from accounts.errors import AccountsCode
 from weights.api.authentication import ApiRequest, GatedToken, OptionalToken, current_user
@@ -57,7 +57,7 @@ def head_consistency(
     second: int = Query(..., ge=1, le=_BIGINT_MAX, description="Size of the later head"),
 ) -> dict[str, Any]:
     """Both heads must be signed. For equal sizes the path is empty and the roots are equal."""
-    earlier, later = (heads.of_size(size) for size in sorted((first, second)))
+    earlier, later = (signed_heads.of_size(size) for size in sorted((first, second)))
     if earlier is None or later is None:
         raise ApiError(WeightsCode.HEAD_NOT_FOUND, "One of these sizes has no signed head.")
     try:
@@ -80,7 +80,7 @@ def audit_rows(
     offset: Offset = 0,
 ) -> RowPage:
     """Newest first: events by you or about your data, or your downloads."""
-    log = logs.get_log(_LOGS[which])
+    log = sealed_tables.get_log(_LOGS[which])
     rows = proof_documents.OwnRows(log, current_user(request))
     facts = page_facts(request, len(rows), limit=limit, offset=offset)
     return RowPage(rows=[_row(row, which) for row in rows[offset : offset + limit]], **facts)
@@ -105,7 +105,7 @@ def audit_proof(
 
     409 until a head that covers the row is signed, which takes at most an hour.
     """
-    log = logs.get_log(_LOGS[which])
+    log = sealed_tables.get_log(_LOGS[which])
     try:
         proof = proof_documents.inclusion(
             log, current_user(request), min(row_id, _BIGINT_MAX), size

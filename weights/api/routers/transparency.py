@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 from ninja import Router, Schema
 
 from accounts import transparency
-from accounts.audit.merkle_log import heads
+from accounts.audit.merkle_log import signed_heads
 from accounts.errors import AccountsCode
 from weights.api.authentication import ApiRequest, OptionalToken
 from weights.api.operations import READ_METHODS, responses
@@ -52,7 +52,7 @@ def transparency_numbers(request: ApiRequest) -> dict[str, Any]:
 
     Recomputed at most every ten minutes. `audit_head` is the newest signed head of the trail.
     """
-    return {**transparency.published(), "audit_head": heads.newest_trusted()}
+    return {**transparency.published(), "audit_head": signed_heads.newest_trusted()}
 
 
 @require_safe

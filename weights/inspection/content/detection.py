@@ -11,8 +11,8 @@ from weights.inspection.content import (
     zip_archive,
 )
 from weights.inspection.content.parts import InspectPart
-from weights.inspection.formats import pickles, torch_legacy, unpickler
-from weights.inspection.formats.findings import Findings
+from weights.inspection.formats import pickle_detection, pickles, torch_legacy
+from weights.inspection.formats.import_check import Findings
 from weights.inspection.formats.source import Source, SourceStream, UnpackedSource
 from weights.inspection.formats.verdict import Refused, Verdict
 
@@ -47,7 +47,7 @@ def pickle_of_any_protocol(source: Source, findings: Findings) -> Verdict | None
     head = text.head_of(source)
     if head.startswith(torch_legacy.MAGIC):
         return torch_legacy.inspect(source, findings)
-    if not unpickler.is_executed(source, is_text=text.is_text(head, source.size)):
+    if not pickle_detection.is_executed(source, is_text=text.is_text(head, source.size)):
         return None
     if not head.startswith(b"\x80"):
         raise Refused("its pickle is older than protocol 2")

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from weights.inspection.content import keras_config
-from weights.inspection.formats import unpickler
+from weights.inspection.formats import pickle_detection
 from weights.inspection.formats.source import Source, UnpackedSource
 from weights.inspection.formats.verdict import Refused, Verdict
 
@@ -51,7 +51,7 @@ def inspect(source: Source) -> Verdict | None:
                 raise Refused("it seems to contain too many pickles to check")
             is_behind_mark = found[0][:1] == b"i" and found.start() > 0
             tail = _Tail(part, found.start() - is_behind_mark)
-            if unpickler.is_executed(tail, is_text=True):
+            if pickle_detection.is_executed(tail, is_text=True):
                 raise Refused("it holds a pickle, which PyTables and pandas unpickle")
     return Verdict(KIND, "not_inspected", "it was only searched for pickles and Lambda layers")
 

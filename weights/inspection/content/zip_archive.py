@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from weights.inspection.content import keras_config
 from weights.inspection.content.parts import InspectPart, Part, summary
 from weights.inspection.formats import torch_zip
-from weights.inspection.formats.findings import Findings
+from weights.inspection.formats.import_check import Findings
 from weights.inspection.formats.source import Source, SourceStream, UnpackedSource, Unreadable
 from weights.inspection.formats.verdict import Refused, Verdict
 

@@ -8,7 +8,7 @@ import pickletools
 from collections.abc import Callable
 from typing import Any, BinaryIO, NamedTuple
 
-from weights.inspection.formats.findings import Findings
+from weights.inspection.formats.import_check import Findings
 from weights.inspection.formats.verdict import Refused
 
 #: Of one pickle.

@@ -6,7 +6,7 @@ Only the pickles can be read, so the best outcome of such a file is "not inspect
 import io
 
 from weights.inspection.formats import pickles
-from weights.inspection.formats.findings import Findings
+from weights.inspection.formats.import_check import Findings
 from weights.inspection.formats.pickles import PickleReader
 from weights.inspection.formats.source import Source, SourceStream
 from weights.inspection.formats.verdict import Verdict

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from weights.inspection.formats import pickles
-from weights.inspection.formats.findings import Findings
+from weights.inspection.formats.import_check import Findings
 from weights.inspection.formats.source import Source, UnpackedSource, read_exactly
 from weights.inspection.formats.verdict import Refused, Verdict
 

@@ -7,8 +7,8 @@ or be killed at any time without changing the outcome.
 
 from weights.integrity.verification.check_batch import verify_batch
 from weights.integrity.verification.check_blob import inspect, verify
+from weights.integrity.verification.make_visible import settle
 from weights.integrity.verification.outcomes import fail_revisions
-from weights.integrity.verification.publication import settle
 from weights.integrity.verification.queueing import (
     claim_fresh_check,
     inspect_strictly,

@@ -17,7 +17,7 @@ from weights.integrity.shutdown import Stopped
 from weights.integrity.verification import inspect_blob, outcomes
 from weights.integrity.verification.hash_blob import Finding, Reading, failed, hash_blob, unreadable
 from weights.integrity.verification.inspect_blob import NamedVerdict
-from weights.integrity.verification.publication import settle_each
+from weights.integrity.verification.make_visible import settle_each
 from weights.publishing.models import Revision
 from weights.storage import BlobStorage, blob_storage
 from weights.storage.models import UNVERIFIED, Blob

@@ -13,7 +13,7 @@ from weights.catalogue.models import Checkpoint
 from weights.inspection.formats.verdict import VERSION
 from weights.inspection.models import Inspection
 from weights.integrity.verification.inspect_blob import allowed_imports_mark, uninspected_files
-from weights.integrity.verification.publication import settle_each
+from weights.integrity.verification.make_visible import settle_each
 from weights.integrity.verification.refusals import uninspected_blobs
 from weights.publishing.models import File, Revision
 from weights.storage.models import Blob

@@ -6,8 +6,8 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.db import models
 
+from accounts.management import progress_bars
 from accounts.management.base import PortalCommand
-from weights.integrity import progress_bars
 from weights.storage import migration, store_at
 from weights.storage.migration import CopyReport
 

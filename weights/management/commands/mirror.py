@@ -8,8 +8,8 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
+from accounts.management import progress_bars
 from weights.catalogue import names
-from weights.integrity import progress_bars
 from weights.management.publishing import PublishingCommand
 from weights.publishing.mirror.services import publish_source
 from weights.publishing.mirror.session import HubSession

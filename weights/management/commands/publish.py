@@ -4,7 +4,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from weights.integrity import progress_bars
+from accounts.management import progress_bars
 from weights.management.publishing import PublishingCommand
 from weights.publishing import intake
 from weights.publishing.models import Revision

@@ -10,7 +10,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_naive, make_aware
 
 from accounts.management.base import PortalCommand
-from weights.integrity import progress_bars, verification
+from weights.integrity import verification, waiting
 from weights.management.lookup import find_checkpoint
 from weights.publishing.drafts import queries
 from weights.publishing.drafts.notes import write_notes
@@ -59,8 +59,8 @@ class Command(PortalCommand):
 
     def _wait(self, draft: Revision) -> None:
         try:
-            progress = progress_bars.wait_for_checks([draft])
-        except progress_bars.NoWorker as error:
+            progress = waiting.until_verified([draft])
+        except waiting.NoWorker as error:
             raise CommandError(f"{error}; it is verified once a worker runs") from error
         draft.refresh_from_db()
         if progress.failures or not verification.settle(draft):

@@ -8,9 +8,10 @@ from django.core.management.base import CommandError
 from django.db import models
 from django.utils import timezone
 
+from accounts.management import progress_bars
 from accounts.management.base import PortalCommand
 from weights.catalogue.models import Checkpoint
-from weights.integrity import progress_bars, scrub
+from weights.integrity import scrub
 from weights.integrity.models import StoreFinding, StoreSurvey
 from weights.integrity.scrub import command
 from weights.management.lookup import find_checkpoint

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from weights.integrity import progress_bars, verification
+from weights.integrity import verification, waiting
 from weights.integrity.verification import VerificationProgress
 from weights.management.lookup import find_checkpoint
 from weights.publishing.models import Revision
@@ -32,8 +32,8 @@ class Command(BaseCommand):
 
     def _wait(self, revisions: list[Revision]) -> VerificationProgress:
         try:
-            return progress_bars.wait_for_checks(revisions)
-        except progress_bars.NoWorker as error:
+            return waiting.until_verified(revisions)
+        except waiting.NoWorker as error:
             raise CommandError(f"{error}; the check is queued until a worker runs") from error
 
     def _print(self, progress: VerificationProgress) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
+from accounts.management import progress_bars
 from accounts.management.base import PortalCommand
-from weights.integrity import progress_bars
 from weights.manifests import store_check
 from weights.storage import blob_storage, store_at
 

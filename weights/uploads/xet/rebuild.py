@@ -10,10 +10,10 @@ from weights.catalogue.models import Checkpoint
 from weights.storage import Upload as StoreUpload
 from weights.uploads.models import Upload
 from weights.uploads.services import writable_store
-from weights.uploads.xet import hashing, xorb
+from weights.uploads.xet import hashing, xorb_format
 from weights.uploads.xet.errors import MalformedXet, XorbUnknown
 from weights.uploads.xet.models import Recipe, StagedXorb
-from weights.uploads.xet.shard import Term, read_terms
+from weights.uploads.xet.shard_format import Term, read_terms
 from weights.uploads.xet.staging import xorb_staging
 from weights.uploads.xet.xorbs import Sender
 
@@ -47,15 +47,15 @@ class XorbLookup:
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
-        self._latest: tuple[StagedXorb, list[xorb.Chunk]] | None = None
+        self._latest: tuple[StagedXorb, list[xorb_format.Chunk]] | None = None
 
-    def find(self, digest: str) -> tuple[StagedXorb, list[xorb.Chunk]]:
+    def find(self, digest: str) -> tuple[StagedXorb, list[xorb_format.Chunk]]:
         """The xorb and its chunks; raises XorbUnknown."""
         if self._latest is None or self._latest[0].digest != digest:
             row = self._sender.xorbs().filter(digest=digest).first()
             if row is None:
                 raise XorbUnknown(digest)
-            self._latest = row, xorb.unpack(bytes(row.chunks))
+            self._latest = row, xorb_format.unpack(bytes(row.chunks))
         return self._latest
 
 
@@ -88,7 +88,7 @@ class Rebuilt:
         start = sum(chunk.length for chunk in chunks[: term.start])
         length = sum(chunk.length for chunk in wanted)
         with xorb_staging().open(row.staging, start, length) as stream:
-            found = xorb.read_chunks(stream)
+            found = xorb_format.read_chunks(stream)
             for chunk in wanted:
                 self._tree.add(chunk.digest, chunk.size)
                 stored, content = next(found)

@@ -12,10 +12,10 @@ from weights.uploads import multipart
 from weights.uploads.models import Upload
 from weights.uploads.presence import present
 from weights.uploads.services import start
-from weights.uploads.xet import hashing, rebuild_batch, xorb
+from weights.uploads.xet import hashing, rebuild_batch, xorb_format
 from weights.uploads.xet.errors import MalformedXet, XorbUnknown
 from weights.uploads.xet.models import Recipe
-from weights.uploads.xet.shard import FileRecipe, XorbListing, read_shard
+from weights.uploads.xet.shard_format import FileRecipe, XorbListing, read_shard
 from weights.uploads.xet.xorbs import Sender
 
 #: Chunks that the files of one shard may name: 128 GiB in chunks of 64 KiB.
@@ -73,7 +73,9 @@ def _check_listing(sender: Sender, listing: XorbListing) -> None:
     row = sender.xorbs().filter(digest=digest).first()
     if row is None:
         raise XorbUnknown(digest)
-    if listing.chunks != [(chunk.digest, chunk.size) for chunk in xorb.unpack(bytes(row.chunks))]:
+    if listing.chunks != [
+        (chunk.digest, chunk.size) for chunk in xorb_format.unpack(bytes(row.chunks))
+    ]:
         raise MalformedXet(f"the shard lists other chunks of the xorb {digest} than it has")
 
 

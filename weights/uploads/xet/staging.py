@@ -9,8 +9,8 @@ from typing import Protocol
 
 from weights.errors import BlobMissing, StorageUnavailable
 from weights.storage import blob_storage
-from weights.storage.files import FileStorage, FileUpload
-from weights.uploads.xet.xorb import Readable
+from weights.storage.folder_store import FileStorage, FileUpload
+from weights.uploads.xet.xorb_format import Readable
 
 
 class Writer(Protocol):

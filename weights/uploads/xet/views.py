@@ -27,7 +27,7 @@ from weights.uploads.services import wait_for
 from weights.uploads.views import busy
 from weights.uploads.xet import shards, tokens, xorbs
 from weights.uploads.xet.errors import MalformedXet
-from weights.uploads.xet.shard import MOST_SHARD_BYTES
+from weights.uploads.xet.shard_format import MOST_SHARD_BYTES
 from weights.uploads.xet.xorbs import Sender
 from weights.web import strict_json
 

@@ -15,7 +15,7 @@ from weights.delivery import bodies
 from weights.errors import BlobMissing, QuotaExceeded
 from weights.storage import blob_storage
 from weights.uploads.services import writable_store
-from weights.uploads.xet import hashing, xorb
+from weights.uploads.xet import hashing, xorb_format
 from weights.uploads.xet.errors import MalformedXet
 from weights.uploads.xet.models import StagedXorb
 from weights.uploads.xet.staging import xorb_staging
@@ -43,7 +43,7 @@ class Grant(NamedTuple):
     url: str
 
 
-def receive(sender: Sender, digest: str, length: int, stream: xorb.Readable) -> bool:
+def receive(sender: Sender, digest: str, length: int, stream: xorb_format.Readable) -> bool:
     """Check a xorb of `length` bytes while it is copied to staging.
 
     Returns False if the sender has it already. Raises MalformedXet, QuotaExceeded, and the errors
@@ -58,7 +58,7 @@ def receive(sender: Sender, digest: str, length: int, stream: xorb.Readable) -> 
     bodies.release_connections()  # the body may take minutes
     try:
         with xorb_staging().receive(row.staging) as writer:
-            chunks = xorb.checked_chunks(_Copied(stream, writer.write), digest)
+            chunks = xorb_format.checked_chunks(_Copied(stream, writer.write), digest)
             writer.keep()
     except BaseException:
         row.delete()
@@ -93,7 +93,7 @@ def commit(sender: Sender, digest: str, name: str) -> None:
         raise BlobMissing("this grant has ended; request another")
     try:
         with xorb_staging().open(name, 0, row.size) as stream:
-            chunks = xorb.checked_chunks(stream, digest)
+            chunks = xorb_format.checked_chunks(stream, digest)
         if sum(chunk.length for chunk in chunks) != row.size:
             raise MalformedXet("the xorb does not have the length that was announced")
     except MalformedXet:
@@ -104,7 +104,7 @@ def commit(sender: Sender, digest: str, name: str) -> None:
 
 def _begin(sender: Sender, digest: str, length: int) -> StagedXorb:
     """A new row, in place of one that ended or was never checked, and of its bytes."""
-    if not 0 < length <= xorb.MOST_STORED:
+    if not 0 < length <= xorb_format.MOST_STORED:
         raise MalformedXet("a xorb is empty or larger than 64 MiB")
     with transaction.atomic():
         lock_user(sender.person)
@@ -129,9 +129,9 @@ def _demand_room(person: User, length: int) -> None:
         )
 
 
-def _record(row: StagedXorb, chunks: list[xorb.Chunk]) -> None:
+def _record(row: StagedXorb, chunks: list[xorb_format.Chunk]) -> None:
     """Let shards name the xorb, unless its sender has begun to send it again."""
-    StagedXorb.objects.filter(pk=row.pk).update(chunks=xorb.pack(chunks))
+    StagedXorb.objects.filter(pk=row.pk).update(chunks=xorb_format.pack(chunks))
 
 
 def sweep() -> int:
@@ -151,7 +151,7 @@ def _discard(row: StagedXorb) -> None:
 class _Copied:
     """A stream that hands everything that is read from it to `write`."""
 
-    def __init__(self, stream: xorb.Readable, write: Callable[[bytes], None]) -> None:
+    def __init__(self, stream: xorb_format.Readable, write: Callable[[bytes], None]) -> None:
         self._stream, self._write = stream, write
 
     def read(self, size: int, /) -> bytes:

@@ -1,6 +1,6 @@
 """Rows of trail and ledger to seal, and what is known of those that were."""
 
-from accounts.audit.merkle_log.logs import LOGS
+from accounts.audit.merkle_log.sealed_tables import LOGS
 from accounts.audit.models import AuditEvent, SealedRow
 from tests.support.sample_events import SampleEvent
 from weights.ledger.models import Download

@@ -11,7 +11,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.audit.merkle_log import logs
+from accounts.audit.merkle_log import sealed_tables
 from accounts.audit.merkle_log.canonical import canonical, timestamp
 
 pytestmark = pytest.mark.one_database
@@ -57,8 +57,8 @@ def test_the_form_of_an_event_is_the_documented_one() -> None:
         '{"actor_id":"00000000-0000-0000-0000-000000000007","credential_id":"t",'
         '"credential_kind":"token","details":{"a":"é\\n","b":1},"request_id":"r"}'
     )
-    assert canonical(logs.event_withheld(row)).decode() == withheld
-    leaf = json.loads(logs.EVENTS.leaf_input(row))
+    assert canonical(sealed_tables.event_withheld(row)).decode() == withheld
+    leaf = json.loads(sealed_tables.EVENTS.leaf_input(row))
     assert leaf.pop("withheld") == sha256(withheld.encode()).hexdigest()
     assert leaf == {
         "action": "grant.given",

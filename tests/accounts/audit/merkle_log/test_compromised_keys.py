@@ -11,8 +11,8 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts.audit.merkle_log import heads, sealer
-from accounts.audit.merkle_log.heads import HeadRefused
+from accounts.audit.merkle_log import sealer, signed_heads
+from accounts.audit.merkle_log.signed_heads import HeadRefused
 from accounts.audit.models import AuditEvent, CompromisedAuditKey, SignedHead
 from accounts.mail.models import OutgoingMail
 from portal.health import findings
@@ -35,7 +35,7 @@ def head_at(time: str) -> SignedHead:
     with time_machine.travel(time, tick=False):
         rows.event(1)
         sealer.seal()
-        return heads.sign()
+        return signed_heads.sign()
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_signatures_before_a_compromise_stay_valid_and_later_ones_do_not(
     assert mark(before, "--since", "2026-11-03") == (
         f"{key_id(before)} compromised since 2026-11-03 00:00 UTC\n"
     )
-    assert heads.newest_trusted() == before
+    assert signed_heads.newest_trusted() == before
     assert client.get("/transparency/audit-head").text == before.note
     told = client.get("/api/v1/audit/heads").json()["heads"]
     assert [(one["size"], one["compromised"]) for one in told] == [
@@ -105,18 +105,18 @@ def test_a_compromised_key_no_longer_signs_and_a_new_one_continues(
 ) -> None:
     mark(two[0])  # the start is unknown: from the first head on
     assert CompromisedAuditKey.objects.get().since == two[0].signed_at
-    assert heads.newest_trusted() is None
+    assert signed_heads.newest_trusted() is None
     answer = client.get("/transparency/audit-head")
     assert (answer.status_code, "compromised" in answer.text) == (404, True)
     with pytest.raises(HeadRefused, match="replace it and restart the workers"):
-        heads.sign()
+        signed_heads.sign()
     with pytest.raises(HeadRefused, match="replace it and restart the workers"):
-        heads.sweep(timezone.now())
+        signed_heads.sweep(timezone.now())
     line = next(one for one in findings.lines() if one.name == "Signed head of the trail")
     assert (line.state, "compromised" in line.text) == ("alarm", True)
     new_key()
-    head = heads.sign()
-    assert heads.newest_trusted() == head
+    head = signed_heads.sign()
+    assert signed_heads.newest_trusted() == head
     assert head.size >= two[1].size
 
 

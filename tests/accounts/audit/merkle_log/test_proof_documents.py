@@ -15,12 +15,12 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from sigstore._internal.merkle import verify_merkle_inclusion
 
 from accounts.audit.merkle_log import (
-    heads,
-    logs,
     merkle,
     proof_documents,
     proofs,
+    sealed_tables,
     sealer,
+    signed_heads,
     standalone,
 )
 from accounts.audit.merkle_log.canonical import canonical
@@ -55,12 +55,12 @@ def event(applicant: User, reviewer: User) -> AuditEvent:
     for number in range(14):
         rows.event(number)
     sealer.seal()
-    heads.sign()
+    signed_heads.sign()
     return made
 
 
 def proof(person: User, event: AuditEvent) -> dict[str, Any]:
-    found = proof_documents.inclusion(logs.EVENTS, person, event.pk)
+    found = proof_documents.inclusion(sealed_tables.EVENTS, person, event.pk)
     assert found is not None
     return found
 
@@ -84,8 +84,8 @@ def test_every_leaf_is_proved_under_every_head_and_heads_go_on_from_each_other()
     for number in range(70):
         rows.event(number)
     sealer.seal()
-    written = logs.EVENTS.rows.order_by("pk").values_list(*logs.EVENTS.fields)
-    leaves = [logs.EVENTS.leaf_input(row) for row in written]
+    written = sealed_tables.EVENTS.rows.order_by("pk").values_list(*sealed_tables.EVENTS.fields)
+    leaves = [sealed_tables.EVENTS.leaf_input(row) for row in written]
     tree, root_at = merkle.Frontier(), {}
     for leaf in leaves:
         tree.append(merkle.leaf_hash(leaf))
@@ -187,7 +187,7 @@ def test_a_head_signed_by_another_key_proves_nothing(
 ) -> None:
     found = proof(applicant, event)
     settings.AUDIT_KEY_FILE = keys.write(tmp_path)
-    other = heads.sign()
+    other = signed_heads.sign()
     code, said = checked(found, vkey=other.vkey)
     assert code == 1
     assert "has not signed" in said
@@ -232,9 +232,9 @@ def test_proofs_of_other_peoples_actions_leave_out_the_actor_and_the_reason(
 
 def test_nobody_has_a_proof_of_anothers_row(applicant: User, event: AuditEvent) -> None:
     stranger = factories.person()
-    assert proof_documents.inclusion(logs.EVENTS, stranger, event.pk) is None
+    assert proof_documents.inclusion(sealed_tables.EVENTS, stranger, event.pk) is None
     download = Download.objects.get(user_id=applicant.pk)
-    log = logs.get_log("download")
+    log = sealed_tables.get_log("download")
     assert proof_documents.inclusion(log, stranger, download.pk) is None
     found = proof_documents.inclusion(log, applicant, download.pk)
     assert found is not None
@@ -248,10 +248,10 @@ def test_a_row_without_a_head_over_it_has_no_proof_yet(applicant: User) -> None:
     sealer.seal()
     with pytest.raises(proof_documents.NotCovered):
         proof(applicant, made)
-    heads.sign()
+    signed_heads.sign()
     assert proof(applicant, made)["size"] == 1
     with pytest.raises(proof_documents.NotCovered):
-        proof_documents.inclusion(logs.EVENTS, applicant, made.pk, size=7)
+        proof_documents.inclusion(sealed_tables.EVENTS, applicant, made.pk, size=7)
 
 
 # -- pages and API ----------------------------------------------------------------------
@@ -348,7 +348,7 @@ def test_the_api_proves_that_a_head_extends_another(client: Client) -> None:
         for number in range(count):
             rows.event(number)
         sealer.seal()
-        heads.sign()
+        signed_heads.sign()
     one, other = SignedHead.objects.order_by("size")
     told = client.get(f"/api/v1/audit/consistency?first={one.size}&second={other.size}").json()
     path = [base64.b64decode(part) for part in told["path"]]

@@ -8,7 +8,7 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts.audit.merkle_log import copies, heads, notes, rollback, sealer
+from accounts.audit.merkle_log import copies, rollback, sealer, signed_heads, signed_notes
 from accounts.audit.models import AuditEvent, HeadCopy, SealBatch, SealedNode, SealedRow, SignedHead
 from tests.accounts.audit.merkle_log import keys, rows
 from tests.support import factories
@@ -32,7 +32,7 @@ def place(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) ->
 def sign_a_head() -> SignedHead:
     rows.event()
     sealer.seal()
-    head = heads.sign()
+    head = signed_heads.sign()
     copies.sweep(timezone.now())
     return head
 
@@ -60,14 +60,16 @@ def test_a_rolled_back_portal_signs_again_once_the_loss_is_on_record(
     forget_everything()
     rows.event()
     sealer.seal()
-    with pytest.raises(heads.HeadRefused, match=f"a head over {lost[-1].size} rows.*put back"):
-        heads.sign()
+    with pytest.raises(
+        signed_heads.HeadRefused, match=f"a head over {lost[-1].size} rows.*put back"
+    ):
+        signed_heads.sign()
     with pytest.raises(CommandError, match="--accept-rollback"):
         call_command("sign_audit_head")
     call_command("sign_audit_head", "--accept-rollback")
     output = capsys.readouterr()
     assert output.err.count("accepted as lost") == 2
-    assert notes.parse(output.out).size == 2
+    assert signed_notes.parse(output.out).size == 2
     event = AuditEvent.objects.get(action="audit.rollback_accepted")
     assert len(event.details["heads"]) == 2
     sign_a_head()

@@ -6,7 +6,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, models
 
-from accounts.audit.merkle_log import logs, sealer
+from accounts.audit.merkle_log import sealed_tables, sealer
 from accounts.audit.merkle_log.merkle import leaf_hash
 from accounts.audit.models import AuditEvent, SealBatch, SealedNode, SealedRow
 from tests.accounts.audit.merkle_log import rows
@@ -31,7 +31,7 @@ def sealed_trail() -> list[int]:
 
 
 def events(**which: object) -> "models.QuerySet[AuditEvent]":
-    return logs.EVENTS.rows.filter(**which)
+    return sealed_tables.EVENTS.rows.filter(**which)
 
 
 def run(statement: str, *values: Any) -> None:
@@ -187,8 +187,8 @@ def test_a_seal_that_was_forged_with_its_row_leads_to_another_root(
     sealed_trail: list[int],
 ) -> None:
     run(ALTERED["action"], sealed_trail[9])
-    row = events(pk=sealed_trail[9]).values_list(*logs.EVENTS.fields).get()
-    forged = leaf_hash(logs.EVENTS.leaf_input(row))
+    row = events(pk=sealed_trail[9]).values_list(*sealed_tables.EVENTS.fields).get()
+    forged = leaf_hash(sealed_tables.EVENTS.leaf_input(row))
     run(
         "UPDATE accounts_sealedrow SET hash = %s WHERE log = 1 AND row_id = %s",
         *(forged, sealed_trail[9]),

@@ -11,7 +11,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.applications.models import Application, ApplicationSnapshot
-from accounts.applications.workflow import claims, conflicts, conversation, decisions, submission
+from accounts.applications.workflow import (
+    claims,
+    conflicts,
+    conversation,
+    decisions,
+    submission,
+)
 from accounts.review import queue, working_days
 from accounts.review.queue import Desk, Flag
 from accounts.roles.permissions import Role

@@ -45,7 +45,7 @@ from weights.publishing.drafts.commits import (
 )
 from weights.publishing.models import Ref, Revision
 from weights.storage import blob_storage
-from weights.storage.files import FileStorage, FileUpload
+from weights.storage.folder_store import FileStorage, FileUpload
 from weights.storage.models import Blob
 
 

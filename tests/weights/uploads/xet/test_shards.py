@@ -16,7 +16,7 @@ from weights.storage import blob_storage
 from weights.uploads import multipart
 from weights.uploads.models import Upload
 from weights.uploads.presence import present
-from weights.uploads.xet import shards, xorb, xorbs
+from weights.uploads.xet import shards, xorb_format, xorbs
 from weights.uploads.xet.errors import MalformedXet, XorbUnknown
 from weights.uploads.xet.models import Recipe, StagedXorb
 from weights.uploads.xet.xorbs import Sender
@@ -242,7 +242,7 @@ def test_a_mutated_shard_never_yields_other_bytes_than_its_hashes_state(sender: 
 
 
 def test_a_mutated_xorb_is_refused_or_has_the_same_content(sender: Sender, store: Path) -> None:
-    original = [content for _chunk, content in xorb.read_chunks(io.BytesIO(xet.XORB))]
+    original = [content for _chunk, content in xorb_format.read_chunks(io.BytesIO(xet.XORB))]
     refused = 0
     for mutant in _mutants(xet.XORB, 300):
         body = mutant()
@@ -251,6 +251,8 @@ def test_a_mutated_xorb_is_refused_or_has_the_same_content(sender: Sender, store
         except MalformedXet:
             refused += 1
         else:  # a repeated pattern may be compressed in several ways
-            assert [content for _chunk, content in xorb.read_chunks(io.BytesIO(body))] == original
+            assert [
+                content for _chunk, content in xorb_format.read_chunks(io.BytesIO(body))
+            ] == original
             StagedXorb.objects.all().delete()
     assert refused > 200

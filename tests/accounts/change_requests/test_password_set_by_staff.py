@@ -8,7 +8,7 @@ from allauth.mfa.models import Authenticator
 from django.test import Client
 
 from accounts.applications.workflow import decisions
-from accounts.change_requests import own_password
+from accounts.change_requests import password_set_by_staff
 from accounts.errors import NotAllowed
 from accounts.grants.models import Grant
 from accounts.mail.models import OutgoingMail
@@ -69,7 +69,7 @@ def test_a_reset_by_mail_makes_the_password_the_holders_own(client: Client, revi
     client.post(page, {"password1": OWN, "password2": OWN})
     reviewer.refresh_from_db()
     assert reviewer.check_password(OWN)
-    assert not own_password.was_set_by_staff(reviewer)
+    assert not password_set_by_staff.was_set_by_staff(reviewer)
     client.force_login(reviewer)
     client.post("/accounts/reauthenticate/", {"password": OWN})
     assert client.get("/accounts/2fa/totp/activate/").status_code == 200
@@ -83,7 +83,7 @@ def test_a_password_that_its_holder_has_changed_without_a_mail_is_not_their_own(
     client.post("/accounts/password/change/", form)
     reviewer.refresh_from_db()
     assert reviewer.check_password(OWN)
-    assert own_password.was_set_by_staff(reviewer)
+    assert password_set_by_staff.was_set_by_staff(reviewer)
 
 
 @pytest.mark.requirement("AD-11")

@@ -17,9 +17,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.audit.event_tags import AccountsEvent
-from accounts.audit.merkle_log import copies, keys, notes, proofs, rollback
+from accounts.audit.merkle_log import copies, keys, proofs, rollback, signed_notes
 from accounts.audit.merkle_log.merkle import verify_consistency
-from accounts.audit.merkle_log.notes import Verifier
+from accounts.audit.merkle_log.signed_notes import Verifier
 from accounts.audit.models import AuditEvent, SealBatch, SignedHead
 
 log = logging.getLogger(__name__)
@@ -111,7 +111,7 @@ def sign(*, daily: bool = True) -> SignedHead:
         _refuse_inconsistent(batch, last)
     _refuse_rolled_back()
     now = timezone.now()
-    note, vkey = notes.sign(origin(), batch.size, bytes(batch.root), now, key)
+    note, vkey = signed_notes.sign(origin(), batch.size, bytes(batch.root), now, key)
     with transaction.atomic():
         head, created = SignedHead.objects.get_or_create(
             size=batch.size,

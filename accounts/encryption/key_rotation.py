@@ -10,7 +10,7 @@ from allauth.mfa.models import Authenticator
 from django.db import models, transaction
 from django.db.models.functions import Cast
 
-from accounts.encryption import texts
+from accounts.encryption import cipher
 from accounts.errors import Unreadable
 from accounts.mail.models import OutgoingMail
 
@@ -31,14 +31,14 @@ def unreadable_factors() -> list[Authenticator]:
 
 def _factors() -> Iterator[int]:
     factors = Authenticator.objects.filter(type__in=_SEEDS).order_by("pk")
-    yield from (factor.pk for factor in factors if not texts.is_current(_seed(factor)))
+    yield from (factor.pk for factor in factors if not cipher.is_current(_seed(factor)))
 
 
 def _mails() -> Iterator[int]:
     """The messages whose credential is not encrypted with the newest key."""
     rows = OutgoingMail.objects.exclude(secret="").order_by("pk")
     stored = rows.values_list("pk", Cast("secret", models.TextField()))
-    yield from (pk for pk, secret in stored if not texts.is_current(secret))
+    yield from (pk for pk, secret in stored if not cipher.is_current(secret))
 
 
 @transaction.atomic
@@ -46,7 +46,7 @@ def _encrypt_factor(pk: int) -> bool:
     factor = Authenticator.objects.select_for_update(no_key=True).filter(pk=pk).first()
     if factor is None or not _is_readable(_seed(factor)):
         return False
-    factor.data[_SEEDS[factor.type]] = texts.encrypt(texts.decrypt(_seed(factor)))
+    factor.data[_SEEDS[factor.type]] = cipher.encrypt(cipher.decrypt(_seed(factor)))
     factor.save(update_fields=["data"])
     return True
 
@@ -67,7 +67,7 @@ def _seed(factor: Authenticator) -> str:
 
 def _is_readable(text: str) -> bool:
     try:
-        texts.decrypt(text)
+        cipher.decrypt(text)
     except Unreadable:
         return False
     return True

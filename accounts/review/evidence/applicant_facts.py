@@ -1,6 +1,6 @@
 """The facts about an application, read in a fixed number of queries."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +10,11 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.applications.models import Application
-from accounts.applications.transition_table import Status
 from accounts.grants.models import Grant
 from accounts.release_interface import CheckpointSize
+from accounts.review.evidence.earlier_applications import EarlierApplication, earlier_applications
 from accounts.review.evidence.hardware import sizes_of
-from accounts.review.models import Conflict, Decision, ProfileLook
+from accounts.review.models import Conflict, ProfileLook
 from accounts.review.reasons import Reason
 from accounts.tiers import precheck
 from accounts.tiers.models import LicenceVersion
@@ -30,16 +30,6 @@ ON_HOLD = "on hold"
 
 
 @dataclass(frozen=True)
-class Earlier:
-    """Another application of the same person."""
-
-    reference: str
-    tier: str
-    status: str
-    reasons: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
 class Facts:
     """The input of `assess`."""
 
@@ -49,7 +39,7 @@ class Facts:
     orcid: str
     profile: ProfileLook | None
     joined: datetime
-    earlier: list[Earlier]
+    earlier: list[EarlierApplication]
     #: The reason codes of breaches, and ON_HOLD for suspended access.
     breaches: list[str]
     is_suspended: bool
@@ -78,7 +68,7 @@ def gather(application: Application, reviewer: "User") -> Facts:
         orcid=orcid.linked_id(applicant) if can_link else "",
         profile=getattr(snapshot, "profile_look", None),
         joined=applicant.date_joined,
-        earlier=_earlier(application, reviewer),
+        earlier=earlier_applications(application, reviewer),
         breaches=_breaches(applicant),
         is_suspended=applicant.suspended_at is not None,
         blocked_countries=frozenset(str(one.code) for one in blocked),
@@ -98,25 +88,6 @@ def _verified(people: list[int]) -> dict[int, list[str]]:
     for person, address in rows.values_list("user_id", "email"):
         addresses.setdefault(person, []).append(address)
     return addresses
-
-
-def _earlier(application: Application, reviewer: "User") -> list[Earlier]:
-    """The other applications that the reviewer may read: those of the reviewer's own tiers."""
-    others = (
-        Application.objects.readable_by(reviewer)
-        .filter(applicant=application.applicant_id)
-        .exclude(pk=application.pk)
-        .exclude(status=Status.DRAFT)
-        .select_related("tier")
-        .order_by("-submitted_at", "-pk")
-    )
-    rows = Decision.objects.filter(
-        application__applicant=application.applicant_id, verdict=Decision.Verdict.REJECT
-    )
-    reasons = dict(rows.values_list("application_id", "reasons"))
-    return [
-        Earlier(one.reference, one.tier.name, one.status, reasons.get(one.pk, [])) for one in others
-    ]
 
 
 def _breaches(applicant: "User") -> list[str]:

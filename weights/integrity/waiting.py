@@ -1,15 +1,12 @@
-"""Progress bars on stderr for long commands; stdout is for the result."""
+"""Wait in a command until the worker has verified revisions."""
 
-import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
-from typing import NoReturn
+from collections.abc import Iterable
 
 from celery import current_app
-from tqdm import tqdm
 
 from accounts.background.outages import BROKER_ERRORS
+from accounts.management.progress_bars import bar
 from weights.integrity import verification
 from weights.integrity.verification import VerificationProgress
 from weights.publishing.models import Revision
@@ -24,29 +21,7 @@ class NoWorker(Exception):
     """No worker answers, so waiting would not end."""
 
 
-def bar(total: int, what: str) -> "tqdm[NoReturn]":
-    """A progress bar in bytes; redrawn rarely if stderr is not a terminal."""
-    pause = 0.1 if sys.stderr.isatty() else 10.0
-    return tqdm(
-        total=total, desc=what, unit="B", unit_scale=True, file=sys.stderr, mininterval=pause
-    )
-
-
-@contextmanager
-def lazy_bar(total: int, what: str) -> Iterator[Callable[[int], None]]:
-    """Yield a function that advances a bar, which appears with the first call."""
-    with ExitStack() as stack:
-        bars: list[tqdm[NoReturn]] = []
-
-        def advance(count: int) -> None:
-            if not bars:
-                bars.append(stack.enter_context(bar(total, what)))
-            bars[0].update(count)
-
-        yield advance
-
-
-def wait_for_checks(revisions: Iterable[Revision]) -> VerificationProgress:
+def until_verified(revisions: Iterable[Revision]) -> VerificationProgress:
     """Show the verification of these revisions until it has ended; raises NoWorker."""
     watched = list(revisions)
     progress = verification.progress_of_revisions(watched)

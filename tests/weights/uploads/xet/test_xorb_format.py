@@ -7,25 +7,25 @@ import lz4.frame
 import pytest
 
 from tests.support import xet
-from weights.uploads.xet import hashing, xorb
+from weights.uploads.xet import hashing, xorb_format
 from weights.uploads.xet.errors import MalformedXet
 
 pytestmark = pytest.mark.fast
 
 
 def contents(body: bytes) -> list[bytes]:
-    return [content for _chunk, content in xorb.read_chunks(io.BytesIO(body))]
+    return [content for _chunk, content in xorb_format.read_chunks(io.BytesIO(body))]
 
 
 def refusal(body: bytes, expected: str = "0" * 64) -> str:
     with pytest.raises(MalformedXet) as refused:
-        xorb.checked_chunks(io.BytesIO(body), expected)
+        xorb_format.checked_chunks(io.BytesIO(body), expected)
     return str(refused.value)
 
 
 def test_a_recorded_xorb_yields_the_bytes_of_its_files() -> None:
     files = xet.recorded_files()
-    chunks = xorb.checked_chunks(io.BytesIO(xet.XORB), xet.XORB_HASH)
+    chunks = xorb_format.checked_chunks(io.BytesIO(xet.XORB), xet.XORB_HASH)
 
     assert len(chunks) == 15
     assert sum(chunk.length for chunk in chunks) == len(xet.XORB)
@@ -45,8 +45,8 @@ def test_the_recorded_xorb_has_every_compression_scheme() -> None:
 
 
 def test_packed_chunks_are_unpacked_unchanged() -> None:
-    chunks = xorb.checked_chunks(io.BytesIO(xet.XORB), xet.XORB_HASH)
-    assert xorb.unpack(xorb.pack(chunks)) == chunks
+    chunks = xorb_format.checked_chunks(io.BytesIO(xet.XORB), xet.XORB_HASH)
+    assert xorb_format.unpack(xorb_format.pack(chunks)) == chunks
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 6, 7, 4096, 4097, 4098, 4099])
@@ -62,7 +62,7 @@ def test_a_stream_that_returns_few_bytes_at_a_time_is_read_to_its_end() -> None:
         def read(self, size: int | None = -1, /) -> bytes:
             return super().read(min(size or 0, 100))
 
-    assert len(xorb.checked_chunks(Slow(xet.XORB), xet.XORB_HASH)) == 15
+    assert len(xorb_format.checked_chunks(Slow(xet.XORB), xet.XORB_HASH)) == 15
 
 
 @pytest.mark.requirement("UP-9")
@@ -111,7 +111,7 @@ def test_more_bytes_than_a_xorb_holds_are_refused() -> None:
 def test_a_xorb_of_64_mib_is_read_with_its_headers() -> None:
     body = xet.chunk(bytes(1 << 17)) * 512
     name = hashing.to_hex(xet.tree_root([bytes(1 << 17)] * 512))
-    assert len(xorb.checked_chunks(io.BytesIO(body), name)) == 512
+    assert len(xorb_format.checked_chunks(io.BytesIO(body), name)) == 512
 
 
 def test_a_decompression_bomb_makes_no_more_than_a_chunk() -> None:

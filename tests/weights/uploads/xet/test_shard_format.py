@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from tests.support import xet
-from weights.uploads.xet import hashing, xorb
+from weights.uploads.xet import hashing, xorb_format
 from weights.uploads.xet.errors import MalformedXet
-from weights.uploads.xet.shard import FileRecipe, XorbListing, read_shard
+from weights.uploads.xet.shard_format import FileRecipe, XorbListing, read_shard
 
 pytestmark = pytest.mark.fast
 
@@ -32,7 +32,7 @@ def refusal(body: bytes) -> str:
 
 def test_a_recorded_shard_describes_the_files_that_were_sent() -> None:
     recipes, listings = read(xet.SHARD)
-    chunks = xorb.checked_chunks(io.BytesIO(xet.XORB), xet.XORB_HASH)
+    chunks = xorb_format.checked_chunks(io.BytesIO(xet.XORB), xet.XORB_HASH)
 
     assert {one.sha256: one.size for one in recipes} == xet.sha256s(xet.recorded_files())
     assert [hashing.to_hex(one.digest) for one in listings] == [xet.XORB_HASH]

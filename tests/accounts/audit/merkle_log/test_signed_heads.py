@@ -12,9 +12,9 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts.audit.merkle_log import copies, heads, notes, sealer
-from accounts.audit.merkle_log.heads import HeadRefused
-from accounts.audit.merkle_log.notes import Verifier
+from accounts.audit.merkle_log import copies, sealer, signed_heads, signed_notes
+from accounts.audit.merkle_log.signed_heads import HeadRefused
+from accounts.audit.merkle_log.signed_notes import Verifier
 from accounts.audit.models import AuditEvent, HeadCopy, SignedHead
 from accounts.background.models import Heartbeat
 from accounts.mail.models import OutgoingMail
@@ -61,8 +61,8 @@ def fault(*arguments: str) -> str:
 def test_the_head_says_what_is_sealed_and_is_signed(settings: Settings) -> None:
     settings.PUBLIC_URL = "https://weights.example.org"
     sealed(3)
-    head = heads.sign()
-    note = notes.parse(head.note)
+    head = signed_heads.sign()
+    note = signed_notes.parse(head.note)
     note.verify(Verifier.parse(head.vkey))
     assert (note.origin, note.size, note.root) == (
         *("weights.example.org/transparency/audit", 3),
@@ -76,19 +76,19 @@ def test_the_head_says_what_is_sealed_and_is_signed(settings: Settings) -> None:
 
 def test_the_same_tree_is_signed_once() -> None:
     sealed()
-    assert heads.sign() == heads.sign()
+    assert signed_heads.sign() == signed_heads.sign()
     assert AuditEvent.objects.filter(action="audit.head_signed").count() == 1
 
 
 @pytest.mark.requirement("AU-5")
 def test_a_head_is_due_each_day_also_where_nothing_else_is_logged() -> None:
     with time_machine.travel("2026-11-26 09:00Z", tick=False) as clock:
-        assert heads.sweep(timezone.now()) is None, "nothing is sealed"
+        assert signed_heads.sweep(timezone.now()) is None, "nothing is sealed"
         sealed()
         signed = []
         for hours in (0, 1, 23, 1, 23, 12):
             clock.shift(timedelta(hours=hours))
-            signed.append(heads.sweep(timezone.now()) is not None)
+            signed.append(signed_heads.sweep(timezone.now()) is not None)
             sealer.seal()
     assert signed == [True, False, True, False, True, False]
     assert list(SignedHead.objects.order_by("size").values_list("size", flat=True)) == [3, 4, 5]
@@ -104,7 +104,7 @@ def test_rows_wait_an_hour_for_a_head_and_the_daily_one_alone_leaves_the_portal(
         signed = []
         for minutes in (0, 30, 30, 60, 22 * 60):
             clock.shift(timedelta(minutes=minutes))
-            head = heads.sweep(timezone.now())
+            head = signed_heads.sweep(timezone.now())
             signed.append(head and (head.size, head.is_daily))
             if minutes != 30 or head:
                 sealer.seal()  # its own event is no reason to sign another
@@ -117,7 +117,7 @@ def test_rows_wait_an_hour_for_a_head_and_the_daily_one_alone_leaves_the_portal(
 def test_a_process_without_the_key_signs_nothing(settings: Settings) -> None:
     settings.AUDIT_KEY_FILE = ""
     sealed()
-    assert heads.sweep(timezone.now()) is None
+    assert signed_heads.sweep(timezone.now()) is None
     with pytest.raises(CommandError, match="AUDIT_KEY_FILE is not set"):
         call_command("sign_audit_head")
 
@@ -127,14 +127,14 @@ def test_a_new_key_signs_at_once_and_the_old_one_never_again(
 ) -> None:
     sealed()
     old_file = settings.AUDIT_KEY_FILE
-    first = heads.sign()
+    first = signed_heads.sign()
     new_key()
-    second = heads.sweep(timezone.now())
+    second = signed_heads.sweep(timezone.now())
     assert second is not None
     assert second.vkey != first.vkey
     settings.AUDIT_KEY_FILE = old_file
     with pytest.raises(HeadRefused, match="has replaced"):
-        heads.sign()
+        signed_heads.sign()
     sealer.seal()
     call_command("verify_audit")
 
@@ -142,14 +142,14 @@ def test_a_new_key_signs_at_once_and_the_old_one_never_again(
 def test_a_tree_that_was_changed_is_not_signed() -> None:
     """Somebody who rebuilds the whole trail with its seals still contradicts the last head."""
     sealed(40)
-    heads.sign()
+    signed_heads.sign()
     with trail.unguarded(), connection.cursor() as cursor:
         cursor.execute("UPDATE accounts_auditevent SET action = 'evil' WHERE action = 'thing.done'")
         for table in ("sealedrow", "sealednode", "sealbatch"):
             cursor.execute(f"DELETE FROM accounts_{table}")
     sealer.seal()
     with pytest.raises(HeadRefused, match="does not extend the head over 40 rows"):
-        heads.sign()
+        signed_heads.sign()
     sign_head()
     assert SignedHead.objects.count() == 1
     with time_machine.travel(timezone.now() + timedelta(days=2)):
@@ -160,12 +160,12 @@ def test_a_tree_that_was_changed_is_not_signed() -> None:
 def test_a_tree_that_was_cut_is_not_signed() -> None:
     sealed(3)
     sealed(3)
-    heads.sign()
+    signed_heads.sign()
     with trail.unguarded(), connection.cursor() as cursor:
         cursor.execute('DELETE FROM accounts_sealedrow WHERE "index" >= 3')
         cursor.execute("DELETE FROM accounts_sealbatch WHERE number > 1")
     with pytest.raises(HeadRefused, match="rows are missing"):
-        heads.sign()
+        signed_heads.sign()
 
 
 # -- comparing --------------------------------------------------------------------------
@@ -173,7 +173,7 @@ def test_a_tree_that_was_cut_is_not_signed() -> None:
 
 def test_an_altered_head_is_named() -> None:
     sealed()
-    head = heads.sign()
+    head = signed_heads.sign()
     for column, value in (("note", head.note.replace("\n3\n", "\n2\n")), ("root", b"\0" * 32)):
         with trail.unguarded(), connection.cursor() as cursor:
             cursor.execute(f"UPDATE accounts_signedhead SET {column} = %s", [value])
@@ -183,7 +183,7 @@ def test_an_altered_head_is_named() -> None:
 def test_a_copy_of_a_head_is_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sealed()
     file = tmp_path / "head.txt"
-    head = heads.sign()
+    head = signed_heads.sign()
     file.write_text(head.note)
     for arguments in ([], ["--key", head.vkey]):
         call_command("verify_audit", "--head", str(file), *arguments)
@@ -202,7 +202,7 @@ def test_the_last_line_is_the_verdict(capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_a_copy_shows_a_trail_that_was_made_anew(tmp_path: Path) -> None:
     sealed(20)
-    head = heads.sign()
+    head = signed_heads.sign()
     file = tmp_path / "head.txt"
     file.write_text(head.note)
     with trail.unguarded(), connection.cursor() as cursor:
@@ -220,7 +220,7 @@ def test_a_copy_shows_a_tail_that_was_cut_off_whole(tmp_path: Path) -> None:
     sealed(3)
     last = AuditEvent.objects.order_by("pk").values_list("pk", flat=True).last()
     sealed(3)
-    head = heads.sign()
+    head = signed_heads.sign()
     file = tmp_path / "head.txt"
     file.write_text(head.note)
     with trail.unguarded(), connection.cursor() as cursor:
@@ -234,7 +234,7 @@ def test_a_copy_shows_a_tail_that_was_cut_off_whole(tmp_path: Path) -> None:
 
 def test_a_forged_copy_is_refused(tmp_path: Path) -> None:
     sealed()
-    head = heads.sign()
+    head = signed_heads.sign()
     file = tmp_path / "head.txt"
     for text, why in {
         head.note.replace("\n3\n", "\n4\n"): "signature",
@@ -253,12 +253,12 @@ def test_a_forged_copy_is_refused(tmp_path: Path) -> None:
 def test_each_recipient_is_mailed_the_whole_head_once(settings: Settings, tmp_path: Path) -> None:
     settings.AUDIT_HEAD_RECIPIENTS = ["a@example.org", "b@example.org"]
     sealed()
-    head = heads.sign()
+    head = signed_heads.sign()
     copies.enqueue(head)
     mails = list(OutgoingMail.objects.filter(kind="audit_head").order_by("to"))
     assert [mail.to for mail in mails] == ["a@example.org", "b@example.org"]
     for mail in mails:
-        assert notes.parse(mail.text).text == notes.parse(head.note).text
+        assert signed_notes.parse(mail.text).text == signed_notes.parse(head.note).text
         assert head.vkey in mail.text
     saved = tmp_path / "mail.eml"
     saved.write_text(mails[0].text)
@@ -270,10 +270,10 @@ def test_heads_are_appended_to_a_file_once_each(settings: Settings, tmp_path: Pa
     settings.AUDIT_HEAD_COPY = f"file://{file}"
     for _ in range(3):
         sealed()
-        heads.sign()
+        signed_heads.sign()
         sign_head()
         sign_head()
-    assert [one.size for one in notes.find(file.read_text())] == [3, 7, 11]
+    assert [one.size for one in signed_notes.find(file.read_text())] == [3, 7, 11]
     sealer.seal()
     call_command("verify_audit", "--head", str(file))
 
@@ -283,7 +283,7 @@ def test_a_place_that_fails_is_tried_again_and_shown(settings: Settings, tmp_pat
     settings.AUDIT_HEAD_COPY = f"file://{folder}/heads.txt"
     with time_machine.travel("2026-11-26 09:00Z", tick=False) as clock:
         sealed()
-        heads.sign()
+        signed_heads.sign()
         tries = []
         for _ in range(9):
             assert copies.sweep(timezone.now()) == 0
@@ -305,7 +305,7 @@ def test_a_writer_that_is_killed_leaves_the_head_once_in_the_file(
     file = tmp_path / "heads.txt"
     settings.AUDIT_HEAD_COPY = f"file://{file}"
     sealed()
-    head = heads.sign()
+    head = signed_heads.sign()
     copies.sweep(timezone.now())
     HeadCopy.objects.update(done_at=None, attempts=0, next_attempt_at=timezone.now())
     copies.sweep(timezone.now())
@@ -318,7 +318,7 @@ def test_a_signer_that_is_killed_leaves_head_event_and_copies_or_none(
     settings.AUDIT_HEAD_COPY = f"file://{tmp_path}/heads.txt"
     settings.AUDIT_HEAD_RECIPIENTS = ["a@example.org"]
     sealed()
-    for _ in crashes.each_crash(heads.sign):
+    for _ in crashes.each_crash(signed_heads.sign):
         assert SignedHead.objects.count() == 0
         assert HeadCopy.objects.count() == 0
         assert OutgoingMail.objects.count() == 0
@@ -333,7 +333,7 @@ def test_two_signers_at_once_sign_one_head_and_write_it_once(
     file = tmp_path / "heads.txt"
     settings.AUDIT_HEAD_COPY = f"file://{file}"
     sealed()
-    assert hurry.at_once(*[heads.sign] * 3) == ["done"] * 3
+    assert hurry.at_once(*[signed_heads.sign] * 3) == ["done"] * 3
     assert hurry.at_once(*[lambda: copies.sweep(timezone.now())] * 3) == ["done"] * 3
     assert SignedHead.objects.count() == 1
     assert file.read_text() == SignedHead.objects.get().note

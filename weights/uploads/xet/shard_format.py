@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from weights.uploads.xet import hashing
 from weights.uploads.xet.errors import MalformedXet
-from weights.uploads.xet.xorb import MOST_CHUNKS, MOST_STORED, Readable, read_exactly
+from weights.uploads.xet.xorb_format import MOST_CHUNKS, MOST_STORED, Readable, read_exactly
 
 #: Bytes of a shard that clients do not exceed.
 MOST_SHARD_BYTES = 64 * 1024 * 1024

@@ -15,8 +15,8 @@ from sigstore._utils import KeyID
 from sigstore.errors import VerificationError
 from sigstore_models.common.v1 import PublicKey, PublicKeyDetails
 
-from accounts.audit.merkle_log import notes
-from accounts.audit.merkle_log.notes import NoteRefused, Verifier
+from accounts.audit.merkle_log import signed_notes
+from accounts.audit.merkle_log.signed_notes import NoteRefused, Verifier
 
 pytestmark = pytest.mark.one_database
 
@@ -27,7 +27,7 @@ AT = datetime(2026, 11, 26, 9, 30, tzinfo=UTC)
 
 
 def note(size: int = 992, key: Ed25519PrivateKey = KEY, origin: str = ORIGIN) -> tuple[str, str]:
-    return notes.sign(origin, size, ROOT, AT, key)
+    return signed_notes.sign(origin, size, ROOT, AT, key)
 
 
 def spki(vkey: str) -> bytes:
@@ -90,7 +90,7 @@ def test_openssl_verifies_the_bytes_before_the_blank_line(tmp_path: Path) -> Non
 def test_a_signature_binds_every_line() -> None:
     text, vkey = note()
     verifier = Verifier.parse(vkey)
-    notes.parse(text).verify(verifier)
+    signed_notes.parse(text).verify(verifier)
     other = base64.b64encode(sha256(b"another").digest()).decode()
     for old, new in {
         "\n992\n": "\n991\n",
@@ -99,7 +99,7 @@ def test_a_signature_binds_every_line() -> None:
         f"{ORIGIN}\n9": "evil.example.org/transparency/audit\n9",
     }.items():
         with pytest.raises(NoteRefused, match="wrong"):
-            notes.parse(text.replace(old, new)).verify(verifier)
+            signed_notes.parse(text.replace(old, new)).verify(verifier)
 
 
 def test_another_key_and_another_name_are_refused() -> None:
@@ -107,13 +107,13 @@ def test_another_key_and_another_name_are_refused() -> None:
     for key, origin in ((Ed25519PrivateKey.generate(), ORIGIN), (KEY, "another.example.org")):
         _, vkey = note(key=key, origin=origin)
         with pytest.raises(NoteRefused, match="has not signed it"):
-            notes.parse(text).verify(Verifier.parse(vkey))
+            signed_notes.parse(text).verify(Verifier.parse(vkey))
 
 
 def test_a_cosignature_beside_ours_does_no_harm() -> None:
     text, vkey = note()
     cosigned = f"{text}— witness.example.org {base64.b64encode(bytes(80)).decode()}\n"
-    notes.parse(cosigned).verify(Verifier.parse(vkey))
+    signed_notes.parse(cosigned).verify(Verifier.parse(vkey))
 
 
 def test_heads_are_found_in_a_mail_and_in_a_file_of_many() -> None:
@@ -121,12 +121,12 @@ def test_heads_are_found_in_a_mail_and_in_a_file_of_many() -> None:
     second, _ = note(2)
     mail = f"From: a@example.org\r\n\r\nKeep this.\r\n\r\n{first}\n{vkey}\n\nWeighbridge\n"
     file = f"{first}\n{second[:60]}\n\n{second}"
-    assert [one.size for one in notes.find(mail)] == [1]
-    assert [one.size for one in notes.find(file)] == [1, 2]
-    for one in [*notes.find(mail), *notes.find(file)]:
+    assert [one.size for one in signed_notes.find(mail)] == [1]
+    assert [one.size for one in signed_notes.find(file)] == [1, 2]
+    for one in [*signed_notes.find(mail), *signed_notes.find(file)]:
         one.verify(Verifier.parse(vkey))
     with pytest.raises(NoteRefused, match="holds 2 checkpoints"):
-        notes.parse(file)
+        signed_notes.parse(file)
 
 
 @pytest.mark.parametrize(
