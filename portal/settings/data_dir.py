@@ -22,9 +22,9 @@ _SOCKET_PATH_MOST = 100
 
 
 def default() -> str:
-    """The folder of an install that names none: `var` in a clone; for a wheel, the user's own."""
+    """The folder of an install that names none: `var` of the clone; for a wheel, the user's own."""
     if not installation.IS_WHEEL:
-        return "var"
+        return str(installation.BASE_DIR / "var")
     return environment.text("XDG_DATA_HOME", "~/.local/share") + "/weighbridge"
 
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from django.core.exceptions import ImproperlyConfigured
 
-from portal.settings import environment
+from portal.settings import data_dir, environment
 from tests.support.servers.live import ROOT
 
 pytestmark = pytest.mark.one_database
@@ -157,3 +157,11 @@ def test_a_database_may_have_its_password_apart(monkeypatch: pytest.MonkeyPatch)
     )
     monkeypatch.setenv("DATABASE_URL", "postgres://portal:its-own@db.example.org/portal")
     assert environment.database("DATABASE_URL", "", "DATABASE_PASSWORD")["PASSWORD"] == "its-own"
+
+
+def test_a_clone_has_one_install_whichever_folder_a_command_is_run_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DATA_DIR")
+    assert environment.folder("DATA_DIR", data_dir.default()) == ROOT / "var"
