@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django_structlog.middlewares import RequestMiddleware
 
 from accounts.background.outages import DATABASE_ERRORS, outage_message
+from accounts.errors import AccountsCode
 
 log = structlog.get_logger(__name__)
 #: A request id that a trusted proxy may set; any other is replaced.
@@ -50,9 +51,13 @@ class RequestLogMiddleware(RequestMiddleware):
     def handle_response(self, request: HttpRequest, response: HttpResponse) -> None:
         """Log a failure; return every other response unchanged.
 
-        The base class would wrap files, which Python then sends instead of the kernel.
+        The base class would wrap files, which Python then sends instead of the kernel. A refusal
+        in read-only mode is what the operator asked for.
         """
-        if response.status_code < 500 and not hasattr(request, "_raised_exception"):
+        is_expected = response.status_code < 500 or (
+            response.headers.get("X-Error-Code") == AccountsCode.READ_ONLY
+        )
+        if is_expected and not hasattr(request, "_raised_exception"):
             # Faster than `clear_contextvars`, which searches the variables of every library.
             structlog.contextvars.unbind_contextvars("request_id", "ip")
             return

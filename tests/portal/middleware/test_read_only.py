@@ -227,6 +227,13 @@ def test_without_the_mode_nothing_shows_it(client: Client, world: World) -> None
     assert "X-HF-Warning" not in page.headers
 
 
+def test_a_refused_request_is_no_error_in_the_log(
+    paused: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert is_refusal(ask(paused.people["approved"], "session", "POST", "/report/"))
+    assert [line for line in caplog.records if line.levelname == "ERROR"] == []
+
+
 def test_a_sign_in_is_refused_with_a_page_that_says_why(paused: World) -> None:
     anonymous = paused.people["anonymous"]
     answer = ask(anonymous, "", "POST", "/accounts/login/", Accept="text/html")
