@@ -6,7 +6,7 @@ from weights.catalogue.models import Checkpoint
 
 
 def find_checkpoint(repo_id: str) -> Checkpoint:
-    """The checkpoint `ORG/NAME`. Raises CommandError if it does not exist."""
+    """Returns the checkpoint `ORG/NAME`. Raises CommandError if it does not exist."""
     found = Checkpoint.objects.by_repo_id(repo_id)
     if found is None:
         raise CommandError(f"there is no checkpoint {repo_id}; /models lists the checkpoints")

@@ -11,12 +11,12 @@ from weights.publishing.models import Revision
 
 
 class PublishingCommand(PortalCommand):
-    """Publishes by `publish`, prints findings and the id, and waits for the verification."""
+    """Calls `publish`, prints the findings and the id, and waits for the verification."""
 
     CHOICES = ("tier", "branch", "tag", "private", "accept_findings", "licence")
 
     def add_publishing_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--tier", required=True, help="the tier that people need access to")
+        parser.add_argument("--tier", required=True, help="the tier whose access people need")
         parser.add_argument("--tag", default="", help="a permanent name of this revision")
         parser.add_argument(
             "--private", action="store_true", help="hide a new checkpoint from the public"
@@ -30,7 +30,7 @@ class PublishingCommand(PortalCommand):
             "--licence",
             default="",
             metavar="ID",
-            help="the licence in an open tier, if README.md states none: such as apache-2.0",
+            help="the licence, such as apache-2.0, for an open tier if README.md states none",
         )
         parser.add_argument("--wait", action="store_true", help="wait until every file is verified")
 

@@ -11,7 +11,7 @@ from weights.publishing.models import File, Revision
 def files_with_sha256(
     sha256: str, user: User | None, token: ApiToken | None = None
 ) -> QuerySet[File]:
-    """Files of these bytes in visible revisions of checkpoints that `user` may see by `token`."""
+    """Files with this hash in visible revisions of checkpoints that `user` may see with `token`."""
     return File.objects.filter(
         blob__sha256=sha256,
         revision__state=Revision.State.VISIBLE,

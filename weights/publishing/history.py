@@ -8,7 +8,7 @@ _PUBLISHED = {Revision.State.VISIBLE, Revision.State.WITHDRAWN}
 def history(revision: Revision) -> list[Revision]:
     """The revision and its published ancestors, newest first, with authors: one query.
 
-    Withdrawn revisions that were visible before are included, and behind an unpublished revision
+    Includes withdrawn revisions that were once visible. For an unpublished revision, also includes
     its unpublished ancestors.
     """
     is_published = revision.state in _PUBLISHED

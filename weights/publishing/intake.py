@@ -90,9 +90,9 @@ def publish(
     Creates the checkpoint if it is new. The revision becomes visible when all its blobs are
     verified; publishing the same content again returns the same revision. A folder with lint
     errors is refused before it is copied, unless `accept_findings`; so is one whose README.md
-    states another licence than its tier. `licence` names that of a card without one. `progress` is
+    states a licence other than its tier's. `licence` is used if the card states none. `progress` is
     called with the number of bytes of each step. Raises the errors of `weights.errors`, and
-    TierRetired for a new checkpoint in a retired tier; an existing one takes new revisions.
+    TierRetired for a new checkpoint in a retired tier; an existing one accepts new revisions.
     """
     refuse_in_read_only_mode()
     sources = scan(directory)
@@ -120,7 +120,7 @@ def publish(
 def checked_request(
     repo_id: str, *, tier: str, licence: str, card_licence: dict[str, str], **options: Any
 ) -> PublishRequest:
-    """The request to publish under these names and licence; raises the errors of `publish`."""
+    """Validate names, tier and licence of a publication; raises the errors of `publish`."""
     org, name = names.split_repo_id(repo_id, also_reserved=[settings.ADMIN_PATH.partition("/")[0]])
     names.check_ref(options["branch"])
     if options["tag"]:
@@ -164,10 +164,10 @@ def licence_of_card(card: bytes) -> dict[str, str]:
 
 
 def store() -> BlobStorage:
-    """The portal's store, which only the first publication creates.
+    """The portal's store; only the first publication creates it.
 
-    If the store is missing later, it is unavailable; an empty one in its place would look as if
-    it had lost every blob.
+    If it is missing later, it counts as unavailable: a new, empty store would look as if it had
+    lost every blob.
     """
     storage = blob_storage()
     if not Blob.objects.exists():
@@ -205,7 +205,7 @@ def _check_existing(checkpoint: Checkpoint, request: PublishRequest) -> None:
 
 
 def check_sizes(files: Iterable[tuple[str, int]]) -> None:
-    """Raises BlobTooLarge for a path with a size that takes too long to check in one pass."""
+    """Raises BlobTooLarge for a file that takes too long to check in one pass."""
     for path, size in files:
         if size > LARGEST_FILE:
             raise BlobTooLarge(
@@ -255,7 +255,7 @@ def _stored_before(source: Source, storage: BlobStorage, *, md5_wanted: bool) ->
 
 
 def is_intact(storage: BlobStorage, sha256: str, size: int) -> bool:
-    """True if the store has these bytes, and no check or change since speaks against them."""
+    """True if the store has these bytes, unchanged since their check and not in quarantine."""
     found = storage.stat(sha256)
     if found is None or found.size != size:
         return False
@@ -317,7 +317,7 @@ def _remember(source: Source, digest: Digest) -> None:
 def record(request: PublishRequest, stored: list[StoredFile], found: list[Finding]) -> Revision:
     """Records blobs, files and revision; locks the checkpoint against concurrent publishers.
 
-    `found` are the findings of the lint, to which it adds duplicates.
+    `found` are the lint's findings; this adds duplicates.
     """
     listed = (lint.Listed(file.path, file.size, file.digest.sha256) for file in stored)
     findings = lint_findings.to_json([*found, *lint.duplicates(listed)])

@@ -126,7 +126,7 @@ class FileQuerySet(models.QuerySet["File"]):
         return self.filter(revision__visible_at__isnull=False)
 
     def without_drafts(self) -> "FileQuerySet":
-        """Files whose revision is or was published, also while it is being verified."""
+        """Files of revisions that are not drafts, including those in verification."""
         return self.exclude(revision__state=Revision.State.DRAFT)
 
 

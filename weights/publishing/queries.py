@@ -12,7 +12,7 @@ _PREFIXES = (("refs/heads/", Ref.Kind.BRANCH), ("refs/tags/", Ref.Kind.TAG))
 def ref_name(name: str) -> tuple[str, Ref.Kind | None]:
     """The short name of a ref, and its kind if the ref is a full one.
 
-    `HEAD` is the default branch, as in git; `names.check_ref` lets no branch or tag be called so.
+    `HEAD` is the default branch, as in git; `names.check_ref` reserves the name.
     """
     if name == "HEAD":
         return DEFAULT_BRANCH, None
@@ -30,7 +30,7 @@ def head_of(checkpoint_id: int, branch: str, *, drafts: bool = False) -> Revisio
     accepted = Revision.objects.filter(checkpoint=checkpoint_id, state__in=states)
     named = accepted.filter(refs__kind=Ref.Kind.BRANCH, refs__name=branch).first()
     owned = accepted.filter(branch=branch)
-    if named is not None:  # a branch that was deleted and created again is where it points
+    if named is not None:  # its ref decides, since the branch may have been recreated elsewhere
         owned = owned.exclude(state=Revision.State.VISIBLE)
     own = owned.order_by("-pk").first()
     return max((found for found in (own, named) if found), key=lambda r: r.pk, default=None)
@@ -46,7 +46,7 @@ def tagged_revision(checkpoint_id: int, tag: str) -> Revision | None:
 
 
 def is_branch(checkpoint_id: int, name: str) -> bool:
-    """Returns True for a branch, and for one of unpublished revisions alone."""
+    """True for a branch, including one that has only unpublished revisions."""
     branches = Ref.objects.filter(checkpoint=checkpoint_id, kind=Ref.Kind.BRANCH)
     unpublished = Revision.objects.filter(
         checkpoint=checkpoint_id, state__in=[Revision.State.PENDING, Revision.State.DRAFT]

@@ -1,7 +1,7 @@
 """Records blobs, and a revision with its files and refs.
 
-Callers hold the lock of the checkpoint and have stored the bytes; everything recorded here belongs
-to their one transaction, so that a kill leaves the whole revision or none of it.
+Callers have stored the bytes and hold the checkpoint's lock. They record everything in one
+transaction, so that an interruption leaves the whole revision or none of it.
 """
 
 from collections.abc import Sequence
@@ -50,7 +50,7 @@ def new_file(
     md5: str = "",
     repaired: bool = False,
 ) -> NewFile:
-    """Returns the file; `git_oid` is that of its bytes, which an LFS file does not need."""
+    """Returns the file; `git_oid` is computed for an LFS file and required for any other."""
     if lfs:
         git_oid = listing.git_blob_id(listing.lfs_pointer(sha256, size))
     return NewFile(path, size, sha256, git_oid, lfs, md5, repaired)
@@ -145,7 +145,7 @@ def _existing(
 
 
 def _reopen(revision: Revision, state: Revision.State) -> bool:
-    """Puts a failed revision, or a draft that is published, into `state`. Returns if it changed."""
+    """Puts a failed revision or a draft into `state`; returns whether the state changed."""
     if revision.state == _State.WITHDRAWN:
         raise PublishRefused(f"{revision} was withdrawn; publish changed files instead")
     if revision.state in {_State.PENDING, _State.VISIBLE, state}:
@@ -179,7 +179,7 @@ def _file(revision: Revision, file: NewFile, blob_id: int) -> File:
 
 
 def _set_refs(revision: Revision, branch: str, tag: str) -> None:
-    """Sets branch and tag now, or stores them for when the revision becomes visible."""
+    """Sets branch and tag, or saves them until the revision becomes visible."""
     if tag:
         holder = tagged_revision(revision.checkpoint_id, tag)
         if holder is not None and holder.pk != revision.pk:

@@ -1,4 +1,4 @@
-"""Branches and tags: names that point at revisions, and show the visible ones."""
+"""Moves branches and sets tags as revisions become visible or are withdrawn."""
 
 import logging
 
@@ -27,9 +27,9 @@ def set_refs(revision: Revision, *, branch: str, tag: str) -> None:
 
 
 def keep_drafts_hidden(shown: Revision) -> None:
-    """Moves the other branches at a revision that becomes visible to their newest drafts, if any.
+    """Moves other branches that point at a newly visible revision to their newest drafts, if any.
 
-    Otherwise they would be named to everybody. Call it under the checkpoint's lock.
+    Otherwise everyone would see these branches. Call this under the checkpoint's lock.
     """
     branches = Ref.objects.filter(revision=shown, kind=Ref.Kind.BRANCH)
     for ref in branches.exclude(name=shown.branch):

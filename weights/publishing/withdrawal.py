@@ -22,11 +22,11 @@ from weights.publishing.models import Revision
 
 
 def withdraw(revision: Revision, reason: str, *, by: User | None, recall: bool = False) -> None:
-    """Withdraws a revision, pending ones included; this cannot be undone.
+    """Withdraws a visible, pending or failed revision; this cannot be undone.
 
-    With `recall`, everyone who downloaded one of its files gets a mail. `by` is None for a
-    command. Raises NotAllowed, InvalidValue, and WithdrawalRefused for one
-    that is withdrawn already.
+    With `recall`, everyone who downloaded one of its files gets an email. `by` is None for a
+    command. Raises NotAllowed, InvalidValue, and WithdrawalRefused for a draft or a revision that
+    is already withdrawn.
     """
     if by is not None and not RoleAssignment.objects.covers(by, OWNERS, revision.checkpoint.tier):
         raise NotAllowed(f"you are not a release owner of {revision.checkpoint}")

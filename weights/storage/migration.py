@@ -1,8 +1,8 @@
 """Copies blobs from one store to another and verifies each by its hash.
 
-A blob gets its name in the new store only after all of its bytes were copied and match it. So a
-run may be killed at any time, and the next one continues. Blobs that the new store already has
-are read, because their origin is unknown.
+A blob gets its name in the new store only after all its bytes were copied and match it, so a run
+may be killed at any time and the next one continues. Blobs already in the new store are read,
+because their origin is unknown.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ Progress = Callable[[int], None]
 
 
 class BlobToCopy(NamedTuple):
-    """`size` in bytes, and the version to copy, where the source keeps versions."""
+    """`size` in bytes, and the version to copy if the source keeps versions."""
 
     sha256: str
     size: int
@@ -31,9 +31,9 @@ class BlobToCopy(NamedTuple):
 
 @dataclass
 class CopyReport:
-    """Counts of blobs; `failures` are (blob, reason) and were not copied.
+    """Counts of blobs; `failures` are pairs (blob, reason) of blobs that were not copied.
 
-    `replaced` counts copied blobs that replaced other bytes under their name.
+    `replaced` counts copied blobs that replaced wrong bytes.
     """
 
     copied: int = 0
@@ -44,7 +44,7 @@ class CopyReport:
 
 
 def blobs_to_copy() -> "models.QuerySet[Blob]":
-    """All blobs without damage; one in manual quarantine may be served again later."""
+    """All undamaged blobs, including those in manual quarantine, which may be served again."""
     return blobs_to_check()
 
 
@@ -61,10 +61,10 @@ def copy_all(
 ) -> CopyReport:
     """Copy the blobs that the target lacks, including those published meanwhile.
 
-    Blobs in the target are read and replaced if wrong; with `trust_size` only their size is
-    compared. `progress` is called with the bytes of each step, negative if a step is undone. A
-    blob that is lost or damaged in the source is reported and left out.
-    Raises StorageFull and StorageUnavailable of either store.
+    Reads blobs in the target and replaces wrong ones; with `trust_size` only compares their size.
+    `progress` is called with the bytes of each step, negative if a step is undone. Reports and
+    skips a blob that is lost or damaged in the source. Raises StorageFull and StorageUnavailable
+    for either store.
     """
     copier = _Copier(source, target, progress, trust_size)
     last = 0
@@ -83,7 +83,7 @@ def copy_listed(
     *,
     trust_size: bool = False,
 ) -> CopyReport:
-    """Copy the blobs of a list, as `copy_all` does."""
+    """Copy the listed blobs like `copy_all`."""
     copier = _Copier(source, target, progress, trust_size)
     for wanted in blobs:
         copier.copy(wanted, name=wanted.sha256)
@@ -113,7 +113,7 @@ class _Copier:
             is_missing = isinstance(error, BlobMissing)
             reason = f"missing in {self._source.address}" if is_missing else str(error)
             if existed:
-                reason += f"; {self._target.address} holds other bytes under its name"
+                reason += f"; {self._target.address} has other bytes under its name"
             self.report.failures.append((name, reason))
             return
         self.report.copied += 1
@@ -121,7 +121,7 @@ class _Copier:
         self.report.replaced += existed
 
     def _is_present(self, wanted: BlobToCopy) -> bool:
-        """True if the target has the right bytes; the progress of wrong ones is undone."""
+        """True if the target has the right bytes; undoes the progress of reading wrong ones."""
         read = 0
 
         def step(count: int) -> None:
@@ -139,7 +139,8 @@ def copy_blob(
 ) -> None:
     """Copy the bytes of one blob in one pass; they get its name only if their hash matches.
 
-    Raises BlobMissing and SourceUnusable of the source, StorageFull and BlobTooLarge of the target.
+    Raises BlobMissing and SourceUnusable for the source, StorageFull and BlobTooLarge for the
+    target.
     """
     sha256, size, version = wanted
     digest = hashlib.sha256()

@@ -112,9 +112,7 @@ def test_wrong_bytes_that_cannot_be_overwritten_are_reported(
     path_in(store, blob.sha256).unlink()
     with pytest.raises(CommandError, match="1 blobs were not copied"):
         call_command("migrate_storage", here, target)
-    assert (
-        f"missing in {here}; {target} holds other bytes under its name" in capsys.readouterr().err
-    )
+    assert f"missing in {here}; {target} has other bytes under its name" in capsys.readouterr().err
 
 
 def test_the_steps_of_a_run_come_to_the_size_of_what_is_moved(
@@ -180,7 +178,7 @@ def test_an_invalid_store_is_refused_in_a_sentence(
     for source, target, why in (
         (here, str(tmp_path), "neither file:///"),
         ("s3://B/x", here, "neither file:///"),
-        (here, here, "both are file://"),
+        (here, here, "both stores are file://"),
         (f"file://{tmp_path}/gone", f"file://{tmp_path}/new", "mounted"),
     ):
         with pytest.raises(CommandError, match=why):

@@ -14,9 +14,9 @@ from weights.storage.migration import CopyReport
 
 class Command(PortalCommand):
     help = (
-        "Copy every blob FROM one store TO another (file:///folder or s3://bucket/prefix), each"
-        " checked by its SHA-256. Blobs that TO already has are read, and replaced if wrong. Run it"
-        " again to continue; the portal may serve meanwhile."
+        "Copy every blob FROM one store TO another (file:///folder or s3://bucket/prefix), and"
+        " check its SHA-256. Blobs that TO already has are read, and replaced if wrong. Run it"
+        " again to continue; the portal can keep serving."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -25,8 +25,8 @@ class Command(PortalCommand):
         parser.add_argument(
             "--trust-size",
             action="store_true",
-            help="trust blobs that TO has in the right size, without reading them: for a run soon"
-            " after one that read or copied all of them, if nobody else writes to TO",
+            help="trust blobs of the right size in TO without reading them: for a run soon after"
+            " one that read or copied them all, if nobody else writes to TO",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -50,7 +50,7 @@ class Command(PortalCommand):
 def _move(source: str, target: str, *, trust_size: bool) -> CopyReport:
     old, new = store_at(source), store_at(target)
     if old.address == new.address:
-        raise CommandError(f"both are {old.address}; use different stores")
+        raise CommandError(f"both stores are {old.address}; name two different ones")
     new.create()
     total = migration.blobs_to_copy().aggregate(size=models.Sum("size"))["size"] or 0
     with progress_bars.lazy_bar(total, "Copying") as advance:

@@ -21,8 +21,8 @@ _TOKEN = re.compile(r"[!-~]{1,1000}")
 
 class Command(PublishingCommand):
     help = (
-        "Fetch a revision of ORG/NAME from HUB, another hub that speaks the Hub's protocol, and"
-        " publish it here; prints the revision's 40-hex id. Run it again to continue."
+        "Fetch a revision of ORG/NAME from HUB, another hub with the same API, and publish it"
+        " here; prints the revision's 40-hex id. Run it again to continue."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -46,10 +46,10 @@ class Command(PublishingCommand):
             default=[],
             metavar="HOST[:PORT]",
             dest="private_hosts",
-            help="a host, with its port if it has one, that may have a private address and use"
-            " http: the hub or its storage in an intranet; repeatable",
+            help="HOST or HOST:PORT that may have a private address and use http, such as a hub"
+            " or its storage on an intranet; repeatable",
         )
-        parser.add_argument("--ca-file", metavar="FILE", help="certificates of the hub's authority")
+        parser.add_argument("--ca-file", metavar="FILE", help="CA certificates to verify the hub")
         parser.add_argument(
             "--staging",
             type=Path,
@@ -61,7 +61,7 @@ class Command(PublishingCommand):
         names.split_repo_id(options["source"])
         ca_file = options["ca_file"]
         if ca_file and not Path(ca_file).is_file():
-            raise CommandError(f"there is no file {ca_file}; name one with certificates")
+            raise CommandError(f"there is no file {ca_file}; name a file with CA certificates")
         session = HubSession(
             options["hub"],
             token=_token(options["token_file"]),
@@ -81,5 +81,5 @@ def _token(file: str) -> str:
         return ""
     token = getpass("Token of the source: ") if file == "-" else Path(file).read_text()
     if not _TOKEN.fullmatch(token.strip()):
-        raise CommandError(f"{file} holds no token; write one line with the source's token into it")
+        raise CommandError(f"{file} contains no token; write the source's token to it in one line")
     return token.strip()

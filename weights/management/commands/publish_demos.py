@@ -10,7 +10,7 @@ from weights.publishing.demo import publish_demos
 
 
 class Command(PortalCommand):
-    help = "Publish the synthetic demo checkpoints that this install has never published."
+    help = "Publish the synthetic demo checkpoints that this install has not published yet."
 
     def handle(self, *args: Any, **options: Any) -> None:
         data_dir = getattr(settings, "DATA_DIR", None)

@@ -61,7 +61,7 @@ class Command(PortalCommand):
         try:
             progress = waiting.until_verified([draft])
         except waiting.NoWorker as error:
-            raise CommandError(f"{error}; it is verified once a worker runs") from error
+            raise CommandError(f"{error}; a worker must run to verify it") from error
         draft.refresh_from_db()
         if progress.failures or not verification.settle(draft):
             found = [f"{path}: {reason}" for path, reason in progress.failures]

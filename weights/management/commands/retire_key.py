@@ -16,15 +16,15 @@ _AUDIT_KEY = re.compile(r"[0-9a-f]{8}|\S+\+[0-9a-f]{8}\+\S+")
 
 class Command(PortalCommand):
     help = (
-        "Retire a manifest key; with --compromised its signatures, or those of a key of the audit"
-        " trail, count as no proof."
+        "Retire a manifest key. --compromised makes its signatures, or those of a key of the audit"
+        " trail, untrusted."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("key_id", metavar="KEYID", help="as shown on /keys/")
         parser.add_argument("--reason", required=True, help="public")
         parser.add_argument(
-            "--compromised", action="store_true", help="somebody else may have signed with it"
+            "--compromised", action="store_true", help="others may have signed with it"
         )
         parser.add_argument(
             "--since",
@@ -48,12 +48,12 @@ def _demand_compromised(compromised: bool) -> None:
     if not compromised:
         raise InvalidValue(
             "to retire a key of the audit trail, replace its file; add --compromised if"
-            " others may have had it"
+            " others may have signed with it"
         )
 
 
 def moment(text: str) -> datetime:
-    """Parse a day or a time, in UTC unless it has an offset."""
+    """Parses a date or a time, in UTC unless it has an offset."""
     try:
         value = datetime.fromisoformat(text)
     except ValueError as error:

@@ -21,8 +21,8 @@ from weights.storage.models import Blob
 
 class Command(PortalCommand):
     help = (
-        "Survey the store and read again what is due, or every blob of ORG/NAME, or --all."
-        " Prints counts; exit 1 if anything is damaged, missing or unreadable."
+        "Survey the store, and reread the blobs that are due, those of ORG/NAME, or --all."
+        " Prints counts; exits 1 if anything is damaged, missing or unreadable."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -34,7 +34,7 @@ class Command(BaseCommand):
         try:
             return waiting.until_verified(revisions)
         except waiting.NoWorker as error:
-            raise CommandError(f"{error}; the check is queued until a worker runs") from error
+            raise CommandError(f"{error}; the check stays queued until a worker runs") from error
 
     def _print(self, progress: VerificationProgress) -> None:
         for result, count in progress.counts.items():

@@ -13,8 +13,8 @@ from weights.storage import blob_storage, store_at
 
 class Command(PortalCommand):
     help = (
-        "Compare every revision's manifest with the bytes of the store, read-only: after a"
-        " restore, or to check a copy of the blobs (--blobs)."
+        "Compare every revision's manifest with the bytes in the store; changes nothing. Use it"
+        " after a restore, or to check a copy of the blobs (--blobs)."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -26,14 +26,14 @@ class Command(PortalCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         sample: int | None = options["sample"]
         if sample is not None and sample < 0:
-            raise CommandError(f"--sample {sample}: specify a number of blobs, 0 or more")
+            raise CommandError(f"--sample must be 0 or more, not {sample}")
         store = store_at(options["blobs"]) if options["blobs"] else blob_storage()
         with progress_bars.lazy_bar(store_check.bytes_to_read(sample), "Reading") as advance:
             proof = store_check.check_store(store, sample=sample, progress=advance)
         if proof.missing == proof.blobs > 1:
             raise CommandError(
-                f"{store.address} has none of the {proof.blobs} blobs; is that the store, and is"
-                " its disk mounted?"
+                f"{store.address} has none of the {proof.blobs} blobs; is this the right store,"
+                " and is its disk mounted?"
             )
         self._print(proof)
         if proof.faults:

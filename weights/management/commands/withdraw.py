@@ -29,7 +29,7 @@ class Command(PortalCommand):
         if revision.state == Revision.State.WITHDRAWN:
             self.stderr.write(f"{options['repo_id']} at {revision.sha} is already withdrawn.")
             if head_of(revision.checkpoint_id, options["revision"]) is not None:
-                self.stderr.write("To withdraw the revision before it too, give its 40-hex id.")
+                self.stderr.write("To withdraw the revision before it too, pass its 40-hex id.")
         else:
             withdrawal.withdraw(revision, options["reason"], by=None, recall=options["recall"])
         self.stdout.write(revision.sha)
@@ -40,7 +40,7 @@ def _revision(repo_id: str, name: str) -> Revision:
     if (withdrawn := refs.withdrawn_head(checkpoint.pk, name)) is not None:
         withdrawn.checkpoint = checkpoint
         return withdrawn
-    # An id also finds hidden revisions; branches and tags name visible and withdrawn ones.
+    # Ids also find hidden revisions; branches and tags only find visible and withdrawn ones.
     found = checkpoint.revisions.filter(sha=name).first() or gate.find_revision(checkpoint, name)
     if found is None and (tombstone := gate.withdrawn(checkpoint, name)) is not None:
         found = tombstone.revision

@@ -1,4 +1,4 @@
-"""Create and delete branches and tags. One that names a draft is shown once it is published."""
+"""Create and delete branches and tags. Those of a draft become public when the draft does."""
 
 from django.db import transaction
 
@@ -31,10 +31,10 @@ def create_tag(checkpoint: Checkpoint, name: str, *, by: User, revision: str = "
 
 @transaction.atomic
 def delete_branch(checkpoint: Checkpoint, name: str, *, by: User) -> None:
-    """Delete a branch with its drafts; its published revisions stay under their ids.
+    """Delete a branch and its drafts; its published revisions keep their ids.
 
     Raises UnknownRevision, NotAllowed, and TransitionRefused for `main`, for a branch that is
-    being verified and for one whose drafts another branch needs.
+    being verified and for one with drafts that another branch is based on.
     """
     _lock(checkpoint, by)
     if not is_branch(checkpoint.pk, name):
@@ -70,7 +70,7 @@ def _create(checkpoint: Checkpoint, name: str, kind: Ref.Kind, by: User, point: 
     _lock(checkpoint, by)
     taken = Ref.objects.filter(checkpoint=checkpoint, name=name).exists()
     if taken or is_branch(checkpoint.pk, name) or tagged_revision(checkpoint.pk, name):
-        raise NameTaken(f"{checkpoint} has a branch or tag {name} already")
+        raise NameTaken(f"{checkpoint} already has a branch or tag {name}")
     revision = queries.find_revision(checkpoint, point)
     if revision is None:
         raise UnknownRevision(f"{checkpoint} has no revision {point}")

@@ -1,4 +1,4 @@
-"""Create and delete checkpoints as their owners' clients do."""
+"""Create, rename and delete checkpoints on behalf of their owners."""
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -23,7 +23,7 @@ from weights.publishing.models import Revision
 FIRST_MESSAGE = "Create the checkpoint"
 _RESERVED = [settings.ADMIN_PATH.partition("/")[0]]
 _DRAFT = Revision.State.DRAFT
-_NO_TIER = "only release owners create checkpoints, and you are not one of any tier in use"
+_NO_TIER = "only release owners create checkpoints, and you are not one of any active tier"
 DELETED = "Its owner deleted the checkpoint."
 
 
@@ -32,12 +32,12 @@ def create_draft(
 ) -> tuple[Checkpoint, bool]:
     """Return the checkpoint of this name that `by` owns, and True if it is new.
 
-    A new one is private, with an empty draft on `main`, in `tier` or else in the strictest tier
-    that `by` owns. Raises InvalidName, NameTaken for a name that `by` does not own or that differs
-    in case only, NotAllowed without the role for the tier, TierRetired.
+    A new checkpoint is private and has an empty draft on `main`. Its tier is `tier`, by default the
+    strictest tier that `by` owns. Raises InvalidName, NameTaken if somebody else has the name or it
+    differs only in case, NotAllowed without the role for the tier, TierRetired.
     """
     names.split_repo_id(f"{org}/{name}", also_reserved=_RESERVED)
-    if not owners.tiers_of(by):  # whoever may create nothing does not learn which names are taken
+    if not owners.tiers_of(by):  # checked first, so that outsiders do not learn which names exist
         raise NotAllowed(_NO_TIER)
     if (found := _existing(org, name, by)) is not None:
         return found, False
@@ -55,11 +55,11 @@ def create_draft(
 
 @transaction.atomic
 def delete(checkpoint: Checkpoint, *, by: User) -> None:
-    """Delete a draft checkpoint; withdraw all revisions of one that somebody published.
+    """Delete a draft checkpoint, or withdraw all revisions of a published one.
 
     Raises NotAllowed without the role, RecentAuthenticationRequired after an old sign-in,
-    TransitionRefused for an entry of the catalogue without files and for a draft that published
-    records name.
+    TransitionRefused for a catalogue entry without files and for a draft that published records
+    refer to.
     """
     recent_authentication.require()
     checkpoint = Checkpoint.objects.select_for_update(of=("self",)).get(pk=checkpoint.pk)
@@ -103,10 +103,10 @@ def rename(checkpoint: Checkpoint, repo_id: str, *, by: User) -> None:
 
 
 def _demand_draft(checkpoint: Checkpoint) -> None:
-    """Raise TransitionRefused for a public entry of the catalogue whose files are elsewhere."""
+    """Raise TransitionRefused for a public catalogue entry whose files are elsewhere."""
     if not checkpoint.private:
         raise TransitionRefused(
-            f"{checkpoint} is an entry of the catalogue; change or remove it in the admin"
+            f"{checkpoint} is a catalogue entry without files; change or remove it in the admin"
         )
 
 
@@ -121,7 +121,7 @@ def _existing(org: str, name: str, by: User) -> Checkpoint | None:
 
 
 def _strictest_tier(by: User) -> Tier:
-    """The strictest active tier that `by` owns; the first in lists among equals."""
+    """The strictest active tier that `by` owns; among equals, the first in display order."""
     tiers = owners.tiers_of(by).filter(retired_at=None)
     if not tiers:
         raise NotAllowed(_NO_TIER)

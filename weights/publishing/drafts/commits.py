@@ -1,4 +1,4 @@
-"""Commits by clients: each makes one revision with its whole list of files, or nothing."""
+"""Commits by clients: each creates one revision with its complete list of files, or nothing."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -36,14 +36,14 @@ __all__ = ["AddFile", "AddObject", "CopyFile", "DeleteFile", "DeleteFolder", "Op
 
 #: Characters.
 MOST_MESSAGE = 10_000
-#: Contents of files that are stored, and their bytes held in memory, at a time.
+#: Maximum file contents, and their bytes in memory, that are stored at a time.
 _BATCH, _BATCH_BYTES = 100, 8 * 1024 * 1024
-#: Times that a commit without a parent is made anew, because another one was faster.
+#: Attempts of a commit without a parent, since another commit may move the branch first.
 _TRIES = 3
 
 
 class _Parent(NamedTuple):
-    """The head of the branch, None if it has no commit, and the files of the head by path."""
+    """The head of the branch (None if it has no commit) and the head's files by path."""
 
     revision: Revision | None
     files: Mapping[str, NewFile]
@@ -58,13 +58,13 @@ def commit(
     message: str,
     parent: str = "",
 ) -> Revision:
-    """Commit to a branch; returns its new head, or the present one if nothing changes.
+    """Commit to a branch; returns its new head, or the current one if nothing changes.
 
-    Contents of files are stored as `operations` yields them, and hashes of uploads awaited for up
-    to 50 s. The commit is a draft, unless its tier publishes commits. `parent` is the id that the
-    branch must have, else BranchMoved. Raises NotAllowed without the role, InvalidName,
-    CommitRefused for operations that do not fit, UnknownRevision for a branch that does not exist,
-    the errors of `uploads.wait_for` and of the store. A kill leaves the branch as it was.
+    Stores file contents as `operations` yields them, and waits up to 50 s until uploads are hashed.
+    The commit is a draft, unless its tier publishes commits. Raises BranchMoved if `parent` is set
+    and is not the branch's head, NotAllowed without the role, InvalidName, CommitRefused for
+    operations that contradict each other or the files, UnknownRevision for a missing branch, the
+    errors of `uploads.wait_for` and of the store. An interrupted commit does not change the branch.
     """
     owners.demand_owner(by, checkpoint)
     names.check_ref(branch)
@@ -103,7 +103,7 @@ def _head(checkpoint: Checkpoint, branch: str, parent: str) -> Revision | None:
 def _take_in(
     checkpoint: Checkpoint, operations: Iterable[Operation], by: User
 ) -> tuple[list[Operation], dict[str, NewFile]]:
-    """The operations without the contents of files, which are stored by path."""
+    """Stores the contents; returns the operations without them, and the added files by path."""
     taken: list[Operation] = []
     added: dict[str, NewFile] = {}
     contents: list[bytes] = []
@@ -204,7 +204,7 @@ def _record(
 
 
 def _check_quarantine(files: Mapping[str, NewFile], parent: _Parent) -> None:
-    """Raise CommitRefused for quarantined bytes that the commit adds; its parent's may stay."""
+    """Raise CommitRefused if the commit adds quarantined bytes; unchanged files may stay."""
     paths = {
         file.sha256: path for path, file in files.items() if not _is_unchanged(path, files, parent)
     }
@@ -214,7 +214,7 @@ def _check_quarantine(files: Mapping[str, NewFile], parent: _Parent) -> None:
 
 
 def _licence(files: Mapping[str, NewFile], parent: _Parent) -> dict[str, str]:
-    """The licence that README.md states; an unchanged one is not read again."""
+    """The licence that README.md states. An unchanged README.md is not read again."""
     card = files.get("README.md")
     if card is None:
         return {}

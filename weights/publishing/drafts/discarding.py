@@ -1,4 +1,4 @@
-"""Discard drafts: their rows are deleted, and the audit trail records it."""
+"""Discard drafts: delete their rows and record that in the audit trail."""
 
 from django.db import transaction
 
@@ -13,10 +13,10 @@ from weights.publishing.models import File, Ref, Revision
 
 @transaction.atomic
 def discard(revision: Revision, *, by: User | None) -> None:
-    """Delete a draft and the drafts that stand on it; branches fall back to its parent.
+    """Delete a draft and the drafts based on it; branches move back to its parent.
 
-    Does nothing for one that is gone. Raises NotAllowed without the role, TransitionRefused for a
-    revision that is no draft, or on which a published one stands.
+    Does nothing if the draft is gone. Raises NotAllowed without the role, and TransitionRefused for
+    a revision that is not a draft or that a published one is based on.
     """
     checkpoint = Checkpoint.objects.select_for_update(of=("self",)).get(pk=revision.checkpoint_id)
     if by is not None:
@@ -25,19 +25,19 @@ def discard(revision: Revision, *, by: User | None) -> None:
     if found is None:
         return
     if found.state != Revision.State.DRAFT:
-        raise TransitionRefused(f"{found} is no draft any more; withdraw it instead")
+        raise TransitionRefused(f"{found} is no longer a draft; withdraw it instead")
     doomed = _with_descendants(found)
     if any(one.state != Revision.State.DRAFT for one in doomed):
-        raise TransitionRefused(f"a published revision stands on {found}, so it stays")
+        raise TransitionRefused(f"a published revision is based on {found}, so it must stay")
     _record(checkpoint, doomed, by)
     delete_revisions(checkpoint, doomed)
 
 
 @transaction.atomic
 def discard_all(checkpoint: Checkpoint, *, by: User | None, branch: str = "") -> None:
-    """Discard every draft on which no published revision stands; `branch` limits them to one.
+    """Discard all drafts, or those of `branch`, that no published revision is based on.
 
-    Raises TransitionRefused if a draft of another branch stands on one of `branch`.
+    Raises TransitionRefused if a draft of another branch is based on one of `branch`.
     """
     by_parent = _by_parent(checkpoint.pk)
     doomed: dict[int, Revision] = {}
@@ -47,7 +47,7 @@ def discard_all(checkpoint: Checkpoint, *, by: User | None, branch: str = "") ->
     for one in drafts.order_by("-pk"):
         children = [child for child in by_parent.get(one.pk, []) if child.pk not in doomed]
         if branch and any(child.state == Revision.State.DRAFT for child in children):
-            raise TransitionRefused(f"a draft of {children[0].branch} stands on {one}")
+            raise TransitionRefused(f"a draft of {children[0].branch} is based on {one}")
         if not children:
             doomed[one.pk] = one
     _record(checkpoint, list(doomed.values()), by)
@@ -55,7 +55,7 @@ def discard_all(checkpoint: Checkpoint, *, by: User | None, branch: str = "") ->
 
 
 def delete_revisions(checkpoint: Checkpoint, doomed: list[Revision]) -> None:
-    """Delete revisions that were never visible, the newest first; refs fall back to parents."""
+    """Delete revisions that were never visible; branches move back to the nearest parent."""
     parents = dict(checkpoint.revisions.values_list("pk", "parent_id"))
     ids = {one.pk for one in doomed}
     for ref in Ref.objects.filter(revision__in=ids):
@@ -75,7 +75,7 @@ def delete_revisions(checkpoint: Checkpoint, doomed: list[Revision]) -> None:
 def _with_descendants(revision: Revision) -> list[Revision]:
     by_parent = _by_parent(revision.checkpoint_id)
     found = [revision]
-    for one in found:  # grows as it goes
+    for one in found:  # the loop extends the list
         found.extend(by_parent.get(one.pk, []))
     return found
 

@@ -15,10 +15,10 @@ from weights.publishing.models import Revision
 
 @transaction.atomic
 def write_notes(revision: Revision, text: str, *, by: User | None) -> None:
-    """Replace the message of a draft; its id does not depend on it. `by` is None for a command.
+    """Replace the message of a draft, which does not change its id. `by` is None for a command.
 
-    Raises NotAllowed without the role, CommitRefused for more than MOST_MESSAGE characters,
-    TransitionRefused for a revision that is no draft, since published notes stay as they are.
+    Raises NotAllowed without the role, CommitRefused for more than MOST_MESSAGE characters, and
+    TransitionRefused for a revision that is not a draft, since published notes never change.
     """
     if by is not None:
         owners.demand_owner(by, revision.checkpoint)
@@ -28,7 +28,7 @@ def write_notes(revision: Revision, text: str, *, by: User | None) -> None:
     if text == revision.message:
         return
     if not Revision.objects.drafts().filter(pk=revision.pk).update(message=text):
-        raise TransitionRefused(f"{revision} is no draft any more")
+        raise TransitionRefused(f"{revision} is no longer a draft")
     revision.message = text
     AuditEvent.record(
         WeightsEvent.REVISION_DESCRIBED,

@@ -1,4 +1,4 @@
-"""The operations of a commit, and the list of files that they make of a revision's."""
+"""The operations of a commit, and their effect on a revision's list of files."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from weights.publishing.drafts import queries
 from weights.publishing.models import File, Revision
 from weights.publishing.recording import NewFile, new_file
 
-#: Operations of one commit, and files of one revision.
+#: Limits: operations of one commit, and files of one revision.
 MOST_OPERATIONS, MOST_FILES = 20_000, 100_000
 
 
@@ -25,7 +25,7 @@ class AddFile:
 
 @dataclass(frozen=True)
 class AddObject:
-    """An object that is present (`weights.uploads.presence`); size in bytes, None if unstated."""
+    """An uploaded object (`weights.uploads.presence`); size in bytes, None if not stated."""
 
     path: str
     sha256: str
@@ -34,7 +34,7 @@ class AddObject:
 
 @dataclass(frozen=True)
 class CopyFile:
-    """A file of a revision of the same checkpoint; an empty `source_revision` is the head."""
+    """A copy of a file of the same checkpoint; an empty `source_revision` means the head."""
 
     path: str
     source_path: str
@@ -55,7 +55,7 @@ Operation = AddFile | AddObject | CopyFile | DeleteFile | DeleteFolder
 
 
 def check(operations: Sequence[Operation]) -> None:
-    """Raise InvalidName and CommitRefused for paths, sizes and numbers out of bounds."""
+    """Raise InvalidName or CommitRefused for invalid paths, and for too many or too large files."""
     if not operations:
         raise CommitRefused("the commit has no operations; add, copy or delete a file")
     if len(operations) > MOST_OPERATIONS:
@@ -73,7 +73,7 @@ def check(operations: Sequence[Operation]) -> None:
 
 
 def check_one(one: Operation) -> None:
-    """Raise InvalidName and CommitRefused for the path and the size of one operation."""
+    """Raise InvalidName for an invalid path, and CommitRefused for a file that is too large."""
     if isinstance(one, DeleteFile | DeleteFolder):
         names.check_stored_path(one.path.rstrip("/") if isinstance(one, DeleteFolder) else one.path)
     else:
@@ -102,9 +102,9 @@ def apply(
     added: Mapping[str, NewFile],
     sizes: Mapping[str, int],
 ) -> dict[str, NewFile]:
-    """The files after the operations, in their order; copies read the files `before` them.
+    """Apply the operations in order and return the resulting files. Copies read from `before`.
 
-    `added` holds the stored contents by path, `sizes` those of the present objects in bytes.
+    `added` holds the added files by path, `sizes` the bytes of uploaded objects by SHA-256.
     """
     files = dict(before)
     sources: dict[str, Mapping[str, NewFile]] = {"": before}
@@ -160,7 +160,7 @@ def _delete_folder(files: dict[str, NewFile], path: str) -> None:
 
 
 def _check_result(files: Mapping[str, NewFile]) -> None:
-    """Raise CommitRefused for no files, too many, and a file that is a folder as well."""
+    """Raise CommitRefused for no files, too many files, and a path that is both file and folder."""
     if not files:
         raise CommitRefused("the commit deletes every file; a revision has at least one")
     if len(files) > MOST_FILES:

@@ -17,7 +17,7 @@ from weights.gate.refusals import Missing, Refusal, sentence
 
 
 def tiers_of(person: User) -> "models.QuerySet[Tier]":
-    """The tiers whose release owner the person is, in their order; of active staff only."""
+    """The tiers that this person is a release owner of, in display order; only for active staff."""
     if not is_active_staff(person):
         return Tier.objects.none()
     roles = RoleAssignment.objects.held(person, OWNERS)
@@ -38,11 +38,11 @@ def demand_owner(user: User, checkpoint: Checkpoint) -> None:
 
 
 def require_owner(caller: Caller, checkpoint: Checkpoint) -> User:
-    """Return the caller's person, if their session or write token may change the checkpoint.
+    """Return the caller's user, if their session or write token may change the checkpoint.
 
-    A checkpoint that the caller may not know of is answered as a missing one. Raises GateRefused
-    for a missing checkpoint or credential and for a token's limits, NotAllowed without the role,
-    RecentAuthenticationRequired for a token that was made after an old sign-in.
+    A checkpoint that the caller must not know about is reported as missing. Raises GateRefused for
+    a missing checkpoint or credential and for a token's limits, NotAllowed without the role, and
+    RecentAuthenticationRequired for a token that was made long after the sign-in.
     """
     try:
         return _owner(caller, checkpoint)
@@ -61,10 +61,10 @@ def _owner(caller: Caller, checkpoint: Checkpoint) -> User:
 
 
 def require_writer(caller: Caller, repo_id: str) -> User:
-    """Return the person of a session or of a token that may write to `repo_id`.
+    """Return the user of a session, or of a token that may write to `repo_id`.
 
-    Raises GateRefused, and RecentAuthenticationRequired for a token made after an old sign-in. It
-    says nothing about the person's roles.
+    Does not check the user's roles. Raises GateRefused, and RecentAuthenticationRequired for a
+    token that was made long after the sign-in.
     """
     if caller.problem is not None:
         raise GateRefused(caller.problem, sentence(caller.problem))

@@ -1,4 +1,4 @@
-"""Publish drafts: the one act after which everybody who may fetch the checkpoint sees them."""
+"""Publish drafts, so that everyone who may download the checkpoint sees them."""
 
 import logging
 from collections.abc import Iterable
@@ -43,14 +43,14 @@ ACT = "draft.publish"
 
 @dataclass(frozen=True)
 class Choices:
-    """The choices of the person who publishes; None leaves them to the service."""
+    """The options of a publication; None keeps the checkpoint's current value."""
 
     private: bool | None = None
     embargo_until: datetime | None = None
     accept_findings: bool = False
 
     def hold_for(self, checkpoint: Checkpoint) -> bool:
-        """True if the checkpoint is as hidden as they ask."""
+        """True if the checkpoint already has the chosen privacy and embargo."""
         return self.private in {None, checkpoint.private} and self.embargo_until in {
             None,
             checkpoint.embargo_until,
@@ -78,12 +78,12 @@ def publish_draft(
 ) -> ChangeRequest | None:
     """Publish a draft: it becomes visible once its files are verified.
 
-    The first publication of a checkpoint makes it public, unless `private`; `embargo_until` hides
-    it until then. `by` is None for a command. If files of a stricter tier would enter this one,
-    returns the request that waits for a second person, with this `reason`. Publishing twice does no
-    harm. Raises NotAllowed, RecentAuthenticationRequired, PublishRefused for a card of another
-    licence, for quarantined bytes and for an empty draft, FindingsRefused for errors of the lint,
-    BranchMoved if its branch has published something else, InvalidValue for a past embargo,
+    The first publication makes the checkpoint public, unless `private`; `embargo_until` hides it
+    until then. `by` is None for a command. If the draft has files of a stricter tier, returns the
+    change request, with `reason`, that a second person must confirm. Publishing again changes
+    nothing. Raises NotAllowed, RecentAuthenticationRequired, PublishRefused for a card with another
+    licence, for quarantined bytes and for an empty draft, FindingsRefused for lint errors,
+    BranchMoved if the branch has published something else since, InvalidValue for a past embargo,
     TierRetired.
     """
     recent_authentication.require()
@@ -107,7 +107,7 @@ def publish_draft(
 
 
 def publish_confirmed(revision: Revision, choices: Choices, *, by: User) -> None:
-    """Publish after a second person confirmed it; raises as `publish_draft` does."""
+    """Publish once a second person has confirmed; raises the errors of `publish_draft`."""
     with transaction.atomic():
         draft = _locked(revision)
         owners.demand_owner(by, draft.checkpoint)
@@ -116,10 +116,10 @@ def publish_confirmed(revision: Revision, choices: Choices, *, by: User) -> None
 
 
 def publish_commit(revision: Revision, *, by: User) -> None:
-    """Publish a new draft at once in a tier that publishes commits, if nothing prevents it.
+    """Publish a new draft at once if its tier publishes commits and nothing prevents it.
 
-    Otherwise it stays a draft, which an owner may publish. Call it in the transaction of the
-    commit, which holds the checkpoint's lock.
+    Otherwise it stays a draft, which an owner may publish later. Call this in the transaction of
+    the commit, which holds the checkpoint's lock.
     """
     if not revision.checkpoint.tier.publishes_commits or revision.state != Revision.State.DRAFT:
         return
@@ -152,10 +152,11 @@ def ensure_findings(revision: Revision) -> None:
 
 
 def stricter_tiers(draft: Revision) -> list[Tier]:
-    """The stricter tiers in which LFS files of the draft are published, and not in its own tier.
+    """Stricter tiers that have published LFS files of the draft which its own tier has not.
 
-    A stricter tier counts before the files are verified, and if their check failed; drafts do not
-    count. The draft's tier counts once public: only members have files of a private checkpoint.
+    In a stricter tier, unverified and failed revisions count as published; drafts do not. In the
+    draft's tier, only visible revisions of public checkpoints count, since few people have the
+    files of a private one.
     """
     here = draft.checkpoint.tier
     published = File.objects.without_drafts().filter(
@@ -181,7 +182,7 @@ def _locked(revision: Revision) -> Revision:
     if draft is None:
         raise TransitionRefused("this draft was discarded")
     draft.checkpoint = checkpoint
-    # The check of a blob locks it too: either sees the other's result.
+    # Verification locks the blob too, so each sees the other's result.
     used = draft.files.order_by().values("blob")
     list(Blob.objects.select_for_update().filter(pk__in=used).order_by("pk").values_list("pk"))
     return draft
@@ -190,7 +191,7 @@ def _locked(revision: Revision) -> Revision:
 def _check(draft: Revision, choices: Choices) -> None:
     checkpoint = draft.checkpoint
     if draft.state != Revision.State.DRAFT:
-        raise TransitionRefused(f"{draft} is no draft any more")
+        raise TransitionRefused(f"{draft} is no longer a draft")
     if not draft.file_count:
         raise PublishRefused(f"{draft} has no files; commit some first")
     if checkpoint.published_at is None:
@@ -210,7 +211,7 @@ def _check(draft: Revision, choices: Choices) -> None:
 def _check_choices(checkpoint: Checkpoint, choices: Choices) -> None:
     embargo = choices.embargo_until
     if embargo is not None and embargo <= timezone.now():
-        raise InvalidValue("an embargo ends in the future; leave it out to publish now")
+        raise InvalidValue("an embargo must end in the future; leave it out to publish now")
     chosen = choices.private is not None or embargo is not None
     if chosen and checkpoint.published_at is not None:
         raise _settled(checkpoint)
@@ -223,7 +224,7 @@ def _settled(checkpoint: Checkpoint) -> PublishRefused:
 
 
 def _check_branch(draft: Revision) -> None:
-    """Raise BranchMoved unless the draft stands on what its branch has published."""
+    """Raise BranchMoved unless the draft is based on its branch's published head."""
     head = head_of(draft.checkpoint_id, draft.branch)
     if head is None:
         return
@@ -265,10 +266,10 @@ def _open_request(
 
 
 def _publish(draft: Revision, choices: Choices, by: User | None) -> None:
-    """Make the draft pending, and visible if all its files are verified."""
+    """Make the draft pending, or visible if all its files are verified."""
     drafts = Revision.objects.drafts().filter(pk=draft.pk)
     if not drafts.update(state=Revision.State.PENDING, state_reason=""):
-        raise TransitionRefused(f"{draft} is no draft any more")
+        raise TransitionRefused(f"{draft} is no longer a draft")
     checkpoint = draft.checkpoint
     is_first = checkpoint.published_at is None and not (
         checkpoint.revisions.pending().exclude(pk=draft.pk).exists()

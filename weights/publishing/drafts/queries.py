@@ -29,7 +29,7 @@ def newest_drafts() -> RevisionQuerySet:
 
 
 def drafts_hidden_from(user: User) -> RevisionQuerySet:
-    """The drafts of which `user` is no owner."""
+    """The drafts that `user` does not own."""
     drafts = Revision.objects.drafts()
     if not is_active_staff(user):
         return drafts
@@ -43,7 +43,7 @@ def branch_head(checkpoint_id: int, branch: str) -> Revision | None:
 
 
 def find_revision(checkpoint: Checkpoint, name: str) -> Revision | None:
-    """The revision of an id, branch or tag as owners see it: drafts included, withdrawn left out.
+    """Find a revision by id, branch or tag as owners see it: with drafts, without withdrawn ones.
 
     `name` may be a full ref, such as `refs/heads/main`.
     """
@@ -61,9 +61,9 @@ def find_revision(checkpoint: Checkpoint, name: str) -> Revision | None:
 
 
 def refs_of(checkpoint: Checkpoint, refs: Iterable[Ref]) -> list[Ref]:
-    """These branches and tags as owners see them: branches lead to their newest draft.
+    """The branches and tags as owners see them: branches point at their newest draft.
 
-    A branch that has drafts alone is added, unsaved.
+    Adds an unsaved Ref for each branch that has only drafts.
     """
     unpublished = checkpoint.revisions.filter(
         state__in=[Revision.State.DRAFT, Revision.State.PENDING]

@@ -1,4 +1,4 @@
-"""Downloads one file of another hub into a partial file, and continues it by ranges."""
+"""Downloads one file of another hub into a partial file, and resumes it with range requests."""
 
 import errno
 import os
@@ -20,9 +20,9 @@ def download(
     partial: Path,
     progress: Callable[[int], None],
 ) -> None:
-    """Appends to `partial` until it has the size of `file`; its hash is not checked here.
+    """Appends to `partial` until it has the size of `file`; the caller checks its hash.
 
-    Raises SourceUnusable, and StorageFull. `progress` is called with the bytes of each step.
+    Raises SourceUnusable and StorageFull. `progress` is called with the bytes of each step.
     """
     descriptor = open_partial(partial)
     try:
@@ -54,7 +54,7 @@ def _continue(
     descriptor: int,
     progress: Callable[[int], None],
 ) -> None:
-    """One request for the missing bytes; raises Interrupted if fewer come."""
+    """Requests the missing bytes once; raises Interrupted if fewer arrive."""
     have = _size(descriptor)
     if have == file.size:
         return
@@ -72,7 +72,7 @@ def _continue(
 
 
 def _start(response: requests.Response, file: SourceFile, wanted: int) -> int:
-    """The position of the first byte that comes: `wanted`, or 0 if the server ignores ranges."""
+    """The offset of the response's first byte: `wanted`, or 0 if the server ignores ranges."""
     start = wanted if response.status_code == 206 else 0
     if start:
         stated = response.headers.get("Content-Range", "")
@@ -84,7 +84,7 @@ def _start(response: requests.Response, file: SourceFile, wanted: int) -> int:
     length = response.headers.get("Content-Length")
     if length is not None and length != str(file.size - start):
         raise SourceUnusable(
-            f"the source sends {length[:30]!r} bytes of {file.path!r}, where its listing demands"
+            f"the source sends {length[:30]!r} bytes of {file.path!r}, but its listing implies"
             f" {file.size - start}; have the source corrected"
         )
     return start

@@ -1,7 +1,7 @@
 """Fetches the files of a revision on another hub and publishes them here.
 
-One file at a time passes a partial file, so a mirror needs the disk for its files and once more
-for the largest of them.
+Each file is downloaded to a partial file first, so a mirror needs disk space for all its files
+and once more for the largest.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ from weights.storage import BlobStorage
 
 
 class WrongBytes(SourceUnusable):
-    """The source sent other bytes than it lists."""
+    """The source sent bytes that do not match its listing."""
 
 
 def publish_source(
@@ -44,9 +44,9 @@ def publish_source(
 ) -> Revision:
     """Publishes the files of `source` as `repo_id`; `options` are those of `intake.publish`.
 
-    `staging` is the folder for partial files, by default the store's. An interrupted call is
-    continued by the next one within a day. Raises the errors of `intake.publish`, and
-    SourceUnusable for a source that is not reachable or sends other bytes than it lists.
+    `staging` is the folder for partial files, by default the store's. The next call within a day
+    resumes an interrupted one. Raises the errors of `intake.publish`, and SourceUnusable if the
+    source is unreachable or its bytes do not match its listing.
     """
     refuse_in_read_only_mode()
     intake.check_sizes((file.path, file.size) for file in source.files)
@@ -113,7 +113,7 @@ class _Fetcher:
         self._md5s: dict[str, str] = {}
 
     def reuse(self, repo_id: str) -> None:
-        """Take files that this checkpoint already has, under the same paths, from its revisions."""
+        """Reuse files that the checkpoint's revisions already have under the same paths."""
         org, _, name = repo_id.partition("/")
         rows = File.objects.filter(revision__checkpoint__org=org, revision__checkpoint__name=name)
         for row in rows.select_related("blob").iterator():
@@ -128,14 +128,14 @@ class _Fetcher:
         return intake.licence_of_card(self.read("README.md", front_matter.READ_BYTES))
 
     def all_files(self) -> list[StoredFile]:
-        """Fetch what is missing; the lists of MD5 sums first."""
+        """Fetch the missing files, MD5 lists first."""
         for path, file in self._files.items():
             if path.endswith(".csv") and file.size <= md5_lists.MAX_LIST_BYTES:
                 self._md5s |= md5_lists.parse(path, self.read(path, file.size))
         return [self._file(path) for path in self._files]
 
     def read(self, path: str, most: int) -> bytes:
-        """The first `most` bytes of a file, which is fetched whole."""
+        """The first `most` bytes of a file; fetches the whole file."""
         stored = self._file(path)
         return self._storage.read(stored.digest.sha256, 0, min(most, stored.size))
 
@@ -159,7 +159,7 @@ class _Fetcher:
         return stored
 
     def _fetched(self, file: SourceFile, md5: str) -> StoredFile:
-        """Downloads and stores the file; bytes of an earlier run that prove wrong are dropped."""
+        """Downloads and stores the file; starts over if the bytes of an earlier run are wrong."""
         partial = self._staging.partial(file)
         is_continued = partial.exists()
         try:
@@ -189,7 +189,7 @@ def _check(digest: Digest, file: SourceFile, md5: str) -> None:
     """Raises WrongBytes unless these are the bytes that the source lists."""
     if not _matches(digest, file):
         raise WrongBytes(
-            f"the source sends other bytes for {file.path!r} than it lists; nothing was published:"
+            f"the source's bytes for {file.path!r} do not match its listing; nothing was published:"
             " run the same command again, and tell the source if that does not help"
         )
     if md5 and digest.md5 != md5:

@@ -1,7 +1,7 @@
 """HTTP requests to another hub, which is not trusted.
 
 Addresses are checked before each connection, redirects are followed one by one, bodies are
-bounded, and temporary failures are retried.
+limited in size, and temporary failures are retried.
 """
 
 import json
@@ -24,10 +24,10 @@ from weights.errors import SourceUnusable
 
 #: Seconds to connect and between two reads.
 TIMEOUTS = (10, 30)
-#: Attempts in a row without LEAST_PROGRESS bytes, and seconds before the second one.
+#: Consecutive attempts without LEAST_PROGRESS bytes, and seconds before the second one.
 TRIES, PAUSE = 5, 1.0
 LEAST_PROGRESS = 1 << 20
-#: The longest wait in seconds that a Retry-After header gets.
+#: The longest wait, in seconds, that a Retry-After header may demand.
 LONGEST_WAIT = 300
 #: A body with fewer bytes than LEAST in WINDOW seconds counts as stalled.
 LEAST, WINDOW = 1 << 16, 60.0
@@ -46,7 +46,7 @@ Result = TypeVar("Result")
 
 
 class Interrupted(Exception):
-    """A failure that may be temporary; `wait` is the number of seconds that the server states."""
+    """A failure that may be temporary; `wait` is the server's Retry-After in seconds, if any."""
 
     def __init__(self, message: str, *, wait: float | None = None) -> None:
         super().__init__(message)
@@ -56,7 +56,7 @@ class Interrupted(Exception):
 class HubSession:
     """Requests to one hub. `private_hosts` (HOST or HOST:PORT) may have private addresses.
 
-    The token goes to the hub's own origin only. Raises SourceUnusable with the next step.
+    The token is sent only to the hub's own origin. Raises SourceUnusable, which says what to do.
     """
 
     def __init__(
@@ -82,9 +82,9 @@ class HubSession:
     def open(
         self, url: str, *, start: int = 0, leave_hub: bool = False
     ) -> Iterator[requests.Response]:
-        """A successful response, whose body is not read; raises Interrupted.
+        """Yields a successful response with its body unread; raises Interrupted.
 
-        Requests the bytes from `start`. `leave_hub` allows redirects to other hosts.
+        Requests the bytes from `start` on. `leave_hub` allows redirects to other hosts.
         """
         headers = {"Accept-Encoding": "identity"}
         if start:
@@ -120,7 +120,7 @@ class HubSession:
     def _follow(
         self, url: str, headers: Mapping[str, str], *, leave_hub: bool
     ) -> requests.Response:
-        """The first response that is no redirect. Followed here, since `requests` reads bodies."""
+        """Follows redirects to the response. `requests` would read the body of each redirect."""
         for _ in range(MOST_REDIRECTS + 1):
             response = self._send(url, headers)
             target = self._session.get_redirect_target(response)
@@ -157,7 +157,7 @@ class HubSession:
 def retried(attempt: Callable[[], Result], position: Callable[[], int] = lambda: 0) -> Result:
     """Calls `attempt` until it succeeds; raises SourceUnusable after TRIES failures in a row.
 
-    Bytes that `position` gained since the last failure count as success.
+    LEAST_PROGRESS bytes gained since the last failure, by `position`, reset the count.
     """
     failures, before = 0, position()
     while True:
@@ -175,7 +175,7 @@ def retried(attempt: Callable[[], Result], position: Callable[[], int] = lambda:
 
 
 def blocks(response: requests.Response, most: int) -> Iterator[bytes]:
-    """The body in blocks, `most` bytes at most; raises Interrupted if it stalls or breaks off."""
+    """Yields at most `most` bytes of the body; raises Interrupted if it stalls or breaks off."""
     left, received, since = most, 0, time.monotonic()
     while left:
         try:

@@ -9,7 +9,7 @@ from weights.catalogue import names
 from weights.errors import SourceUnusable
 from weights.publishing.mirror.session import HubSession
 
-#: Files and folders of a revision.
+#: Maximum files and folders of a revision.
 MOST_ENTRIES = 100_000
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -41,7 +41,7 @@ class SourceRevision(NamedTuple):
 
 
 def find_revision(session: HubSession, repo_id: str, revision: str) -> SourceRevision:
-    """The revision that the name leads to now; raises SourceUnusable, or InvalidName for a path."""
+    """Resolve a revision name; raises SourceUnusable, or InvalidName for a file's path."""
     api = f"{session.hub}/api/models/{repo_id}"
     content, _ = session.json(f"{api}/revision/{quote(revision, safe='')}?expand=sha")
     commit = content.get("sha") if isinstance(content, dict) else None
@@ -61,7 +61,7 @@ def _list(session: HubSession, url: str) -> dict[str, SourceFile]:
     while url:
         page, following = session.json(url)
         if not isinstance(page, list) or (following and not page):
-            raise SourceUnusable(f"{session.hub} sends a listing of another form than the Hub's")
+            raise SourceUnusable(f"{session.hub} sends a listing that is not in the Hub's format")
         count += len(page)
         if count > MOST_ENTRIES:
             raise SourceUnusable(
@@ -70,7 +70,7 @@ def _list(session: HubSession, url: str) -> dict[str, SourceFile]:
             )
         for entry in page:
             if not isinstance(entry, dict) or entry.get("type") not in {"file", "directory"}:
-                raise SourceUnusable("the source lists something that is no file and no folder")
+                raise SourceUnusable("the source lists an entry that is neither file nor folder")
             if entry["type"] == "file":
                 _add(_parsed(entry), files)
         url = following

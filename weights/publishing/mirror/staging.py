@@ -1,4 +1,4 @@
-"""Temporary files of a mirror: partial files, and a journal of those that the store has."""
+"""Temporary files of a mirror: partial files, and a journal of the files already stored."""
 
 import fcntl
 import hashlib
@@ -19,8 +19,8 @@ _FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 class Staging:
     """The state of one mirror between runs. `fetched` has the files of earlier runs by path.
 
-    The journal proves that this source sent the bytes. That the store has a hash proves nothing:
-    a source may list the hashes of gated files, which are public, and must not get their bytes.
+    The journal proves that this source sent the bytes. A hash in the store proves nothing: a
+    source may list the public hashes of gated files, and must not publish their bytes this way.
     """
 
     def __init__(self, prefix: Path, journal: int) -> None:
@@ -29,7 +29,7 @@ class Staging:
         self.fetched = dict(_read(journal))
 
     def note(self, stored: StoredFile) -> None:
-        """Append to the journal that the store has this file."""
+        """Record in the journal that the store has this file."""
         self.fetched[stored.path] = stored
         line = json.dumps([stored.path, stored.size, *stored.digest])
         os.write(self._journal, f"{line}\n".encode())
@@ -38,16 +38,16 @@ class Staging:
         return Path(f"{self._prefix}-{file.sha256 or file.git_oid}")
 
     def delete(self) -> None:
-        """Delete the journal and what is left of partial files, once the revision is recorded."""
+        """Delete the journal and leftover partial files, once the revision is recorded."""
         for path in self._prefix.parent.glob(f"{self._prefix.name}*"):
             path.unlink(missing_ok=True)
 
 
 @contextmanager
 def staging_of(source: SourceRevision, folder: Path) -> Iterator[Staging]:
-    """The staging of this source below `folder`; raises SourceUnusable while another run uses it.
+    """The staging files of this source in `folder`; raises SourceUnusable if another run uses them.
 
-    Its files are flat and begin with `mirror-`, so that the store's sweep deletes what is left.
+    Their names begin with `mirror-`, so that the store's sweep deletes leftovers.
     """
     name = f"{source.hub} {source.repo_id} {source.commit}"
     prefix = folder / f"mirror-{hashlib.sha256(name.encode()).hexdigest()[:32]}"

@@ -1,4 +1,4 @@
-"""Writes PyTorch zip files without PyTorch; `torch.load` reads them, also with weights_only."""
+"""Writes PyTorch zip files without PyTorch; `torch.load` reads them even with weights_only."""
 
 import struct
 import zipfile
@@ -15,7 +15,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time of a zip; fixed for reproduc
 def write_torch(path: Path, payload: dict[str, Any], values: Values) -> None:
     """Writes the payload with its tensors as float16 storages.
 
-    The payload holds dicts with text keys, texts, whole numbers and `Tensor`s.
+    The payload holds dicts with str keys, strs, ints and `Tensor`s.
     """
     pickler = _Pickler()
     program = pickler.dumps(payload)

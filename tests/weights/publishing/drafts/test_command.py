@@ -59,7 +59,7 @@ def test_it_takes_a_branch_an_id_and_an_embargo(
         (["lab/none"], "there is no checkpoint lab/none"),
         (["lab/opt", "--revision", "none"], "has no draft none"),
         (["lab/opt"], "Empty weight files"),
-        (["lab/opt", "--embargo-until", "2020-01-01T00:00Z"], "ends in the future"),
+        (["lab/opt", "--embargo-until", "2020-01-01T00:00Z"], "end in the future"),
         (["lab/opt", "--embargo-until", "2020-13-01T00:00Z"], "is not a time"),
         (["lab/opt", "--embargo-until", "soon"], "is not a time"),
     ],

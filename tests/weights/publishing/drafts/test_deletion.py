@@ -15,9 +15,9 @@ def test_an_entry_of_the_catalogue_is_neither_deleted_nor_renamed(
     gated_tier: Tier, release_owner: User
 ) -> None:
     entry = Checkpoint.objects.create(org="facebook", name="opt-30b", tier=gated_tier)
-    with pytest.raises(TransitionRefused, match="entry of the catalogue"):
+    with pytest.raises(TransitionRefused, match="catalogue entry"):
         checkpoints.delete(entry, by=release_owner)
-    with pytest.raises(TransitionRefused, match="entry of the catalogue"):
+    with pytest.raises(TransitionRefused, match="catalogue entry"):
         checkpoints.rename(entry, "facebook/other", by=release_owner)
     entry.refresh_from_db()
     assert entry.repo_id == "facebook/opt-30b"

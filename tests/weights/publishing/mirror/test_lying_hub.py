@@ -75,9 +75,9 @@ def unknown_length(request: Request) -> None:
 @pytest.mark.parametrize(
     ("lie", "words"),
     [
-        (zeros, "sends other bytes for 'weights.bin.txt' than it lists"),
-        (short, "sends '2399999' bytes .* demands 2400000"),
-        (long, "sends '2400001' bytes .* demands 2400000"),
+        (zeros, "bytes for 'weights.bin.txt' do not match its listing"),
+        (short, "sends '2399999' bytes .* implies 2400000"),
+        (long, "sends '2400001' bytes .* implies 2400000"),
         (half, "broke off .* run the same command later: it continues"),
         (zipped, "sends a compressed body"),
         (unknown_length, "sends '-5' bytes"),
@@ -106,7 +106,7 @@ def test_an_endless_body_is_read_to_the_listed_size_only(
             sent += len(block)
 
     hub.lie_about(WEIGHTS, endless)
-    refused(mirror, store, "sends other bytes")
+    refused(mirror, store, "do not match its listing")
     assert sent < 100 << 20
 
 
@@ -147,7 +147,7 @@ def test_a_content_that_changes_under_one_commit_is_refused(
         hub.files[WEIGHTS] = CONTENT[::-1]
 
     hub.lies[TREE] = change
-    refused(mirror, store, "sends other bytes")
+    refused(mirror, store, "do not match its listing")
 
 
 @pytest.mark.requirement("IN-12")
@@ -159,7 +159,7 @@ def test_the_hash_of_a_gated_file_does_not_hand_out_its_bytes(
         upload.write(CONTENT)
         upload.commit(hashlib.sha256(CONTENT).hexdigest())
     hub.lie_about(WEIGHTS, zeros)
-    refused(mirror, store, "sends other bytes")
+    refused(mirror, store, "do not match its listing")
     assert hub.requested(WEIGHTS)
 
 
@@ -195,8 +195,8 @@ def altered(**facts: Any) -> Any:
         ([altered(oid="zz")], "without a SHA-256 or git blob id"),
         ([altered(lfs={"oid": "0" * 64, "size": 2})], "without one size"),
         ([altered(lfs={"oid": "../" * 21 + "x", "size": 1})], "without a SHA-256"),
-        ([altered(type="symlink")], "no file and no folder"),
-        (["a.txt"], "no file and no folder"),
+        ([altered(type="symlink")], "neither file nor folder"),
+        (["a.txt"], "neither file nor folder"),
         ([], "has no files at c0ffee"),
     ],
 )
@@ -231,7 +231,7 @@ def test_a_listing_without_end_is_refused(
         (b"[" * 100_000, "sends no JSON"),
         (b'[{"size": ' + b"9" * 5000 + b"}]", "sends no JSON"),
         (b" " * ((8 << 20) + 1), "more than 8388608 bytes of JSON"),
-        (b'{"error": "x"}', "another form than the Hub's"),
+        (b'{"error": "x"}', "not in the Hub's format"),
     ],
 )
 def test_a_listing_that_is_no_listing_is_refused(

@@ -127,10 +127,10 @@ def test_a_refusal_is_one_line_and_shows_no_token(
     assert hub.requests[0].headers["Authorization"] == "Bearer hf_secret"
     token.write_text("two words")
     done = command.manage(*arguments(hub, "--token-file", str(token)))
-    assert "holds no token" in done.stderr
+    assert "contains no token" in done.stderr
     assert "two words" not in done.stderr
     done = command.manage(*arguments(hub, "--ca-file", str(tmp_path / "none")))
-    assert "name one with certificates" in done.stderr
+    assert "name a file with CA certificates" in done.stderr
 
 
 def peak_of(command: Portal, *words: str) -> int:
