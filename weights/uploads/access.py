@@ -1,4 +1,4 @@
-"""Who may send bytes: the person of a signed URL, for as long as they may publish."""
+"""Who may send bytes: the person a signed URL was issued to, while they may publish."""
 
 import time
 
@@ -14,7 +14,7 @@ from weights.uploads.signing import Claim
 
 
 def claim_of(upload: Upload, caller: Caller, act: int) -> Claim:
-    """The claim that lets the caller's token do one act of an upload for a day."""
+    """The claim that allows one act of an upload with the caller's token for a day."""
     assert caller.token is not None  # uploads are requested with a token only
     assert upload.checkpoint_id is not None  # its checkpoint exists
     return Claim(
@@ -31,12 +31,13 @@ def claim_of(upload: Upload, caller: Caller, act: int) -> Claim:
 def upload_of(claim: Claim, repo_id: str) -> Upload:
     """The upload that a claim is about, if its token and person may still publish.
 
-    Raises GateRefused for an ended token or another checkpoint, NotAllowed for a lost role, and
-    UploadRefused if the upload was forgotten or has begun anew with another size.
+    Raises GateRefused for an expired or revoked token, NotAllowed for a lost role, and
+    UploadRefused if the upload was deleted, restarted with another size, or belongs to another
+    checkpoint.
     """
     token = ApiToken.objects.active().select_related("user").filter(pk=claim.token_id).first()
     if token is None or token.user_id != claim.person_id or not token.user.is_active:
-        message = "the token that requested this address has ended"
+        message = "the token that requested this address is no longer valid"
         raise GateRefused(Refusal.LINK_REVOKED, message)
     request_context.mark_authenticated()
     upload = (
@@ -51,7 +52,7 @@ def upload_of(claim: Claim, repo_id: str) -> Upload:
         .first()
     )
     if upload is None or upload.checkpoint is None or upload.checkpoint.repo_id != repo_id:
-        raise UploadRefused("there is no such upload any more; run the same command again")
+        raise UploadRefused("this upload no longer exists; run the same command again")
     owners.require_owner(holder_of(token), upload.checkpoint)
     upload.person = token.user
     return upload

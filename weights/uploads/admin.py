@@ -1,4 +1,4 @@
-"""Uploads in the admin: what is being sent, hashed or was refused, and why."""
+"""Uploads in the admin: those being sent or hashed, and the refused ones with the reason."""
 
 from django.contrib import admin
 

@@ -1,7 +1,7 @@
-"""Batches of git LFS: what a client announces, and where it sends what is not present.
+"""The git LFS batch API: a client announces objects and learns where to send the missing ones.
 
-Specification: https://github.com/git-lfs/git-lfs/blob/main/docs/api/batch.md. Objects in parts are
-the Hub's extension `multipart`: `header` holds `chunk_size` and the URL of each part by number.
+Specification: https://github.com/git-lfs/git-lfs/blob/main/docs/api/batch.md. The Hub's extension
+`multipart` splits objects: `header` holds `chunk_size` and the URL of each part by number.
 """
 
 import re
@@ -20,7 +20,7 @@ from weights.uploads import access, multipart, services, signing
 from weights.uploads.models import Upload
 from weights.uploads.presence import present
 
-#: Objects of one batch; the Hub's clients send 256 at most.
+#: Maximum objects of one batch; the Hub's clients send at most 256.
 MOST_OBJECTS = 1000
 _MOST_SIZE = 2**63 - 1
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -71,7 +71,7 @@ def _object(one: Any) -> tuple[str, int]:
 def answer(
     checkpoint: Checkpoint, person: User, caller: Caller, announced: Announced
 ) -> dict[str, Any]:
-    """Start the uploads of the objects that are not present, and say where to send them.
+    """Start the uploads of missing objects; returns the LFS answer with their URLs.
 
     Raises the errors of `services.start` and of the store.
     """
@@ -86,7 +86,7 @@ def answer(
     for sha256, size in sizes.items():
         upload = uploads.get(sha256)
         actions: dict[str, Any] = {}
-        # An object whose parts are all sent is hashed now, and the commit waits for that.
+        # An object whose parts were all sent is being hashed; the commit waits for that.
         if upload is not None and upload.state == Upload.State.RECEIVING:
             actions = {"actions": _actions(upload, checkpoint, caller, announced.in_parts)}
         objects.append({"oid": sha256, "size": size, "authenticated": True, **actions})
@@ -99,7 +99,7 @@ def _actions(
 ) -> dict[str, Any]:
     life = int(signing.LIFETIME.total_seconds())
     if not in_parts or upload.size <= multipart.PART_SIZE:
-        # Without `verify`: the answer to the bytes of a whole object says that they were hashed.
+        # No `verify` action: the response to the PUT already confirms the hash.
         href = _url(upload, checkpoint, caller, signing.WHOLE)
         return {"upload": {"href": href, "expires_in": life}}
     names = [checkpoint.org, checkpoint.name]

@@ -1,4 +1,4 @@
-"""Uploads: one object that one person sends to one checkpoint."""
+"""Uploads: each is one object that one person sends to one checkpoint."""
 
 from datetime import timedelta
 
@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from accounts.web.byte_sizes import format_size
 
-#: Age at which an upload that no commit has named is forgotten.
+#: Age at which an upload that no commit uses is deleted.
 UPLOAD_AGE = timedelta(hours=24)
 
 
@@ -23,10 +23,10 @@ class UploadQuerySet(models.QuerySet["Upload"]):
 
 
 class Upload(models.Model):
-    """An object that a person sends to a checkpoint, by the SHA-256 that they state.
+    """An object that a person sends to a checkpoint under the SHA-256 that they state.
 
-    Until the portal has computed that hash itself, the bytes are in the store's staging. A
-    complete upload lets its person, and nobody else, commit the object to this checkpoint.
+    Its bytes stay in the store's staging area until the portal has computed the hash itself. Only
+    the person who sent a complete upload may commit the object, and only to this checkpoint.
     """
 
     class State(models.TextChoices):
@@ -36,7 +36,7 @@ class Upload(models.Model):
         REFUSED = "refused", "Refused"
 
     person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="uploads")
-    #: None once it was deleted: its bytes still count for the quota, until the sweep.
+    #: None after its deletion; the bytes count towards the quota until the sweep.
     checkpoint = models.ForeignKey(
         "weights.Checkpoint", models.SET_NULL, null=True, related_name="uploads"
     )

@@ -1,7 +1,7 @@
-"""Objects in parts: sent in any order, closed by the client, hashed by a worker.
+"""Multipart uploads: parts arrive in any order, the client completes them, a worker hashes them.
 
 Hashing hundreds of gigabytes takes longer than a request may. Until a worker has done it, the
-upload is RECEIVED, and the parts stay in the store's staging.
+upload is RECEIVED, and the parts stay in the store's staging area.
 """
 
 import logging
@@ -31,18 +31,18 @@ from weights.uploads.xet.rebuild import forget_recipes, rebuilt
 log = logging.getLogger(__name__)
 
 
-#: Bytes of a part, unless that makes more than MOST_PARTS; smaller objects are sent whole.
+#: Bytes of a part, or more if there would be over MOST_PARTS; smaller objects are sent whole.
 PART_SIZE = 64 * 1024 * 1024
 MOST_PARTS = 1000
-#: Age at which an upload without all its parts begins anew: a store drops parts after a day.
+#: Age at which an incomplete upload starts over, since stores delete parts after a day.
 _PARTS_AGE = timedelta(hours=12)
-#: Starts of the hashing after which the upload is refused.
+#: Attempts to hash an upload before it is refused.
 _TRIES = 6
 _BATCH = 200
 
 
 def stage(upload: Upload) -> None:
-    """Give the upload a place for its parts, unless it has one."""
+    """Create a staging place for the upload's parts, unless it has a recent one."""
     if upload.staging and upload.created_at > timezone.now() - _PARTS_AGE:
         return
     writable_store()
@@ -53,21 +53,21 @@ def stage(upload: Upload) -> None:
     unchanged = Upload.objects.filter(pk=upload.pk, staging=upload.staging)
     size = max(PART_SIZE, -(-upload.size // MOST_PARTS))
     if not unchanged.update(staging=name, part_size=size, created_at=timezone.now()):
-        parts.discard(name)  # another batch was faster: both send the same parts
+        parts.discard(name)  # another batch created one meanwhile
     upload.refresh_from_db(fields=["staging", "part_size", "created_at"])
 
 
 def part_length(upload: Upload, number: int) -> int:
-    """Bytes of a part, counted from 1; raises UploadRefused for one that it does not have."""
+    """Bytes of a part, counted from 1; raises UploadRefused if there is no such part."""
     if not 1 <= number <= upload.part_count:
-        raise UploadRefused(f"this object has {upload.part_count} parts, and no part {number}")
+        raise UploadRefused(f"this object has only {upload.part_count} parts, so no part {number}")
     return min(upload.part_size, upload.size - (number - 1) * upload.part_size)
 
 
 def receive_part(upload: Upload, number: int, stream: Iterable[bytes]) -> str:
-    """Stage one part in a local store, in place of any earlier one. Returns its entity tag.
+    """Stage one part in a local store, replacing any earlier one; returns its entity tag.
 
-    Raises UploadRefused, with nothing kept, for another length, and the errors of the store.
+    Raises UploadRefused for a wrong length, with nothing stored, and the errors of the store.
     """
     length = part_length(upload, number)
     with part_store().receive(upload.staging, number) as part:
@@ -81,9 +81,9 @@ def receive_part(upload: Upload, number: int, stream: Iterable[bytes]) -> str:
 
 
 def complete_parts(upload: Upload, etags: Sequence[tuple[int, str]]) -> None:
-    """Close an upload whose parts are all sent, and queue its hashing. Idempotent.
+    """Complete an upload whose parts were all sent, and queue its hashing. Idempotent.
 
-    `etags` are the number and entity tag of each part. Raises UploadRefused unless the store has
+    `etags` holds the number and entity tag of each part. Raises UploadRefused unless the store has
     exactly these parts.
     """
     if upload.state in {Upload.State.RECEIVED, Upload.State.COMPLETE}:
@@ -91,7 +91,7 @@ def complete_parts(upload: Upload, etags: Sequence[tuple[int, str]]) -> None:
     numbers = sorted(number for number, _ in etags)
     is_open = upload.state == Upload.State.RECEIVING and upload.staging
     if not is_open or numbers != list(range(1, upload.part_count + 1)):
-        raise UploadRefused(f"send parts 1 to {upload.part_count}, each once, and then name them")
+        raise UploadRefused(f"send parts 1 to {upload.part_count} once each, then list them all")
     parts = [Part(number, etag, part_length(upload, number)) for number, etag in sorted(etags)]
     part_store().close(upload.staging, parts)
     with transaction.atomic():
@@ -103,8 +103,8 @@ def complete_parts(upload: Upload, etags: Sequence[tuple[int, str]]) -> None:
 def hash_object(upload_id: int) -> None:
     """Hash a received upload and store it as a blob, or refuse the upload.
 
-    Skips an upload that another worker has leased. Raises the errors of the store, after which
-    the sweep queues it again; after six starts it is refused.
+    Skips an upload that another worker has leased. Raises the errors of the store; the sweep then
+    queues the upload again, until it is refused after `_TRIES` attempts.
     """
     lease = leases.acquire(
         Upload.objects.filter(state=Upload.State.RECEIVED), upload_id, attempts=F("attempts") + 1
@@ -117,7 +117,7 @@ def hash_object(upload_id: int) -> None:
             raise UploadRefused("its checkpoint was deleted")
         if upload.attempts > _TRIES:
             raise UploadRefused(
-                f"the store could not read or keep {upload.sha256} in {_TRIES} attempts; ask the"
+                f"the store could not read or save {upload.sha256} in {_TRIES} attempts; ask the"
                 " operator to look at the log, then send it again"
             )
         with _assembled(upload) as parts:
@@ -148,7 +148,7 @@ def _assembled(upload: Upload) -> AbstractContextManager[Assembled]:
 def renewing(
     blocks: Iterable[bytes | memoryview], lease: Lease[Upload]
 ) -> Iterator[bytes | memoryview]:
-    """The same blocks, renewing the lease meanwhile; raises LeaseLost and Stopped."""
+    """Yields the blocks and renews the lease meanwhile; raises LeaseLost and Stopped."""
     for block in blocks:
         shutdown.demand_running()
         lease.renew_if_due()
@@ -162,5 +162,5 @@ def queue_lost() -> None:
 
 
 def _older(received: "models.QuerySet[Upload]") -> "models.QuerySet[Upload]":
-    """Leave out those whose first message is under way."""
+    """Leave out recent ones, whose first message is still in the queue."""
     return received.filter(touched_at__lt=timezone.now() - timedelta(seconds=20))

@@ -1,7 +1,7 @@
-"""The one rule of presence: whose objects a batch, a preupload or a commit may name.
+"""Which objects count as present: those that a batch, a preupload or a commit may refer to.
 
-Hashes of gated files are public, so naming one must never hand out its bytes. The store may hold
-an object of any checkpoint; that never makes it present.
+The hashes of gated files are public, so knowing one must not give access to its bytes. An object
+is therefore not present merely because the store has it for another checkpoint.
 """
 
 from collections.abc import Collection
@@ -20,9 +20,9 @@ _BATCH = 500
 def present(checkpoint: Checkpoint, person: User, sha256s: Collection[str]) -> dict[str, int]:
     """The sizes in bytes of those objects that `person` may commit to `checkpoint`.
 
-    Only an object that a revision of this checkpoint already holds, or whose upload to this
-    checkpoint this person completed in the last 24 hours, is present, and only outside quarantine.
-    Inside a transaction the uploads stay locked, so that no sweep removes them before the commit.
+    An object is present if a revision of this checkpoint has it or if this person completed its
+    upload to this checkpoint in the last 24 hours, unless it is in quarantine. In a transaction
+    the uploads stay locked, so that no sweep deletes them before the commit.
     """
     sizes: dict[str, int] = {}
     wanted = sorted(set(sha256s))
@@ -43,7 +43,7 @@ def present(checkpoint: Checkpoint, person: User, sha256s: Collection[str]) -> d
 
 
 def present_sizes(checkpoint: Checkpoint, person: User, sizes: Collection[int]) -> set[int]:
-    """Those of `sizes` that an object has which `person` need not send, or sends already."""
+    """Those of `sizes` that match an object which is committed or being sent by `person`."""
     files = File.objects.filter(revision__checkpoint=checkpoint, blob__size__in=sizes)
     quarantined = Blob.objects.filter(state=Blob.State.QUARANTINED, size__in=sizes)
     committed = files.exclude(blob__in=quarantined).order_by()

@@ -1,4 +1,4 @@
-"""The limit on bytes that one person's uploads and drafts take."""
+"""The limit on the bytes of one person's uploads and drafts."""
 
 from collections.abc import Iterable
 
@@ -44,11 +44,11 @@ def demand_room(person: User, size: int) -> None:
 def demand_room_for_files(
     checkpoint: Checkpoint, person: User, files: Iterable[tuple[int, bytes]]
 ) -> None:
-    """Raise QuotaExceeded if files of which only (size, beginning) is known cannot fit.
+    """Raise QuotaExceeded if files, known only by (size, beginning), cannot fit.
 
-    It refuses early what `demand_room` would refuse later, and nothing else: a file that has the
-    size of an object that need not be sent may be that object, and files of one size and beginning
-    may be the same, so these do not count.
+    This refuses early only what `demand_room` would refuse later. A file with the size of a present
+    object may be that object, and files of equal size and beginning may be the same file, so
+    neither is counted.
     """
     distinct = set(files)
     room = settings.UPLOAD_QUOTA - used(person)

@@ -1,4 +1,4 @@
-"""The body of a request as a stream of blocks of a length that is known before."""
+"""Streams a request body whose length is known in advance."""
 
 from collections.abc import Iterator
 
@@ -10,9 +10,9 @@ _BLOCK = 1024 * 1024
 
 
 def blocks_of(request: HttpRequest, length: int) -> Iterator[bytes]:
-    """The body of a request, which must state exactly `length` bytes before it sends any.
+    """The body of a request in blocks; its Content-Length must be `length`.
 
-    Raises UploadRefused for another Content-Length, and for a body that is cut off.
+    Raises UploadRefused for any other Content-Length, and for a truncated body.
     """
     stated = request.META.get("CONTENT_LENGTH") or ""
     if "HTTP_TRANSFER_ENCODING" in request.META or stated != str(length):

@@ -1,4 +1,4 @@
-"""Uploads: store an object under its SHA-256 once the portal has computed that hash itself."""
+"""Uploads: store an object once the portal itself has computed its SHA-256."""
 
 import hashlib
 import time
@@ -39,11 +39,11 @@ _STARTED = (
 
 @transaction.atomic
 def start(checkpoint: Checkpoint, person: User, sizes: Mapping[str, int]) -> dict[str, Upload]:
-    """The uploads of these objects (SHA-256 -> bytes), which start or go on.
+    """Start or continue the uploads of these objects (SHA-256 -> bytes), and return them.
 
-    Every other upload of this person to the checkpoint lives another day too, so that a commit
-    may follow days of sending. A refused or forgotten upload starts over, also with another size.
-    Raises BlobTooLarge, QuotaExceeded, and UploadRefused for another size of a sent object.
+    Extends all live uploads of this person to the checkpoint by a day, since sending may take days
+    before the commit. A refused or expired upload starts over, possibly with another size. Raises
+    BlobTooLarge, QuotaExceeded, and UploadRefused for another size of an object already sent.
     """
     lock_user(person)
     now = timezone.now()
@@ -80,7 +80,7 @@ def _check_size(sha256: str, size: int) -> None:
 
 
 def _starts_over(upload: Upload, size: int) -> bool:
-    """True if nothing that was sent of it counts. Raises UploadRefused for another size."""
+    """True if the upload must be sent anew. Raises UploadRefused for another size of sent bytes."""
     if not upload.pk or not upload.is_live or upload.state == Upload.State.REFUSED:
         return True
     if upload.size == size:
@@ -97,10 +97,10 @@ def finish(
     size: int,
     stream: Iterable[bytes | memoryview],
 ) -> Upload:
-    """Store a stream of `size` bytes as an object of this person's upload to the checkpoint.
+    """Store a stream of `size` bytes as an object that this person uploads to the checkpoint.
 
-    Memory use does not depend on the size. Raises UploadRefused, with nothing stored, for
-    another length or another SHA-256; the errors of `start` and those of the store.
+    Memory use does not depend on the size. Raises UploadRefused for a wrong length or SHA-256, with
+    nothing stored, and the errors of `start` and of the store.
     """
     upload = start(checkpoint, person, {sha256: size})[sha256]
     receive(upload, stream)
@@ -108,14 +108,14 @@ def finish(
 
 
 def receive(upload: Upload, stream: Iterable[bytes | memoryview]) -> None:
-    """Store a stream as the object of an upload that has started; the errors of `finish`."""
+    """Store a stream as the object of a started upload; raises the errors of `finish`."""
     with writable_store().receive(upload.size) as temporary:
         check(upload, _copied(stream, temporary.write))
         keep(upload, temporary)
 
 
 def writable_store() -> BlobStorage:
-    """The portal's store, which only its first object creates (see `publishing.intake`)."""
+    """The portal's store; only its first object creates it (see `publishing.intake`)."""
     storage = blob_storage()
     if not Blob.objects.exists():
         storage.create()
@@ -133,7 +133,7 @@ def _copied(
 def check(upload: Upload, blocks: Iterable[bytes | memoryview]) -> None:
     """Read all blocks; raise UploadRefused unless they have the size and hash of the upload.
 
-    Another hash ends the upload, with an audit event; too few bytes may be sent again.
+    A wrong hash ends the upload with an audit event; after a wrong size it may be sent again.
     """
     digest = hashlib.sha256()
     count = 0
@@ -157,7 +157,7 @@ def check(upload: Upload, blocks: Iterable[bytes | memoryview]) -> None:
 
 @transaction.atomic
 def refuse(upload: Upload, reason: str) -> None:
-    """End an upload whose bytes are not the announced ones, or cannot be read."""
+    """Mark an upload as refused, because its bytes are wrong or unreadable."""
     unfinished = Upload.objects.filter(
         pk=upload.pk, state__in=[Upload.State.RECEIVING, Upload.State.RECEIVED]
     )
@@ -172,14 +172,14 @@ def refuse(upload: Upload, reason: str) -> None:
 
 
 def keep(upload: Upload, checked: StoreUpload | Assembled) -> None:
-    """Name checked bytes as a blob, unless the store has a verified, unchanged copy."""
+    """Store checked bytes as a blob, unless the store has a verified, unchanged copy."""
     blob = Blob.objects.filter(sha256=upload.sha256).first()
     check_again = name_object(upload.sha256, checked, blob, blob_storage())
     complete([upload], [upload.sha256] if check_again else [])
 
 
 def finish_contents(checkpoint: Checkpoint, person: User, contents: Collection[bytes]) -> None:
-    """Store small contents as objects of this person, in few statements; the errors of `start`."""
+    """Store small contents as this person's uploads, with few queries; raises as `start` does."""
     if not contents:
         return
     by_hash = {hashlib.sha256(content).hexdigest(): content for content in contents}
@@ -199,7 +199,7 @@ def finish_contents(checkpoint: Checkpoint, person: User, contents: Collection[b
 def name_object(
     sha256: str, checked: StoreUpload | Assembled, blob: Blob | None, storage: BlobStorage
 ) -> bool:
-    """Name checked bytes in the store. True if they replace bad ones, and are to be verified."""
+    """Store checked bytes under their hash. True if they replace bad ones and need verification."""
     found = storage.stat(sha256)
     whole = blob is not None and found is not None and not blob.change(found, storage.address)
     if not (blob and whole and blob.state == Blob.State.VERIFIED):
@@ -209,7 +209,7 @@ def name_object(
 
 @transaction.atomic
 def complete(uploads: Collection[Upload], changed: Collection[str]) -> None:
-    """Record that the objects have their names; those `changed` are to be verified again."""
+    """Mark uploads as complete, and verify the replaced blobs `changed` again."""
     for sha256 in changed:
         verification.verify_replaced(sha256)
     for upload in uploads:
@@ -224,11 +224,11 @@ def complete(uploads: Collection[Upload], changed: Collection[str]) -> None:
 def wait_for(
     checkpoint: Checkpoint, person: User, sha256s: Collection[str], seconds: float = 50
 ) -> dict[str, int]:
-    """The sizes in bytes of these objects, once the portal has computed all hashes.
+    """Wait until all these objects are hashed; returns their sizes in bytes.
 
     Call it outside a transaction. Raises UploadMissing for an object that is not present,
-    UploadRefused for one whose bytes were not those announced, and UploadPending if a hash is
-    not computed within `seconds`.
+    UploadRefused for one with wrong bytes, and UploadPending if a hash is not computed within
+    `seconds`.
     """
     deadline = time.monotonic() + seconds
     while True:
@@ -240,13 +240,13 @@ def wait_for(
         if time.monotonic() > deadline:
             raise UploadPending(
                 f"the SHA-256 of {missing[0]} is still being computed; run the same command again"
-                " in a few minutes: what was sent is not sent again"
+                " in a few minutes; it does not send the bytes again"
             )
         time.sleep(_POLL)
 
 
 def _refuse_ended(checkpoint: Checkpoint, person: User, missing: list[str]) -> None:
-    """Raise unless every missing object is being hashed, or was stored since `present` looked."""
+    """Raise unless each missing object is being hashed or was completed since the last query."""
     live = Upload.objects.live().filter(checkpoint=checkpoint, person=person)
     uploads = {upload.sha256: upload for upload in live.filter(sha256__in=missing)}
     for sha256 in missing:

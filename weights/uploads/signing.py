@@ -1,8 +1,8 @@
 """Signed, expiring URLs of uploads: the Hub's clients send no token with the bytes.
 
-Each URL states one act on one object of one person in one checkpoint. It is signed with the keys
-of links under a salt of its own, so no other signature of the portal can stand in for it. It also
-names the token that requested it, which is looked up again at each use.
+Each URL permits one act on one object, for one person and one checkpoint. It is signed with the
+keys of links and its own salt, so that no other signature of the portal is valid for it. It also
+names the token that requested it, which is checked again at each use.
 """
 
 import time
@@ -18,10 +18,9 @@ from weights.errors import AddressRefused, GateRefused
 from weights.gate.refusals import Refusal
 
 _SALT = "weights.uploads"
-#: The longest life of a URL: that of an upload.
+#: URLs live as long as uploads.
 LIFETIME = timedelta(hours=24)
-#: The act of sending the whole object, and of declaring that all parts are sent. Numbers from 1
-#: are those of parts.
+#: Acts: send the whole object, and complete a multipart upload. An act from 1 is a part's number.
 WHOLE, COMPLETION = 0, -1
 
 
@@ -40,15 +39,15 @@ class Claim:
 
 
 def sign(claim: Claim) -> str:
-    """The text that proves the claim, for a query."""
+    """The signed claim, for a query string."""
     return _signer().sign_object(astuple(claim))
 
 
 def read(text: str, sha256: str, act: int) -> Claim:
-    """The claim of a URL for this object and act.
+    """Verify the claim of a URL for this object and act.
 
-    Raises AddressRefused for an altered one or one for something else, GateRefused for an expired
-    one.
+    Raises AddressRefused for an altered claim or one for something else, and GateRefused for an
+    expired one.
     """
     try:
         claim = Claim(*_signer().unsign_object(text))

@@ -1,4 +1,4 @@
-"""Forgets uploads that no commit has named within a day, and deletes bytes that nothing names."""
+"""Deletes uploads that no commit used within a day, and bytes that nothing refers to."""
 
 from datetime import timedelta
 
@@ -10,12 +10,12 @@ from weights.storage import blob_storage, part_store
 from weights.storage.models import Blob, IntakeNote, unleased
 from weights.uploads.models import UPLOAD_AGE, Upload
 
-#: Time that a worker has to hash the parts of an upload.
+#: Maximum time for a worker to hash an upload.
 _HASHING = timedelta(days=3)
 
 
 def sweep() -> int:
-    """Delete forgotten uploads, their parts, and objects that nothing else names.
+    """Delete expired uploads, their parts, and objects that nothing else refers to.
 
     Returns the number of uploads.
     """
@@ -37,9 +37,9 @@ def _forget(upload: Upload) -> bool:
 
 
 def sweep_blobs() -> int:
-    """Delete blobs that only discarded drafts had, a day after they were stored.
+    """Delete blobs of discarded drafts that nothing else uses, a day after they were stored.
 
-    Without this an owner could fill the store beyond the quota. Returns the number of blobs.
+    Otherwise an owner could fill the store beyond the quota. Returns the number of blobs.
     """
     now = timezone.now()
     unused = Blob.objects.filter(unleased(now), files=None, recalls=None, held=False)
@@ -55,7 +55,7 @@ def _delete_blob(blob: Blob) -> bool:
         return False
     sha256 = blob.sha256
     blob.delete()
-    # Only now: an upload that found the row keeps the bytes by its own.
+    # After the commit, since a concurrent upload that still saw the blob relies on these bytes.
     transaction.on_commit(lambda: _delete_object(sha256))
     return True
 
@@ -66,16 +66,16 @@ def _delete_object(sha256: str) -> None:
 
 
 def _is_old(sha256: str) -> bool:
-    """False for bytes that `publish` may have stored today, and records later."""
+    """False for bytes that a running `publish` may have stored and not recorded yet."""
     found = blob_storage().stat(sha256)
     return found is None or found.modified <= timezone.now() - UPLOAD_AGE
 
 
 def _is_named(sha256: str, *, besides: int = 0) -> bool:
-    """True if a blob, an upload other than `besides` or a run of `publish` has the object.
+    """True if a blob, an upload other than `besides` or a run of `publish` uses the object.
 
-    An upload has a row before its object has a name. `publish` stores a file before it records
-    it, and notes its digests.
+    An upload has a row before its object is stored. `publish` stores a file before it records the
+    revision, but notes its digests.
     """
     return (
         Blob.objects.filter(sha256=sha256).exists()

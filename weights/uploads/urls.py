@@ -1,4 +1,4 @@
-"""The URLs of git LFS, at the root of the portal: no name of a repository ends in `.git`."""
+"""The git LFS URLs at the portal's root. No repository name ends in `.git`, so none conflicts."""
 
 from django.urls import re_path
 

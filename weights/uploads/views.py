@@ -1,4 +1,4 @@
-"""The routes of git LFS below `/ORG/NAME.git/info/lfs/objects/`."""
+"""The git LFS endpoints below `/ORG/NAME.git/info/lfs/objects/`."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -22,15 +22,15 @@ from weights.uploads.request_body import blocks_of
 from weights.web import strict_json
 
 CONTENT_TYPE = "application/vnd.git-lfs+json"
-#: Values of a completion: number and entity tag of a thousand parts.
+#: Maximum JSON values of a completion: number and entity tag of a thousand parts.
 _MOST_VALUES = 4000
-#: Retry-After in seconds when this process receives as many bodies as it may.
+#: Retry-After, in seconds, when this process is already receiving as many bodies as it may.
 _BUSY_SECONDS = 5
 
 
 @writer_view("POST")
 def batch(request: HttpRequest, caller: Caller, org: str, name: str) -> HttpResponseBase:
-    """Where to send the objects that are not present; those that are have no `actions`."""
+    """Answer where to send missing objects; present ones get no `actions`."""
     person, checkpoint = owned_checkpoint(caller, f"{org}/{name}")
     values = 4 * lfs_batch.MOST_OBJECTS
     announced = lfs_batch.parse(strict_json.read_object(request, max_values=values))
@@ -39,7 +39,7 @@ def batch(request: HttpRequest, caller: Caller, org: str, name: str) -> HttpResp
 
 @owner_view("POST")
 def verify(request: HttpRequest, owner: User, checkpoint: Checkpoint) -> HttpResponseBase:
-    """200 for an object that is present, 202 for one whose hash is being computed."""
+    """Answer 200 for a present object and 202 while its hash is being computed."""
     body = strict_json.read_object(request)
     sha256, size = strict_json.text(body, "oid"), body.get("size")
     try:
@@ -57,7 +57,7 @@ def verify(request: HttpRequest, owner: User, checkpoint: Checkpoint) -> HttpRes
 def send_object(
     request: HttpRequest, caller: Caller, org: str, name: str, sha256: str
 ) -> HttpResponseBase:
-    """Receive a whole object, at a signed URL."""
+    """Receive a whole object at a signed URL."""
     upload = _upload(request, f"{org}/{name}", sha256, signing.WHOLE)
     release = _slot(upload.size)
     if release is None:
@@ -73,7 +73,7 @@ def send_object(
 def send_part(
     request: HttpRequest, caller: Caller, org: str, name: str, sha256: str, number: str
 ) -> HttpResponseBase:
-    """Receive a part of an object into a local store, at a signed URL."""
+    """Receive a part of an object for a local store at a signed URL."""
     upload = _upload(request, f"{org}/{name}", sha256, int(number))
     length = multipart.part_length(upload, int(number))
     release = _slot(length)
@@ -90,11 +90,11 @@ def send_part(
 def complete(
     request: HttpRequest, caller: Caller, org: str, name: str, sha256: str
 ) -> HttpResponseBase:
-    """End an object in parts, at a signed URL."""
+    """Complete a multipart upload at a signed URL."""
     upload = _upload(request, f"{org}/{name}", sha256, signing.COMPLETION)
     body = strict_json.read_object(request, max_values=_MOST_VALUES)
     if strict_json.text(body, "oid") not in {"", sha256}:
-        raise InvalidValue(f"this address is that of the object {sha256}")
+        raise InvalidValue(f"this address belongs to the object {sha256}")
     multipart.complete_parts(upload, _etags(body.get("parts")))
     return _lfs_response({})
 

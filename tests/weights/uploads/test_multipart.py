@@ -99,7 +99,7 @@ def test_a_part_of_another_length_or_number_is_refused_and_not_kept(
         with pytest.raises(UploadRefused, match=f"{length} bytes instead of"):
             multipart.receive_part(upload, number, [bytes(length)])
     for number in (0, 4, -1):
-        with pytest.raises(UploadRefused, match="has 3 parts, and no part"):
+        with pytest.raises(UploadRefused, match="has only 3 parts, so no part"):
             multipart.receive_part(upload, number, [b""])
     assert files(store) == []
 
@@ -111,7 +111,7 @@ def test_the_completion_names_each_part_exactly_once(
     upload = started(checkpoint, release_owner, large)
     etags = dict(sent(upload, large))
 
-    with pytest.raises(UploadRefused, match="send parts 1 to 3, each once"):
+    with pytest.raises(UploadRefused, match="send parts 1 to 3 once each"):
         multipart.complete_parts(upload, [(number, etags.get(number, "x")) for number in numbers])
 
 

@@ -1,1 +1,1 @@
-"""Xet: the Hub clients' upload protocol of chunks, rebuilt into plain blobs."""
+"""Xet: the Hub's chunk-based upload protocol. Files are rebuilt from chunks into plain blobs."""

@@ -50,9 +50,9 @@ def file_hash(root: bytes) -> bytes:
 
 
 class HashTree:
-    """The tree over the chunks of a xorb or file, built while they arrive.
+    """The hash tree of a xorb or file, built incrementally as chunks arrive.
 
-    At most nine nodes of each level are held, whatever the number of chunks.
+    It holds at most nine nodes of each level, whatever the number of chunks.
     """
 
     def __init__(self) -> None:
@@ -76,7 +76,7 @@ class HashTree:
         self.add(blake3(text.encode(), key=_NODE_KEY).digest(), total, level + 1)
 
     def root(self) -> bytes:
-        """Close the tree. Returns its root; 32 zero bytes without any chunk."""
+        """Complete the tree and return its root, or 32 zero bytes without chunks."""
         for level in count():
             nodes = self._levels[level]
             if level + 1 == len(self._levels) and len(nodes) < 2:

@@ -1,4 +1,4 @@
-"""Xorbs in staging, and how to rebuild the files that name them."""
+"""Xorbs in staging, and the recipes to rebuild files from them."""
 
 from datetime import timedelta
 
@@ -8,29 +8,29 @@ from django.utils import timezone
 
 from accounts.web.byte_sizes import format_size
 
-#: Age at which a xorb is forgotten. The store sweeps its staging at the same age.
+#: Age at which a xorb expires. The store sweeps its staging area at the same age.
 XORB_AGE = timedelta(hours=24)
-#: The same once the files of a shard were rebuilt from it: until then a client may name it again.
+#: The same for a xorb whose files were rebuilt; until then clients may refer to it again.
 REBUILT_AGE = timedelta(hours=6)
 
 
 class StagedXorbQuerySet(models.QuerySet["StagedXorb"]):
     def live(self) -> "StagedXorbQuerySet":
-        """Xorbs, and grants to send one, whose bytes are not swept yet."""
+        """Xorbs and upload grants that have not expired."""
         now = timezone.now()
         rebuilt = models.Q(rebuilt=True, created_at__lte=now - REBUILT_AGE)
         return self.filter(created_at__gt=now - XORB_AGE).exclude(rebuilt)
 
     def checked(self) -> "StagedXorbQuerySet":
-        """Live xorbs whose chunks all have the hashes that they claim."""
+        """Live xorbs whose chunk hashes were checked."""
         return self.live().exclude(chunks=b"")
 
 
 class StagedXorb(models.Model):
-    """A xorb that a person sent to a checkpoint, for this person and this checkpoint alone.
+    """A xorb that a person sent to a checkpoint; only they can use it, and only there.
 
-    Its bytes are in the store's staging under the name `staging`. Without `chunks` it is only a
-    grant to send them there.
+    Its bytes are in the store's staging area under the name `staging`. A row without `chunks` is
+    only a grant to send them.
     """
 
     person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
@@ -57,10 +57,10 @@ class StagedXorb(models.Model):
 
 
 class Recipe(models.Model):
-    """How to rebuild the object of a received upload from xorbs, until that is done."""
+    """How to rebuild the object of a received upload from xorbs; deleted afterwards."""
 
     upload = models.OneToOneField("weights.Upload", models.CASCADE, related_name="recipe")
-    #: The file's hash in Xet, and its terms with their checks (`shard.FileRecipe.records`).
+    #: The file's Xet hash, and its terms with their verification hashes (`FileRecipe.records`).
     digest = models.BinaryField()
     records = models.BinaryField()
 

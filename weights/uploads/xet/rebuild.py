@@ -20,7 +20,7 @@ from weights.uploads.xet.xorbs import Sender
 
 @contextmanager
 def rebuilt(upload: Upload) -> Iterator["Rebuilt"]:
-    """The object of an upload that has a recipe; raises Recipe.DoesNotExist without one."""
+    """Rebuild the object of an upload; raises Recipe.DoesNotExist if it has no recipe."""
     with writable_store().receive(upload.size) as temporary:
         assert upload.checkpoint is not None  # checked before it is hashed
         sender = Sender(upload.person, upload.checkpoint)
@@ -30,7 +30,7 @@ def rebuilt(upload: Upload) -> Iterator["Rebuilt"]:
 def forget_recipes(
     person: User, checkpoint: Checkpoint | None, uploads: "models.QuerySet[Upload]"
 ) -> None:
-    """Delete recipes, after their objects were rebuilt or refused; their xorbs end sooner."""
+    """Delete the recipes of rebuilt or refused objects; their xorbs then expire sooner."""
     recipes = Recipe.objects.filter(upload__in=uploads)
     digests = {
         hashing.to_hex(term.xorb)
@@ -43,7 +43,7 @@ def forget_recipes(
 
 
 class XorbLookup:
-    """Finds the sender's xorbs; files after one another name the same one."""
+    """Finds the sender's xorbs; caches the latest, since consecutive files often share one."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
@@ -60,7 +60,7 @@ class XorbLookup:
 
 
 class Rebuilt:
-    """Copies the chunks that a recipe names into one new object while they are read."""
+    """Writes the chunks of a recipe to a new object while they are read."""
 
     def __init__(self, recipe: Recipe, xorbs: XorbLookup, temporary: StoreUpload) -> None:
         self._recipe = recipe

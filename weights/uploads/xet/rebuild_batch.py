@@ -1,4 +1,4 @@
-"""Rebuilds tiny files together: their rows cost more than their bytes."""
+"""Rebuilds tiny files in batches, since their queries cost more than their bytes."""
 
 import logging
 from collections.abc import Collection
@@ -16,14 +16,14 @@ from weights.uploads.xet.xorbs import Sender
 
 log = logging.getLogger(__name__)
 
-#: Bytes up to which a file is tiny, and tiny files that are rebuilt together.
+#: Maximum bytes of a tiny file, and maximum tiny files that are rebuilt together.
 TINY, TOGETHER = 2 * 1024 * 1024, 48
 
 
 def rebuild(sender: Sender, uploads: Collection[Upload]) -> None:
-    """Rebuild received uploads of one sender, up to the first one that fails.
+    """Rebuild received uploads of one sender, up to the first failure.
 
-    That one and those after it stay RECEIVED, for `multipart.hash_object` to rebuild or refuse.
+    That upload and the rest stay RECEIVED, for `multipart.hash_object` to rebuild or refuse.
     """
     received = Upload.objects.filter(state=Upload.State.RECEIVED)
     ids = [upload.pk for upload in uploads]
@@ -38,13 +38,13 @@ def rebuild(sender: Sender, uploads: Collection[Upload]) -> None:
     finally:
         changed = [upload.sha256 for upload, is_changed in named.items() if is_changed]
         services.complete(named.keys(), changed)
-        lease.release()  # what is left
+        lease.release()  # the uploads that were not rebuilt
     ended = Upload.objects.filter(pk__in=ids).exclude(state=Upload.State.RECEIVED)
     forget_recipes(sender.person, sender.checkpoint, ended)
 
 
 def _name_objects(sender: Sender, lease: Lease[Upload], named: dict[Upload, bool]) -> None:
-    """Rebuild, hash and name each object; note in `named` if it replaces bad bytes."""
+    """Rebuild, hash and store each object; note in `named` if it replaces bad bytes."""
     storage = services.writable_store()
     recipes = {recipe.upload_id: recipe for recipe in Recipe.objects.filter(upload__in=lease.rows)}
     sha256s = [upload.sha256 for upload in lease.rows]

@@ -1,7 +1,7 @@
-"""Reader of shards: which ranges of chunks of which xorbs make up each uploaded file.
+"""Reads shards, which list the xorbs and chunk ranges that make up each uploaded file.
 
-A shard is a header and two lists of records of 48 bytes: the files and the new xorbs. Each list
-ends with a record whose hash is all ones. Uploads have no footer. Source:
+A shard is a header and two lists of 48-byte records: the files and the new xorbs. Each list
+ends with a record whose hash is all ones. Uploads have no footer. Specification:
 https://huggingface.co/docs/xet/shard.
 """
 
@@ -13,13 +13,13 @@ from weights.uploads.xet import hashing
 from weights.uploads.xet.errors import MalformedXet
 from weights.uploads.xet.xorb_format import MOST_CHUNKS, MOST_STORED, Readable, read_exactly
 
-#: Bytes of a shard that clients do not exceed.
+#: Maximum bytes of a shard; clients send no larger ones.
 MOST_SHARD_BYTES = 64 * 1024 * 1024
 RECORD_SIZE = 48
 _TAG = b"HFRepoMetaData\0UigEj{\x81W\x83\xa5\xbd\xd9\\\xcd\xd1J\xa9"
 _VERSION = 2
 _HEADER = struct.Struct("<32sQQ")
-#: A hash and four numbers, which mean something else in each kind of record.
+#: A hash and four numbers, whose meaning depends on the kind of record.
 _RECORD = struct.Struct("<32sIIII")
 _HAS_CHECKS, _HAS_SHA256 = 1 << 31, 1 << 30
 _END = b"\xff" * hashing.HASH_SIZE
@@ -29,7 +29,7 @@ _END = b"\xff" * hashing.HASH_SIZE
 class Term:
     """The chunks `start` (inclusive) to `end` (exclusive) of a xorb: `size` bytes of a file.
 
-    `check` is the keyed hash of the hashes of these chunks.
+    `check` is the verification hash: the keyed hash of these chunks' hashes.
     """
 
     xorb: bytes
@@ -41,7 +41,7 @@ class Term:
 
 @dataclass(frozen=True)
 class FileRecipe:
-    """How to rebuild one file: `records` has its terms, then the check of each, as uploaded."""
+    """How to rebuild one file: `records` has its terms, then their hashes, as uploaded."""
 
     digest: bytes
     sha256: str
@@ -143,7 +143,7 @@ def _record(stream: Readable) -> tuple[bytes, int, int, int, int] | None:
 
 
 def _read_all(stream: Readable, size: int) -> bytes:
-    """`size` bytes, read in steps: a lying count allocates nothing."""
+    """Reads `size` bytes in steps, so that a false count allocates no memory."""
     content = bytearray()
     while len(content) < size:
         content += read_exactly(stream, min(size - len(content), 1024 * 1024))

@@ -1,4 +1,4 @@
-"""Accepts shards: the files that they describe are rebuilt from the sender's own xorbs."""
+"""Accepts shards, and rebuilds the files they describe from the sender's own xorbs."""
 
 import time
 from collections.abc import Iterable
@@ -18,20 +18,20 @@ from weights.uploads.xet.models import Recipe
 from weights.uploads.xet.shard_format import FileRecipe, XorbListing, read_shard
 from weights.uploads.xet.xorbs import Sender
 
-#: Chunks that the files of one shard may name: 128 GiB in chunks of 64 KiB.
+#: Maximum chunk references of one shard: 128 GiB in chunks of 64 KiB.
 MOST_REFERENCES = 2**21
-#: Files up to this size are rebuilt in the request, for so many seconds; a worker does the rest.
+#: Files up to this size are rebuilt in the request for this long; a worker does the rest.
 _AT_ONCE_BYTES = 64 * 1024 * 1024
 _AT_ONCE_SECONDS = 10.0
 _BATCH = 500
 
 
 def accept(sender: Sender, stream: BinaryIO) -> list[str]:
-    """Record how to rebuild the files of a shard. Returns the SHA-256 of each.
+    """Record how to rebuild the files of a shard; returns the SHA-256 of each.
 
-    Reads `stream` twice. Small files are rebuilt before it returns, others by a worker. Raises
-    MalformedXet, XorbUnknown for a xorb that this sender did not send, and the errors of `start`;
-    then no file of the shard is recorded.
+    Reads `stream` twice. Rebuilds small files before it returns; a worker rebuilds the others.
+    Raises MalformedXet, XorbUnknown for a xorb that this sender did not send, and the errors of
+    `start`, without recording any file of the shard.
     """
     sizes = _checked(sender, stream)
     stream.seek(0)
@@ -43,10 +43,10 @@ def accept(sender: Sender, stream: BinaryIO) -> list[str]:
 
 
 def _checked(sender: Sender, stream: BinaryIO) -> dict[str, int]:
-    """Read the shard. Returns the size of each file by its SHA-256.
+    """Read the shard; returns the size of each file by its SHA-256.
 
-    Naming the hash of another person's xorb, or of one that was sent to another checkpoint, must
-    not hand out its bytes.
+    Knowing the hash of a xorb that another person sent, or that was sent to another checkpoint,
+    must not give access to its bytes.
     """
     sizes, named, references = dict[str, int](), set[bytes](), 0
     for each in read_shard(stream):
@@ -80,7 +80,7 @@ def _check_listing(sender: Sender, listing: XorbListing) -> None:
 
 
 def _record(sender: Sender, recipes: Iterable[FileRecipe], sizes: dict[str, int]) -> list[Upload]:
-    """Store the recipe of each file that is not present yet. Returns their uploads."""
+    """Store the recipe of each file that is not present yet; returns their uploads."""
     held = present(sender.checkpoint, sender.person, sizes)
     missing = {sha256: size for sha256, size in sizes.items() if sha256 not in held}
     uploads = start(sender.checkpoint, sender.person, missing)
@@ -95,7 +95,7 @@ def _record(sender: Sender, recipes: Iterable[FileRecipe], sizes: dict[str, int]
 
 
 def _rebuild(sender: Sender, uploads: list[Upload]) -> None:
-    """Rebuild small files at once, while there is time; queue the others."""
+    """Rebuild small files until the time is up; queue the others."""
     deadline = time.monotonic() + _AT_ONCE_SECONDS
     tiny = [upload for upload in uploads if upload.size <= min(rebuild_batch.TINY, _AT_ONCE_BYTES)]
     for start_at in range(0, len(tiny), rebuild_batch.TOGETHER):

@@ -1,4 +1,4 @@
-"""Places xorbs in the staging of the store. Nothing there is a blob; the store sweeps it."""
+"""Keeps xorbs in the store's staging area, which holds no blobs and which the store sweeps."""
 
 import io
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ class Writer(Protocol):
 
 
 class XorbStaging(Protocol):
-    """Objects of at most 64 MiB by a name; every call may raise StorageUnavailable."""
+    """Objects of at most 64 MiB by name; every call may raise StorageUnavailable."""
 
     def receive(self, name: str) -> AbstractContextManager[Writer]:
         """Begin an object; leaving the context without `keep` discards it."""
@@ -33,7 +33,7 @@ class XorbStaging(Protocol):
         """Open a range of bytes; raises BlobMissing."""
 
     def url(self, name: str, length: int, seconds: int) -> str:
-        """The URL to which a client may PUT `length` bytes; only of a bucket."""
+        """The URL to which a client may PUT `length` bytes; for buckets only."""
 
     def discard(self, name: str) -> None:
         """Delete the object, if it exists."""
@@ -49,7 +49,7 @@ def xorb_staging() -> XorbStaging:
 
 
 class _FileStaging:
-    """Files beside the unfinished uploads of a local store."""
+    """Files next to the unfinished uploads of a local store."""
 
     def __init__(self, store: FileStorage) -> None:
         self._store = store

@@ -1,4 +1,4 @@
-"""The addresses of the Xet protocol, resolved before the rest of the Hub's."""
+"""The URLs of the Xet protocol, resolved before the rest of the Hub's."""
 
 from django.urls import path, re_path
 

@@ -1,7 +1,7 @@
-"""The routes of the Xet protocol: token, xorbs and shards.
+"""The endpoints of the Xet protocol: token, xorbs and shards.
 
-There is no deduplication across people (`/v1/chunks`) and no streamed answer (`/v2/shards`): both
-are 404, as unknown addresses of the API are, and clients go on without them.
+Deduplication across people (`/v1/chunks`) and streamed responses (`/v2/shards`) are not offered:
+both are 404 like any unknown address, and clients continue without them.
 """
 
 import tempfile
@@ -31,7 +31,7 @@ from weights.uploads.xet.shard_format import MOST_SHARD_BYTES
 from weights.uploads.xet.xorbs import Sender
 from weights.web import strict_json
 
-#: Seconds for which the answer to a shard waits until a worker has rebuilt its files.
+#: Seconds that the response to a shard waits for a worker to rebuild its files.
 _WAIT = 60
 _BLOCK = 1024 * 1024
 #: Bytes of a shard that are held in memory while it is received.
@@ -57,7 +57,7 @@ def write_token(
 
 
 def _sender_view(view: View) -> View:
-    """A POST with a token of `write_token`; the view receives its sender, an owner still."""
+    """A POST with a token of `write_token`; passes the Sender, who must still be an owner."""
 
     @writer_view("POST", authenticate=tokens.caller_of)
     @wraps(view)
@@ -75,7 +75,7 @@ def _sender_view(view: View) -> View:
 
 @_sender_view
 def xorb_grant(request: HttpRequest, sender: Sender, digest: str) -> HttpResponseBase:
-    """201 with an address in the bucket, 200 if the xorb is there, 404 for a local store."""
+    """Answer 201 with a bucket URL, 200 if the xorb exists, or 404 for a local store."""
     length = strict_json.read_object(request).get("length")
     if type(length) is not int:
         raise InvalidValue("length must be a number of bytes")
@@ -113,7 +113,7 @@ def xorb_upload(request: HttpRequest, sender: Sender, digest: str) -> HttpRespon
 
 @_sender_view
 def shard_upload(request: HttpRequest, sender: Sender) -> HttpResponseBase:
-    """Wait until the files are rebuilt; a commit waits for those that take longer."""
+    """Wait until the files are rebuilt; the commit waits for any that take longer."""
     if _length(request) > MOST_SHARD_BYTES:
         raise MalformedXet("the shard is larger than 64 MiB")
     release = bodies.slots.take(_length(request))
@@ -129,7 +129,7 @@ def shard_upload(request: HttpRequest, sender: Sender) -> HttpResponseBase:
 
 
 def _accept(sender: Sender, request: HttpRequest) -> list[str]:
-    """Receive the whole shard before it is read, and before any transaction begins."""
+    """Receive the whole shard before parsing it and before any transaction begins."""
     bodies.release_connections()
     with tempfile.SpooledTemporaryFile(_IN_MEMORY) as spool:
         while block := request.read(_BLOCK):
@@ -141,7 +141,7 @@ def _accept(sender: Sender, request: HttpRequest) -> list[str]:
 @csrf_exempt
 @require_POST
 def telemetry(request: HttpRequest) -> HttpResponse:
-    """Drop what clients report of themselves, at the root of the host."""
+    """Discard the clients' telemetry, which they send to the root of the host."""
     return HttpResponse(status=204)
 
 

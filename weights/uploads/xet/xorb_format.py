@@ -1,8 +1,8 @@
-"""Reader of xorbs: runs of up to 8,192 compressed chunks of at most 128 KiB each.
+"""Reads xorbs: sequences of up to 8,192 compressed chunks of at most 128 KiB each.
 
 A chunk has a header of eight bytes: version 0, length in the xorb (24 bits, little-endian),
 scheme (0 stored, 1 LZ4 frame, 2 bytes grouped by their position modulo four, then LZ4 frame) and
-size (24 bits). Source: https://huggingface.co/docs/xet/xorb.
+size (24 bits). Specification: https://huggingface.co/docs/xet/xorb.
 """
 
 import struct
@@ -23,19 +23,19 @@ HEADER_SIZE = 8
 #: Bytes of a xorb as sent: clients fill it to 64 MiB without counting the headers.
 MOST_STORED = MOST_BYTES + HEADER_SIZE * MOST_CHUNKS
 _STORED, _LZ4, _GROUPED_LZ4 = range(3)
-#: The start of a footer, which the format of stored xorbs has and uploads leave out.
+#: The start of a footer, which stored xorbs have and uploads omit.
 _FOOTER = b"XETBLOB"
 _PACKED = struct.Struct("<32sII")
 
 
 class Readable(Protocol):
     def read(self, size: int, /) -> bytes:
-        """At most `size` bytes; none at the end."""
+        """Returns at most `size` bytes, and none at the end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """`length` in the xorb with its header and `size` of the content, in bytes."""
+    """A chunk: its `length` in the xorb with header, and the `size` of its content, in bytes."""
 
     digest: bytes
     length: int
@@ -52,7 +52,7 @@ def unpack(packed: bytes) -> list[Chunk]:
 
 
 def checked_chunks(stream: Readable, expected: str) -> list[Chunk]:
-    """Read a whole xorb. Returns its chunks if its hash is `expected`, in 64 hex digits.
+    """Read a whole xorb; returns its chunks if its hash is `expected` (64 hex digits).
 
     Holds one chunk at a time. Raises MalformedXet.
     """
@@ -73,7 +73,7 @@ def checked_chunks(stream: Readable, expected: str) -> list[Chunk]:
 
 
 def read_chunks(stream: Readable) -> Iterator[tuple[Chunk, bytes]]:
-    """Every chunk up to the end of the stream, and its content; raises MalformedXet."""
+    """Yields every chunk of the stream with its content; raises MalformedXet."""
     while header := read_exactly(stream, HEADER_SIZE, may_end=True):
         if header.startswith(_FOOTER):
             raise MalformedXet("the xorb has a footer; update hf_xet and upload again")
@@ -89,7 +89,7 @@ def read_chunks(stream: Readable) -> Iterator[tuple[Chunk, bytes]]:
 
 
 def read_exactly(stream: Readable, size: int, *, may_end: bool = False) -> bytes:
-    """`size` bytes; none at the end of the stream if it `may_end`. Raises MalformedXet."""
+    """Reads `size` bytes, or none at the end of the stream if `may_end`; raises MalformedXet."""
     content = stream.read(size)
     while len(content) < size and (more := stream.read(size - len(content))):
         content += more
@@ -108,7 +108,7 @@ def _content(scheme: int, payload: bytes, size: int) -> bytes:
 
 
 def _decompressed(payload: bytes, size: int) -> bytes:
-    """The content of exactly one LZ4 frame; at most `size` + 1 bytes of it are made."""
+    """Decompresses exactly one LZ4 frame, up to `size` + 1 bytes."""
     decompressor = LZ4FrameDecompressor()
     try:
         content = decompressor.decompress(payload, max_length=size + 1)
@@ -120,7 +120,7 @@ def _decompressed(payload: bytes, size: int) -> bytes:
 
 
 def _ungrouped(grouped: bytes) -> bytes:
-    """Interleave the four groups of bytes; the first ones have one more if they are uneven."""
+    """Interleave the four groups of bytes; if they are uneven, the first ones are longer by one."""
     content, start = bytearray(len(grouped)), 0
     for position in range(4):
         end = start + (len(grouped) - position + 3) // 4

@@ -1,4 +1,4 @@
-"""Receives xorbs: every chunk is hashed before the xorb counts, and only for its sender."""
+"""Receives xorbs: hashes every chunk before shards may use the xorb, for its sender only."""
 
 import uuid
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from weights.uploads.xet.errors import MalformedXet
 from weights.uploads.xet.models import StagedXorb
 from weights.uploads.xet.staging import xorb_staging
 
-#: Seconds in which a client may use a grant.
+#: Seconds for which a grant is valid.
 GRANT_SECONDS = 900
 _SWEPT = 500
 
@@ -44,10 +44,10 @@ class Grant(NamedTuple):
 
 
 def receive(sender: Sender, digest: str, length: int, stream: xorb_format.Readable) -> bool:
-    """Check a xorb of `length` bytes while it is copied to staging.
+    """Check a xorb of `length` bytes while copying it to staging.
 
-    Returns False if the sender has it already. Raises MalformedXet, QuotaExceeded, and the errors
-    of the store; then nothing of it is kept.
+    Returns False if the sender has already sent it. Raises MalformedXet, QuotaExceeded and the
+    errors of the store, with nothing stored.
     """
     if has(sender, digest):
         while stream.read(1024 * 1024):
@@ -68,13 +68,13 @@ def receive(sender: Sender, digest: str, length: int, stream: xorb_format.Readab
 
 
 def has(sender: Sender, digest: str) -> bool:
-    """True if the sender need not send this xorb; raises MalformedXet for no hash."""
+    """True if the sender has already sent this xorb; raises MalformedXet for an invalid hash."""
     hashing.from_hex(digest)
     return sender.xorbs().filter(digest=digest).exists()
 
 
 def grant(sender: Sender, digest: str, length: int) -> Grant | None:
-    """Let a client send a xorb of `length` bytes straight to the bucket; None in a local store."""
+    """Let a client send a xorb of `length` bytes directly to the bucket; None for a local store."""
     if blob_storage().is_local:
         return None
     row = _begin(sender, digest, length)
@@ -82,7 +82,7 @@ def grant(sender: Sender, digest: str, length: int) -> Grant | None:
 
 
 def commit(sender: Sender, digest: str, name: str) -> None:
-    """Check the xorb that was sent to the bucket under the name of a grant; may be repeated.
+    """Check the xorb that was sent to the bucket with a grant. Idempotent.
 
     Raises BlobMissing if there is none, MalformedXet, and the errors of the store.
     """
@@ -90,7 +90,7 @@ def commit(sender: Sender, digest: str, name: str) -> None:
         return
     row = StagedXorb.objects.live().filter(**sender._asdict(), digest=digest, staging=name).first()
     if row is None:
-        raise BlobMissing("this grant has ended; request another")
+        raise BlobMissing("this grant has expired; request another")
     try:
         with xorb_staging().open(name, 0, row.size) as stream:
             chunks = xorb_format.checked_chunks(stream, digest)
@@ -103,7 +103,7 @@ def commit(sender: Sender, digest: str, name: str) -> None:
 
 
 def _begin(sender: Sender, digest: str, length: int) -> StagedXorb:
-    """A new row, in place of one that ended or was never checked, and of its bytes."""
+    """Create a row, replacing an expired or unchecked one and its bytes."""
     if not 0 < length <= xorb_format.MOST_STORED:
         raise MalformedXet("a xorb is empty or larger than 64 MiB")
     with transaction.atomic():
@@ -114,7 +114,7 @@ def _begin(sender: Sender, digest: str, length: int) -> StagedXorb:
         begun = StagedXorb.objects.create(
             **sender._asdict(), digest=digest, size=length, staging=uuid.uuid4().hex
         )
-    for row in replaced:  # or repeated grants would fill the bucket beyond the quota
+    for row in replaced:  # otherwise repeated grants would fill the bucket beyond the quota
         xorb_staging().discard(row.staging)
     return begun
 
@@ -124,18 +124,18 @@ def _demand_room(person: User, length: int) -> None:
     used = live.aggregate(total=models.Sum("size", default=0))["total"]
     if used + length > settings.UPLOAD_QUOTA:
         raise QuotaExceeded(
-            f"{format_size(used)} of chunks wait in staging, as much as your quota of"
-            f" {format_size(settings.UPLOAD_QUOTA)} allows; upload in smaller steps"
+            f"{format_size(used)} of chunks are already waiting, and your quota is"
+            f" {format_size(settings.UPLOAD_QUOTA)}; upload in smaller steps"
         )
 
 
 def _record(row: StagedXorb, chunks: list[xorb_format.Chunk]) -> None:
-    """Let shards name the xorb, unless its sender has begun to send it again."""
+    """Let shards refer to the xorb, unless its sender has begun to send it again."""
     StagedXorb.objects.filter(pk=row.pk).update(chunks=xorb_format.pack(chunks))
 
 
 def sweep() -> int:
-    """Delete xorbs that have ended, with their bytes. Returns their number."""
+    """Delete expired xorbs with their bytes; returns their number."""
     ended = StagedXorb.objects.exclude(pk__in=StagedXorb.objects.live().values("pk"))
     rows = list(ended.order_by("created_at")[:_SWEPT])
     for row in rows:
@@ -149,7 +149,7 @@ def _discard(row: StagedXorb) -> None:
 
 
 class _Copied:
-    """A stream that hands everything that is read from it to `write`."""
+    """A stream that passes everything read from it to `write`."""
 
     def __init__(self, stream: xorb_format.Readable, write: Callable[[bytes], None]) -> None:
         self._stream, self._write = stream, write

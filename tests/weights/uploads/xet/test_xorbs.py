@@ -86,7 +86,7 @@ def test_staged_xorbs_count_against_the_quota(sender: Sender, settings: Settings
     send_xorb(sender, PAIR)
     other = xet.Xorb((b"another chunk",))
 
-    with pytest.raises(QuotaExceeded, match="wait in staging"):
+    with pytest.raises(QuotaExceeded, match="are already waiting"):
         send_xorb(sender, other)
     StagedXorb.objects.update(created_at=timezone.now() - timedelta(hours=25))
     assert send_xorb(sender, other)
