@@ -1,4 +1,4 @@
-"""The text of a card: reading it for editing, and stating a licence in its front matter."""
+"""Reads the text of a card for editing, and writes a licence into its front matter."""
 
 import re
 
@@ -15,7 +15,7 @@ LICENCE = re.compile(r"(?!other$)[A-Za-z0-9][A-Za-z0-9.+-]{0,59}")
 
 
 class CardUnreadable(Exception):
-    """The card cannot be edited here; the message says why. `is_waiting` if it soon can be."""
+    """The card cannot be edited here; the message says why. `is_waiting` if it soon can."""
 
     def __init__(self, reason: str, *, is_waiting: bool = False) -> None:
         super().__init__(reason)
@@ -23,7 +23,7 @@ class CardUnreadable(Exception):
 
 
 def read(head: Revision | None) -> str:
-    """The card of a revision; empty without one. Raises CardUnreadable, and what stores raise."""
+    """The card of a revision, or "". Raises CardUnreadable, and the errors of the store."""
     files = File.objects.filter(revision=head, path=PATH).select_related("blob")
     if (file := files.first()) is None:
         return ""
@@ -42,7 +42,7 @@ def read(head: Revision | None) -> str:
 
 
 def checked(card: str) -> str:
-    """The card with a line break at its end. Raises InvalidValue if it could not be shown."""
+    """The card, ending in a line break. Raises InvalidValue if it could not be displayed."""
     if problem := front_matter.split(card).problem:
         raise InvalidValue(f"The front matter could not be read: {problem}.")
     card = card.rstrip() + "\n"

@@ -31,7 +31,7 @@ _FORM = require_http_methods(["GET", "HEAD", "POST"])
 @release_owners_only
 @_FORM
 def create(request: HttpRequest) -> HttpResponse:
-    """Make a private draft; its card is the first commit."""
+    """Create a private draft; its card is the first commit."""
     active = owners.tiers_of(signed_in(request)).filter(retired_at=None)
     tiers = sorted(active, key=strictness.rank, reverse=True)
     form = CreateForm(request.POST if request.method == "POST" else None, tiers=tiers)
@@ -45,7 +45,7 @@ def create(request: HttpRequest) -> HttpResponse:
             form.add_error("name", sentence_of(error))
         else:
             if not is_new:
-                form.add_error("name", f"You have a checkpoint {made} already.")
+                form.add_error("name", f"You already have a checkpoint {made}.")
             else:
                 return _after_creation(request, made, values["card"])
     context = {"form": form, "has_tiers": bool(tiers), **_preview(form)}
@@ -55,7 +55,7 @@ def create(request: HttpRequest) -> HttpResponse:
 
 
 def _after_creation(request: HttpRequest, made: Checkpoint, text: str) -> HttpResponse:
-    messages.success(request, f"{made} is created: a draft that only its owners see.")
+    messages.success(request, f"Created {made} as a draft that only its owners see.")
     if not text:
         return redirect("weights:own-detail", made.org, made.name)
     form = CardForm({"card": text, "message": "Add the card"})
@@ -64,7 +64,7 @@ def _after_creation(request: HttpRequest, made: Checkpoint, text: str) -> HttpRe
 
 
 def _preview(form: CreateForm | CardForm) -> dict[str, Any]:
-    """The card as HTML, if its preview is requested and it is valid."""
+    """The card as HTML, if a preview was requested and the card is valid."""
     if not form.is_bound or "preview" not in form.data or "card" in form.errors:
         return {}
     body = front_matter.split(form.cleaned_data.get("card", "")).body
@@ -74,7 +74,7 @@ def _preview(form: CreateForm | CardForm) -> dict[str, Any]:
 @own_checkpoint
 @_FORM
 def card(request: HttpRequest, checkpoint: Checkpoint) -> HttpResponse:
-    """Edit README.md of `main`: a saved text is a draft commit."""
+    """Edit README.md of `main`; saving creates a draft commit."""
     if request.method == "POST":
         form = CardForm(request.POST)
         if "preview" in request.POST or not form.is_valid():
@@ -91,7 +91,7 @@ def card(request: HttpRequest, checkpoint: Checkpoint) -> HttpResponse:
 
 
 def _save_card(request: HttpRequest, checkpoint: Checkpoint, form: CardForm) -> HttpResponse:
-    """Commit the text; whatever is refused shows the form again with it."""
+    """Commit the text; after a refusal, show the form again with the text."""
     values = form.cleaned_data
     head = queries.branch_head(checkpoint.pk, DEFAULT_BRANCH)
     try:
@@ -119,7 +119,7 @@ def _save_card(request: HttpRequest, checkpoint: Checkpoint, form: CardForm) -> 
 def _card_page(
     request: HttpRequest, checkpoint: Checkpoint, form: CardForm, *, newer: Any = None
 ) -> HttpResponse:
-    """`newer` is the commit of somebody else since the form was opened; saving replaces it."""
+    """`newer` is a commit made since the form was opened; saving again replaces its card."""
     context = {"checkpoint": checkpoint, "form": form, "newer": newer, **_preview(form)}
     if newer is not None:
         form.data = {name: form.data.get(name, "") for name in form.fields} | {"parent": newer.sha}
@@ -134,7 +134,7 @@ def _card_page(
 @own_checkpoint
 @_FORM
 def description(request: HttpRequest, checkpoint: Checkpoint) -> HttpResponse:
-    """Edit title, summary and facts, which belong to no revision and hold at once."""
+    """Edit title, summary and facts, which belong to no revision and take effect at once."""
     data = request.POST if request.method == "POST" else None
     stored = Checkpoint.objects.get(pk=checkpoint.pk)
     form, rows = DescriptionForm(data, instance=checkpoint), fact_rows.rows_of(stored, data)
@@ -154,9 +154,9 @@ def description(request: HttpRequest, checkpoint: Checkpoint) -> HttpResponse:
 @own_checkpoint
 @_FORM
 def delete(request: HttpRequest, checkpoint: Checkpoint) -> HttpResponse:
-    """Ask first, then delete a private checkpoint that was never published.
+    """Ask for confirmation, then delete a private checkpoint that was never published.
 
-    An entry of the catalogue without files is public, so it stays.
+    A catalogue entry without files is public, so it stays.
     """
     may_delete = checkpoint.private and checkpoint.published_at is None
     if request.method == "POST" and may_delete:

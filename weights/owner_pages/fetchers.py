@@ -1,4 +1,4 @@
-"""The people who fetched files of a checkpoint, according to the ledger."""
+"""The people who downloaded files of a checkpoint, according to the ledger."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -18,7 +18,7 @@ def fetches(checkpoint: Checkpoint) -> QuerySet[Download]:
 
 
 def by_person(rows: QuerySet[Download]) -> Any:
-    """Each person's id with the first and last fetch, files and bytes; the latest first."""
+    """Each person's id with first and last download, files and bytes; the latest first."""
     people = rows.exclude(user_id=None).values("user_id")
     return people.annotate(
         first=Min("at"),
@@ -30,7 +30,7 @@ def by_person(rows: QuerySet[Download]) -> Any:
 
 
 def with_people(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The lines with their `person`, None for an account that is gone: one query."""
+    """Add `person` to each line, None for a deleted account, with one query."""
     lines = list(lines)
     people = User.objects.in_bulk([line["user_id"] for line in lines])
     return [line | {"person": people.get(line["user_id"])} for line in lines]

@@ -26,7 +26,7 @@ _CARD_HELP = (
 
 
 class _CardField(forms.CharField):
-    """A text as it is stored: line breaks of browsers become plain ones."""
+    """A card's text; converts the line breaks that browsers send."""
 
     def __init__(self, **kwargs: Any) -> None:
         area = forms.Textarea(attrs={"rows": 24, "dir": "auto", "spellcheck": "true"})
@@ -70,7 +70,7 @@ class CreateForm(forms.Form):
         field.queryset = Tier.objects.filter(pk__in=[tier.pk for tier in tiers])
         field.widget.choices = [(tier.slug, tier.name) for tier in tiers]
         self.fields["card"].widget.attrs["rows"] = 10
-        # Browsers would cut a longer name without a word, and another one would be created.
+        # With maxlength, browsers would silently cut a longer name, and create a wrong checkpoint.
         for name in ("org", "name"):
             del self.fields[name].widget.attrs["maxlength"]
 
@@ -78,8 +78,8 @@ class CreateForm(forms.Form):
         licence: str = self.cleaned_data["licence"].strip()
         if licence and not card_text.LICENCE.fullmatch(licence):
             raise ValidationError(
-                "Give an identifier such as apache-2.0; for another licence, write license: other "
-                "with license_name and license_link into the card."
+                "Enter an identifier such as apache-2.0; for another licence, add license: other "
+                "with license_name and license_link to the card."
             )
         return licence
 
@@ -98,7 +98,7 @@ class CreateForm(forms.Form):
         return cleaned
 
     def _check_licence(self, cleaned: dict[str, Any]) -> None:
-        """Refuse a licence with which the draft could not be published in the tier."""
+        """Refuse a licence that would prevent the draft's publication in the tier."""
         stated = licences.from_card(front_matter.split(cleaned["card"]).values)
         try:
             if "tier" in cleaned:
@@ -150,9 +150,9 @@ class PublishForm(forms.Form):
         widget=forms.RadioSelect,
         initial=PUBLIC,
         choices=[
-            (PUBLIC, "Everybody, at once after the verification"),
-            (EMBARGO, "Everybody, from a date on; until then staff of the tier only"),
-            (PRIVATE, "Staff of the tier only, until it is made public"),
+            (PUBLIC, "Everyone, as soon as it is verified"),
+            (EMBARGO, "Everyone, from a date on; until then only the tier's staff"),
+            (PRIVATE, "Only the tier's staff, until it is made public"),
         ],
     )
     embargo_until = forms.DateTimeField(
@@ -165,7 +165,7 @@ class PublishForm(forms.Form):
         label="Reason for a second person",
         required=False,
         max_length=500,
-        help_text="Read by those who may confirm it, if files of a stricter tier are among these.",
+        help_text="For those who must confirm, if the draft has files of a stricter tier.",
     )
     accept_findings = forms.BooleanField(
         label="Publish although the automatic checks found errors", required=False
@@ -188,7 +188,7 @@ class PublishForm(forms.Form):
         if cleaned.get("audience") != self.EMBARGO:
             cleaned["embargo_until"] = None
         elif "embargo_until" in cleaned and (until is None or until <= timezone.now()):
-            self.add_error("embargo_until", "Give a date in the future.")
+            self.add_error("embargo_until", "Enter a date in the future.")
         return cleaned
 
     def choices(self) -> dict[str, Any]:
@@ -213,6 +213,6 @@ class WithdrawForm(forms.Form):
         help_text="Public: the pages of the revision show it.",
     )
     recall = forms.BooleanField(
-        label="Recall: notify everybody who downloaded a file of it, once, with this reason",
+        label="Recall: email this reason once to everyone who downloaded one of its files",
         required=False,
     )

@@ -1,4 +1,4 @@
-"""Look up what a release owner may change; everything else is 404."""
+"""Look up the checkpoints that a release owner may change; anything else is 404."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -23,7 +23,7 @@ def is_release_owner(person: User) -> bool:
 
 
 def release_owners_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """404 for people without the role; strangers sign in first."""
+    """404 for people without the role; anonymous visitors are sent to sign in."""
 
     @wraps(view)
     def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

@@ -17,7 +17,7 @@ _QUARANTINED = Q(blob__state=Blob.State.QUARANTINED)
 
 @dataclass(frozen=True)
 class Unpublished:
-    """A revision that readers do not see, and its files by state; `done` and `total` in bytes."""
+    """An unpublished revision and its files by state; `done` and `total` in bytes."""
 
     revision: Revision
     files: int = 0
@@ -36,7 +36,7 @@ class Unpublished:
 
     @property
     def state(self) -> tuple[str, str]:
-        """The kind of a badge, and its text."""
+        """The kind and the text of its badge."""
         if self.quarantined or self.revision.state == Revision.State.FAILED:
             return "refused", "A file failed its check"
         if self.waiting:
@@ -47,7 +47,7 @@ class Unpublished:
 
 
 def unpublished(revisions: Iterable[Revision]) -> list[Unpublished]:
-    """The revisions with their progress: one query."""
+    """The revisions with their verification progress, with one query."""
     found = {revision.pk: revision for revision in revisions}
     counted = File.objects.filter(revision__in=found).order_by().values("revision")
     counted = counted.annotate(
@@ -70,7 +70,7 @@ def checkpoints_in(tiers: Iterable[Tier]) -> QuerySet[Checkpoint]:
 
 
 def revisions_in_work(checkpoint: Checkpoint, drafts: QuerySet[Revision]) -> list[Revision]:
-    """The newest drafts, and the published revisions that are not visible yet."""
+    """The newest drafts, and revisions that are pending or failed."""
     own = drafts.filter(checkpoint=checkpoint)
     waiting = checkpoint.revisions.awaiting_verification().select_related("author")
     later = Revision.objects.visible().filter(

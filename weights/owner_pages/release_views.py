@@ -1,4 +1,4 @@
-"""Publish and discard drafts, and withdraw published revisions: each asks first."""
+"""Publish and discard drafts, and withdraw published revisions, after confirmation."""
 
 from typing import Any
 
@@ -31,17 +31,17 @@ from weights.recalls import affected
 from weights.recalls.models import Recall
 
 _FORM = require_http_methods(["GET", "HEAD", "POST"])
-#: Files, or changed files, on a page of the confirmation.
+#: Files, or changed files, on one page of the confirmation.
 PAGE_SIZE = 50
 
 
 @own_checkpoint
 @_FORM
 def publish(request: HttpRequest, checkpoint: Checkpoint, sha: str) -> HttpResponse:
-    """Show what will be public; publish, or save the release notes alone."""
+    """Show what will become public; publish, or save only the release notes."""
     draft, person = revision_or_404(checkpoint, sha), signed_in(request)
     if draft.state != Revision.State.DRAFT:
-        messages.info(request, f"{draft} is no draft any more: {draft.get_state_display()}.")
+        messages.info(request, f"{draft} is no longer a draft: {draft.get_state_display()}.")
         return redirect("weights:own-detail", checkpoint.org, checkpoint.name)
     publication.ensure_findings(draft)
     draft.refresh_from_db(fields=["findings"])
@@ -71,11 +71,11 @@ def _publish(
     with transaction.atomic():
         notes.write_notes(draft, form.cleaned_data["notes"], by=person)
         if "save" in request.POST:
-            messages.success(request, "The release notes are saved; the draft stays a draft.")
+            messages.success(request, "Release notes saved. The draft is not published yet.")
             return page
         waiting = publication.publish_draft(draft, by=person, **form.choices())
     if waiting is not None:
-        text = 'Nothing is public yet. A second person must confirm it: <a href="{}">{}</a>.'
+        text = 'Not published yet. A second person must confirm: <a href="{}">{}</a>.'
         messages.warning(request, format_html(text, waiting.path, waiting))
     else:
         messages.success(request, _published(draft))
@@ -83,19 +83,19 @@ def _publish(
 
 
 def _published(draft: Revision) -> str:
-    """When, and for whom, the draft that was just published is there."""
+    """Say when the draft becomes public."""
     draft.refresh_from_db()
     until, is_visible = draft.checkpoint.embargo_until, draft.state == Revision.State.VISIBLE
     if until is not None and until > timezone.now() and not draft.checkpoint.private:
-        condition = "" if is_visible else ", if its files are verified by then"
+        condition = "" if is_visible else ", provided that its files are verified by then"
         return f"{draft} becomes public on {day(until)} at {until:%H:%M} UTC{condition}."
     if is_visible:
         return f"{draft} is published."
-    return f"{draft} is published as soon as its files are verified; this page shows it."
+    return f"{draft} will be published once its files are verified; this page shows the progress."
 
 
 def _contents(draft: Revision) -> dict[str, Any]:
-    """The draft's progress, and its differences from what its branch has published."""
+    """The draft's progress, and its changes since its branch's published head."""
     [progress] = queries.unpublished([draft])
     head = head_of(draft.checkpoint_id, draft.branch)
     context: dict[str, Any] = {
@@ -127,7 +127,7 @@ def discard(request: HttpRequest, checkpoint: Checkpoint, sha: str) -> HttpRespo
 @own_checkpoint
 @_FORM
 def withdraw(request: HttpRequest, checkpoint: Checkpoint, sha: str) -> HttpResponse:
-    """Show whom it reaches, and withdraw with a public reason."""
+    """Show who is affected, then withdraw with a public reason."""
     revision = revision_or_404(checkpoint, sha)
     form = WithdrawForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():

@@ -1,4 +1,4 @@
-"""My checkpoints, the page of one of them with its tags, and the people who fetched it."""
+"""My checkpoints: the list, the page of one with its tags, and the people who downloaded it."""
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -19,7 +19,7 @@ from weights.publishing.drafts import branches, owners
 from weights.publishing.drafts.queries import drafts_of
 from weights.publishing.models import Revision
 
-#: Checkpoints and drafts on a page; published revisions of a checkpoint; people.
+#: Rows shown: checkpoints per page, drafts, published revisions, and people per page.
 PAGE_SIZE, DRAFTS_SHOWN, REVISIONS_SHOWN, PEOPLE_PAGE = 30, 30, 20, 100
 
 
@@ -101,7 +101,7 @@ def tag_delete(request: HttpRequest, checkpoint: Checkpoint) -> HttpResponse:
 @own_checkpoint
 @require_safe
 def fetched(request: HttpRequest, checkpoint: Checkpoint) -> HttpResponse:
-    """The people in the ledger of this checkpoint; anonymous downloads as a number."""
+    """The people who downloaded this checkpoint, and the number of anonymous downloads."""
     rows = fetchers.fetches(checkpoint)
     page = Paginator(fetchers.by_person(rows), PEOPLE_PAGE).get_page(request.GET.get("page"))
     context = {

@@ -40,7 +40,7 @@ def test_a_checkpoint_starts_as_a_private_draft_with_its_card_and_licence(
     data = {"org": "lab", "name": "opt", "tier": open_tier.slug, "licence": "apache-2.0"}
     done = owner.post(NEW, {**data, "card": "# OPT\r\n\r\nA model."}, follow=True)
     assert done.redirect_chain == [(BASE, 302)]
-    assert "lab/opt is created" in done.text
+    assert "Created lab/opt as a draft" in done.text
     made = Checkpoint.objects.get()
     assert (made.private, made.published_at, made.tier) == (True, None, open_tier)
     assert _card_of(_head()) == "---\nlicense: apache-2.0\n---\n\n# OPT\n\nA model.\n"
@@ -59,7 +59,7 @@ def test_a_preview_and_a_fault_create_nothing_and_keep_what_was_typed(
         ({"name": "a b"}, "is not a repository name"),
         ({"org": "admin"}, "is a path of the portal"),
         ({"tier": "none"}, "Select a valid choice"),
-        ({"licence": "other"}, "write license: other"),
+        ({"licence": "other"}, "add license: other"),
         ({"card": "---\nlicense: mit\n---\n", "licence": "bsd"}, "The card states the licence mit"),
         ({"card": "---\na: [\n---\n"}, "front matter could not be read"),
         ({"card": "a\x00b"}, "Null characters are not allowed"),
@@ -243,7 +243,7 @@ def test_a_published_checkpoint_is_never_deleted(
     owner: Client, gated_tier: Tier, store: object
 ) -> None:
     factories.published("lab/opt", gated_tier)
-    assert "is never deleted" in owner.post(f"{BASE}delete/").text
+    assert "cannot be deleted" in owner.post(f"{BASE}delete/").text
     Checkpoint.objects.update(published_at=None)  # an entry of the catalogue, without files
-    assert "is never deleted" in owner.post(f"{BASE}delete/").text
+    assert "cannot be deleted" in owner.post(f"{BASE}delete/").text
     assert Checkpoint.objects.exists()

@@ -76,7 +76,7 @@ def test_an_organisation_cannot_take_the_name_of_the_pages(
 def test_a_draft_is_listed_with_its_verification_until_it_ends(
     owner: Client, checkpoint: Checkpoint, release_owner: User
 ) -> None:
-    assert "No draft waits" in owner.get(LIST).text
+    assert "No drafts. Commits" in owner.get(LIST).text
     draft = committed(checkpoint, release_owner)
     for path in (LIST, BASE):
         page = owner.get(path).text
@@ -109,7 +109,7 @@ def test_a_published_checkpoint_shows_its_visible_revisions_with_their_refs(
     page = owner.get(BASE).text
     assert f"withdraw/{revision.sha}/" in page
     assert '<span class="tag">v1</span>' in page
-    assert "Nothing waits" in page
+    assert "Nothing to publish" in page
 
 
 def test_hostile_names_neither_break_nor_run(
@@ -195,4 +195,4 @@ def test_the_people_who_fetched_are_listed_with_their_files(
     User.objects.filter(pk=applicant.pk).update(first_name="", last_name="")
     nameless = owner.get(f"{BASE}fetched/").text
     assert nameless.count(applicant.username) == 1
-    assert "1 further" in page
+    assert "1 more" in page

@@ -79,7 +79,7 @@ def test_a_draft_is_published_with_its_notes(owner: Client, draft: Revision) -> 
     assert "is published" in done.text
     assert "First release" in Client().get("/lab/opt/commits/main").text
     again = owner.post(_publish(draft), data, follow=True).text
-    assert "is no draft any more" in again
+    assert "is no longer a draft" in again
 
 
 def test_a_draft_that_is_being_verified_is_published_by_its_last_file(
@@ -88,7 +88,7 @@ def test_a_draft_that_is_being_verified_is_published_by_its_last_file(
     draft = committed(checkpoint, release_owner)
     assert "You can publish now" in owner.get(_publish(draft)).text
     done = owner.post(_publish(draft), {"audience": "public"}, follow=True).text
-    assert "as soon as its files are verified" in done
+    assert "once its files are verified" in done
     assert "data-live" in done
     draft.refresh_from_db()
     assert draft.state == "pending"
@@ -113,7 +113,7 @@ def test_findings_tell_others_that_the_publisher_knows_them(
 
 def test_an_embargo_and_privacy_are_kept(owner: Client, draft: Revision) -> None:
     data = {"audience": "embargo", "embargo_until": "2020-01-01T12:00"}
-    assert "Give a date in the future" in owner.post(_publish(draft), data).text
+    assert "Enter a date in the future" in owner.post(_publish(draft), data).text
     until = (timezone.now() + timedelta(days=3)).replace(second=0, microsecond=0)
     data |= {"embargo_until": f"{until:%Y-%m-%dT%H:%M}"}
     done = owner.post(_publish(draft), data, follow=True)
