@@ -53,9 +53,9 @@ class BearerToken(OptionalToken):
 class GatedToken(BearerToken):
     """Requires a token for all gated checkpoints: to apply, accept licences and end grants.
 
-    Tokens for open or for named checkpoints have a narrower purpose. If one leaks, its finder
-    must be able neither to end the owner's access nor to accept a licence in their name, nor to
-    read in the owner's rows of the audit trail which hidden checkpoints there are.
+    Tokens for open or named checkpoints have a narrower purpose. A leaked one must not allow its
+    finder to end the owner's access, to accept a licence in their name, or to learn from their rows
+    of the audit trail which hidden checkpoints exist.
     """
 
     openapi_description = "A token of scope `read-gated` that is not limited to checkpoints."

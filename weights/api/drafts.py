@@ -41,9 +41,9 @@ def draft_list(request: ApiRequest) -> list[DraftOut]:
 def draft_publish(
     request: ApiRequest, org: str, name: str, revision: str, body: PublicationIn
 ) -> PublicationOut:
-    """It becomes visible once its files are verified; publishing twice does no harm.
+    """It becomes visible once its files are verified. Publishing again changes nothing.
 
-    If it would bring files of a stricter tier into this one, a request waits for a second person.
+    If it has files of a stricter tier, a second person must confirm a change request first.
     """
     draft = _draft(request.auth, f"{org}/{name}", revision)
     embargo = body.embargo_until
@@ -76,7 +76,7 @@ def draft_publish(
     summary="Discard a draft",
 )
 def draft_discard(request: ApiRequest, org: str, name: str, revision: str) -> PublicationOut:
-    """Deletes it with the drafts that stand on it; the branch falls back to its parent."""
+    """Deletes it and the drafts based on it; the branch moves back to its parent."""
     draft = _draft(request.auth, f"{org}/{name}", revision)
     publication.discard(draft, by=current_user(request))
     return PublicationOut(
@@ -85,7 +85,7 @@ def draft_discard(request: ApiRequest, org: str, name: str, revision: str) -> Pu
 
 
 def _draft(caller: Caller, repo_id: str, name: str) -> Revision:
-    """The unpublished revision of this id or branch, for an owner of the checkpoint."""
+    """The revision of this id or branch, drafts included, for an owner of the checkpoint."""
     checkpoint = Checkpoint.objects.by_repo_id(repo_id)
     if checkpoint is None:
         message = f"There is no checkpoint {repo_id} here."

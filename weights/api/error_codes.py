@@ -35,7 +35,7 @@ ERROR_CODES: dict[str, Explanation] = {
     Refusal.RETURNED: Explanation(
         403, "Your application was returned", "Make the changes and resubmit."
     ),
-    Refusal.REJECTED: Explanation(403, "Your application was rejected", "Read why."),
+    Refusal.REJECTED: Explanation(403, "Your application was rejected", "Read the reasons."),
     Refusal.LICENCE_OUTDATED: Explanation(403, "The licence has changed", "Accept the new text."),
     Refusal.GRANT_EXPIRED: Explanation(403, "Your access has ended", "Apply again."),
     Refusal.SUSPENDED: Explanation(
@@ -159,7 +159,7 @@ ERROR_CODES: dict[str, Explanation] = {
     ),
     AccountsCode.COUNTERS_UNAVAILABLE: Explanation(
         503,
-        "Attempts cannot be counted now: Redis or Valkey does not answer",
+        "Attempts cannot be counted: Redis or Valkey does not answer",
         "Retry after Retry-After seconds; operators look at the health page.",
     ),
 }

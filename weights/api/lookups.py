@@ -1,4 +1,4 @@
-"""Objects by the names in a URL; each function raises an ApiError for an unknown name."""
+"""Look up objects by the names in a URL; each function raises ApiError for an unknown name."""
 
 from django.utils import timezone
 

@@ -1,4 +1,4 @@
-"""Constants and responses that the declarations of operations share."""
+"""Constants and responses shared by the operations."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ READ_METHODS = ["GET", "HEAD"]
 
 
 def responses(schema: Any, *errors: int, status: int = 200) -> dict[int, Any]:
-    """The responses of an operation: its own, `errors`, and those that any operation may give.
+    """The responses of an operation: its own, `errors`, and those that every operation has.
 
     Any operation may reject a token (401, 403), exceed a limit (429) or be unavailable (503).
-    Errors have no schema here, since ninja would build a model for each of hundreds, at every
-    start; the OpenAPI document adds the one that all share.
+    Errors have no schema here, since ninja would build hundreds of models at every start; the
+    OpenAPI document adds the one schema that all share.
     """
     return {status: schema, **dict.fromkeys(sorted({*errors, 401, 403, 429, 503}))}

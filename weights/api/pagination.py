@@ -1,4 +1,4 @@
-"""Query parameters that lists share, and the URL of the next page."""
+"""Query parameters shared by lists, and the URL of the next page."""
 
 from typing import Annotated, Any
 from urllib.parse import urlencode

@@ -1,4 +1,4 @@
-"""The request body parser, with the bounds of docs/requirements.md, HT-7."""
+"""The request body parser, with the limits of docs/requirements.md, HT-7."""
 
 from typing import Any
 
@@ -12,9 +12,9 @@ from weights.web import strict_json
 
 
 class BoundedParser(Parser):
-    """Parses JSON in UTF-8 within the bounds of `strict_json`.
+    """Parses UTF-8 JSON within the limits of `strict_json`.
 
-    Django itself refuses bodies larger than 1 MiB, before anything is read.
+    Django itself refuses bodies larger than 1 MiB before reading them.
     """
 
     def parse_body(self, request: HttpRequest) -> Any:

@@ -47,7 +47,7 @@ def form_errors(form: BaseForm) -> list[FieldError]:
 
 
 class ApiError(Exception):
-    """Ends an operation with a problem; `status` defaults to that of the code.
+    """Aborts an operation with a problem; `status` defaults to that of the code.
 
     `retry_after` is in seconds.
     """
@@ -71,7 +71,7 @@ class ApiError(Exception):
 
     @classmethod
     def from_response(cls, code: str, detail: str, status: int) -> "ApiError":
-        """The problem for an error response of a middleware; `code` may be unknown to the API."""
+        """The problem for a middleware's error response; `code` may be unknown to the API."""
         error = cls(AccountsCode.BAD_REQUEST, detail, status=status)
         error.code = code
         return error

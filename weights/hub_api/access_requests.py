@@ -1,4 +1,4 @@
-"""The Hub's routes by which staff list and decide access requests (docs/clients.md#for-staff).
+"""The Hub's routes for staff to list and decide access requests (docs/clients.md#for-staff).
 
 `accounts.review.access_requests` holds the rules; this module translates them to HTTP.
 """
@@ -49,7 +49,7 @@ _STATUS: dict[type[AccountsError], int] = {NotAllowed: 403, NotFound: 404}
 def admin_view(*methods: str) -> Callable[[View], View]:
     """Requires a token of scope `admin`; passes its owner and a gated checkpoint to the view.
 
-    Refusals carry no `GatedRepo`: on that code the client tells staff to apply for access.
+    Refusals omit the code `GatedRepo`, since clients would then tell staff to apply for access.
     """
 
     def decorate(view: View) -> View:
@@ -98,7 +98,7 @@ def _gated_checkpoint(caller: Caller, repo_id: str) -> Checkpoint:
     if not decision.allowed or decision.checkpoint is None:
         raise RequestRefused(decision)
     if not decision.checkpoint.tier.is_gated:
-        raise InvalidValue(f"{repo_id} is open to everybody: it has no access requests")
+        raise InvalidValue(f"{repo_id} is open to everyone, so it has no access requests")
     return decision.checkpoint
 
 

@@ -1,4 +1,4 @@
-"""The decorator of every Hub view: methods, authentication and error responses."""
+"""The decorator of all Hub views: methods, authentication and error responses."""
 
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -26,7 +26,7 @@ from weights.hub_api.authentication import bearer_caller
 from weights.hub_api.errors import RequestRefused, refusal
 from weights.web import cross_origin
 
-#: A browser asks before a request that is not a simple one.
+#: Headers of a CORS preflight, which browsers send before requests that are not simple.
 _PREFLIGHT = {"HTTP_ORIGIN", "HTTP_ACCESS_CONTROL_REQUEST_METHOD"}
 View = Callable[..., HttpResponseBase]
 Credential = TypeVar("Credential", Caller, Caller | TokenClaim)
@@ -70,14 +70,14 @@ def hub_view(
 
 
 def require_second_factor(user: User) -> None:
-    """Raises NotAllowed without one: the admin requires it, and tokens must not bypass it."""
+    """Raises NotAllowed without a second factor: tokens must not bypass what the admin requires."""
     if not has_required_second_factor(user):
         page = settings.PUBLIC_URL + reverse("mfa_index")
         raise NotAllowed(f"staff need a second factor: set one up at {page}, then call again")
 
 
 def _preflight(params: dict[str, str]) -> HttpResponseBase:
-    """Allow a page of another origin to read an open checkpoint; every other answer is the same."""
+    """Allow pages of other origins to read open checkpoints; reveals nothing about any other."""
     response = HttpResponse(status=204)
     if "org" in params and "name" in params:
         repo_id = f"{params['org']}/{params['name']}"

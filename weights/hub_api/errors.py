@@ -1,4 +1,4 @@
-"""Refusals as the Hub's clients expect them: they choose their exception by `X-Error-Code`."""
+"""Refusals as the Hub's clients expect them: `X-Error-Code` decides which exception they raise."""
 
 import json
 
@@ -29,7 +29,7 @@ _CODES = {
     Refusal.NOT_PUBLISHED: "RepoNotFound",
     Refusal.WITHDRAWN: "RevisionNotFound",
 }
-# The message that clients require for these codes does not say how to proceed.
+# Clients require fixed messages for these codes, which do not say what to do.
 _TOKEN_WARNINGS = {
     Refusal.TOKEN_INVALID: "This portal does not know the token",
     Refusal.TOKEN_EXPIRED: "The token sent has expired",
@@ -37,7 +37,7 @@ _TOKEN_WARNINGS = {
 
 
 class RequestRefused(Exception):
-    """Ends a view; `hub_view` responds with the refusal that `decision` holds."""
+    """Aborts a view; `hub_view` responds with the refusal in `decision`."""
 
     def __init__(self, decision: Decision) -> None:
         super().__init__(decision.message)
@@ -45,10 +45,10 @@ class RequestRefused(Exception):
 
 
 def refusal(request: HttpRequest, caller: Caller, decision: Decision) -> HttpResponse:
-    """The portal's refusal with the Hub's `X-Error-Code`; for a missing entry, `X-Repo-Commit` too.
+    """The portal's refusal with the Hub's `X-Error-Code`, and `X-Repo-Commit` for a missing entry.
 
-    `X-HF-Warning` carries the message as well: the `hf` tool shows no other part of a refusal.
-    Clients print it once per topic, and the topic is the refusal code.
+    `X-HF-Warning` repeats the message, since the `hf` tool shows nothing else of a refusal. Clients
+    print it once per topic, which is the refusal code.
     """
     response = serving.refusal(request, caller, decision)
     del response["X-Error-Code"]
@@ -61,18 +61,18 @@ def refusal(request: HttpRequest, caller: Caller, decision: Decision) -> HttpRes
     if decision.missing is Missing.ENTRY and decision.revision is not None:
         response["X-Repo-Commit"] = decision.revision.sha
     if decision.missing and decision.checkpoint and "HTTP_AUTHORIZATION" not in request.META:
-        # transformers.js requests files that need not exist.
+        # transformers.js requests optional files, so it must be able to read a 404.
         cross_origin.allow(response, decision.caller, decision.checkpoint)
     return response
 
 
 def waiting(request: ChangeRequest) -> HttpResponse:
-    """403 with the address of a request for a second person, in its message and as `request`.
+    """403 with the URL of the change request, in the message and as `request`.
 
-    The clients would take any other status for success.
+    Clients would treat a 2xx as success, although a second person must confirm first.
     """
     address = settings.PUBLIC_URL + request.path
-    message = f"This waits for a second person, who confirms it at {address}"
+    message = f"A second person must confirm this first, at {address}"
     code = AccountsCode.SECOND_PERSON_REQUIRED
     response = serving.problem(403, code, message)
     response.content = json.dumps({"error": message, "code": code, "request": address})

@@ -1,4 +1,4 @@
-"""The GGUF file of a checkpoint for a tag, which RamaLama requests."""
+"""GGUF manifests: the endpoint where RamaLama looks up the GGUF file of a checkpoint by tag."""
 
 import re
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from weights.hub_api.git_trees import Entry, listing
 from weights.hub_api.responses import json_response
 from weights.publishing.queries import DEFAULT_BRANCH
 
-#: The quantisations that `latest` prefers, best first, as on the Hub; then the first file.
+#: Quantisations for `latest` in order of preference, as on the Hub; else the first file.
 _PREFERRED = ("Q4_K_M", "Q4_0")
 _SPLIT = re.compile(r"-([0-9]{5})-of-[0-9]{5}\.gguf$")
 
@@ -27,8 +27,8 @@ def gguf_manifest(
 ) -> HttpResponseBase:
     """The path and hash of the GGUF file for a quantisation or `latest`, on the default branch.
 
-    Only callers who may fetch the files learn them. 404 `EntryNotFound` if no file matches;
-    RamaLama then tries safetensors.
+    Only for callers who may download the files. 404 `EntryNotFound` if no file matches; RamaLama
+    then tries safetensors.
     """
     repo_id = f"{org}/{name}"
     decision = gate.may_fetch_revision(caller, repo_id, DEFAULT_BRANCH, timezone.now())

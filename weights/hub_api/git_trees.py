@@ -1,7 +1,7 @@
-"""Listings of a revision's files and folders, with the ids that git would give them.
+"""Listings of a revision's files and folders, with the object ids that git would give them.
 
-A revision never changes, so each process caches its listings. What may change (access, the
-revision that a branch points at) is checked at every request.
+A revision never changes, so each process caches listings. Access and the targets of branches can
+change, so they are checked at every request.
 """
 
 import hashlib
@@ -71,7 +71,7 @@ def paths_of(revisions: Collection[Revision]) -> dict[int, list[str]]:
 def visible_history(revision: Revision) -> list[Revision]:
     """The revision and its ancestors, newest first, with authors: one query.
 
-    Withdrawn ones are left out, and drafts but behind a draft.
+    Leaves out withdrawn revisions and, unless the revision is itself a draft, drafts.
     """
     return [one for one in history(revision) if one.state != Revision.State.WITHDRAWN]
 

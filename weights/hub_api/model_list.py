@@ -1,4 +1,4 @@
-"""The Hub's list and search of models (docs/clients.md#the-hubs-client)."""
+"""The Hub's endpoint to list and search models (docs/clients.md#the-hubs-client)."""
 
 import re
 from typing import Any
@@ -26,7 +26,7 @@ from weights.hub_api.responses import (
 PAGE_SIZE = 1000
 #: For lists that include each model's files, of which there may be many.
 FULL_PAGE_SIZE = 100
-#: Properties that are sent only if the query parameter of the same name asks for them.
+#: Properties that are sent only if the query parameter of the same name is true.
 _OPTIONAL = {"cardData", "config"}
 #: Properties that are sent only on `expand`, as on the Hub.
 _EXPAND_ONLY = {"safetensors", "gguf", "usedStorage"}

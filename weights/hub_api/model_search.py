@@ -48,7 +48,7 @@ def page(
 
     `visible` is the result of `visible_to`. Sorting happens in Python, since download counts come
     from the ledger. A cursor is the sort key of the last result, so checkpoints published meanwhile
-    neither repeat nor hide a result.
+    do not cause repeated or skipped results.
     """
     counts = download_counts.by_checkpoint()
     with_cards = bool(filters.tags or filters.facets)

@@ -1,8 +1,8 @@
 """Splits a URL into revision and path, both of which may contain slashes.
 
 Clients encode a revision's slashes as `%2F`, which WSGI decodes before views see them. Servers
-that pass on the raw request target (gunicorn's `RAW_URI`) settle the split; on others, and for
-revisions typed with plain slashes, the longest existing ref wins.
+that pass on the raw request target (gunicorn's `RAW_URI`) make the split unambiguous; on others,
+and for revisions typed with plain slashes, the longest existing ref wins.
 """
 
 import re
@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from accounts.web.sanitize import storable
 from weights.publishing.models import Ref
 
-#: Segments of a URL that are tried as one ref name; git hosts rarely show more than three.
+#: Maximum URL segments that are tried as one ref name; more than three are rare.
 _MAX_REF_SEGMENTS = 12
 _FULL_REF = re.compile(r"^refs/(?:heads|tags)/")
 
@@ -61,7 +61,7 @@ def _split_at_longest_ref(repo_id: str, rest: str) -> tuple[str, str] | None:
     if not names:
         return None
     org, _, name = repo_id.partition("/")
-    # A branch that names a draft must not change how anybody's URL is read.
+    # A branch of a draft must not change how other people's URLs are parsed.
     refs = Ref.objects.shown().filter(
         checkpoint__org=org, checkpoint__name=name, name__in=names.values()
     )

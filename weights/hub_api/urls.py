@@ -1,6 +1,6 @@
 """The Hub's URLs, at the root of the portal and resolved before its pages.
 
-The patterns accept any name, so that an unknown one gets the Hub's error and not a page.
+The patterns accept any name, so that an unknown one gets the Hub's error instead of a page.
 """
 
 from django.urls import include, path, re_path

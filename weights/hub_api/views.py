@@ -1,4 +1,4 @@
-"""The Hub's read routes: files by `resolve`, everything else as JSON."""
+"""The Hub's read routes: `resolve` serves files, all others return JSON."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -128,7 +128,7 @@ def model_info(
 def tree(
     request: HttpRequest, caller: Caller | TokenClaim, org: str, name: str, rest: str
 ) -> HttpResponseBase:
-    """A page of a folder's entries; the `Link` to the next one names the commit, not the branch."""
+    """A page of a folder's entries; the next page's `Link` names the commit, not the branch."""
     revision, folder = _revision_and_path(request, caller, f"{org}/{name}", rest, before=5)
     folder, recursive = folder.strip("/"), is_true(request.GET.get("recursive"))
     start = number_param(request, "cursor")
@@ -263,7 +263,7 @@ def auth_check(request: HttpRequest, caller: Caller, org: str, name: str) -> Htt
 @hub_view("GET", "HEAD")
 def whoami(request: HttpRequest, caller: Caller) -> HttpResponseBase:
     if caller.user is None or caller.token is None:
-        message = "Send a token to learn its owner."
+        message = "Send a token to see its owner."
         return serving.refusal(
             request, caller, Decision(code=Refusal.LOGIN_REQUIRED, message=message)
         )
@@ -287,10 +287,10 @@ def other_kind(request: HttpRequest, caller: Caller, kind: str, rest: str) -> Ht
 
 @csrf_exempt
 def browser_login(request: HttpRequest) -> HttpResponseBase:
-    """404 for the first request of `hf auth login` without a token, which prints the message."""
+    """404 for `hf auth login` without a token, which prints the message."""
     page = settings.PUBLIC_URL + reverse("accounts:token-list")
     message = (
-        f"This portal has no login by browser. Create a token at {page} and pass it by --token."
+        f"This portal has no browser login. Create a token at {page} and pass it with --token."
     )
     return serving.problem(404, AccountsCode.NOT_FOUND, message)
 
@@ -313,7 +313,7 @@ def _checkpoint(caller: Caller, repo_id: str) -> Checkpoint:
 
 
 def _revision(caller: Caller, checkpoint: Checkpoint, name: str) -> Revision:
-    """The revision of this name; an owner's write token reaches drafts."""
+    """The revision of this name; with an owner's write token, it may be a draft."""
     draft = gate.find_draft(caller, checkpoint, name)
     found = draft or gate.find_revision(checkpoint, name)
     if found is None:
@@ -324,7 +324,7 @@ def _revision(caller: Caller, checkpoint: Checkpoint, name: str) -> Revision:
 
 
 def _refs(caller: Caller, checkpoint: Checkpoint) -> list[Ref]:
-    """Branches and tags of visible revisions; an owner's write token gets those of drafts too."""
+    """Branches and tags of visible revisions, and of drafts with an owner's write token."""
     refs = Ref.objects.filter(checkpoint=checkpoint).select_related("revision")
     if caller.token is not None and gate.may_own(caller, checkpoint):
         return drafts.refs_of(checkpoint, refs)

@@ -34,7 +34,7 @@ def read(body: bytes, *, max_values: int = MAX_VALUES) -> Any:
 
 
 def read_object(request: HttpRequest, *, max_values: int = MAX_VALUES) -> dict[str, Any]:
-    """The request's body; raises as `read`, and InvalidValue for another value than an object."""
+    """Returns the request's body. Raises as `read`, and InvalidValue unless it is an object."""
     body = read(request.body, max_values=max_values)
     if not isinstance(body, dict):
         raise InvalidValue("send a JSON object")
@@ -68,7 +68,7 @@ def _check_limits(value: Any, max_values: int) -> None:
     while level:
         if any(isinstance(item, str) and not is_storable(item) for item in level):
             raise BadBody(
-                WeightsCode.BODY_NOT_UTF8, "The body contains NUL or half a surrogate pair."
+                WeightsCode.BODY_NOT_UTF8, "The body contains NUL or an unpaired surrogate."
             )
         containers = [item for item in level if isinstance(item, dict | list)]
         depth += bool(containers)
@@ -78,7 +78,7 @@ def _check_limits(value: Any, max_values: int) -> None:
         level = [item for container in containers for item in _items(container)]
         if count > max_values:
             raise BadBody(
-                WeightsCode.BODY_TOO_LONG, f"The body holds more than {max_values} values."
+                WeightsCode.BODY_TOO_LONG, f"The body contains more than {max_values} values."
             )
 
 
@@ -89,4 +89,4 @@ def _items(container: dict[str, Any] | list[Any]) -> list[Any]:
 
 
 def _too_deep() -> BadBody:
-    return BadBody(WeightsCode.BODY_TOO_DEEP, f"The body nests deeper than {MAX_DEPTH} levels.")
+    return BadBody(WeightsCode.BODY_TOO_DEEP, f"The body is nested deeper than {MAX_DEPTH} levels.")

@@ -148,7 +148,7 @@ def test_a_body_with_nul_is_refused_in_plain_words(applicant: User) -> None:
     headers = ApiClient(applicant, "read-gated").headers
     kind, body = "application/json", b'{"tier": "\\u0000"}'
     response = Client().post(f"{ROOT}/applications", body, content_type=kind, headers=headers)
-    assert problem(response)["detail"] == "The body contains NUL or half a surrogate pair."
+    assert problem(response)["detail"] == "The body contains NUL or an unpaired surrogate."
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The caller's applications; the same rules and form as on the web pages."""
+"""The caller's applications, with the same rules and form as the web pages."""
 
 from datetime import datetime
 from typing import Any
@@ -296,7 +296,7 @@ def _moves(application: Application) -> list[str]:
 
 
 def _reapply_from(application: Application) -> datetime | None:
-    """When the application may be copied; None if nothing asks to wait, or while it is open."""
+    """When the application may be copied; None without a waiting period, or while it is open."""
     if not application.is_terminal:
         return None
     return may_apply_from(application.applicant, application.tier)

@@ -1,4 +1,4 @@
-"""Revocation of leaked tokens by anybody who finds one, such as a secret scanner."""
+"""Revocation of leaked tokens by anyone who finds one, such as a secret scanner."""
 
 from collections.abc import Iterator
 from typing import Any

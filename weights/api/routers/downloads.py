@@ -94,7 +94,7 @@ def _decision(decision: Decision, repo: str) -> GateDecisionOut:
         allowed=decision.allowed,
         status=decision.status,
         code=decision.error_code,
-        message=decision.message or "You may fetch it.",
+        message=decision.message or "You may download it.",
         next_step=NextStepOut(**step) if step else None,
         repo=repo,
         revision=decision.revision.sha if decision.revision else None,
@@ -134,7 +134,7 @@ def known_file(
 
 
 def _with_terms(files: QuerySet[File]) -> QuerySet[File]:
-    """Prefetches all that `_place` reads, in a constant number of queries."""
+    """Prefetches everything that `_place` reads, in a constant number of queries."""
     in_force = LicenceVersion.objects.filter(effective_at__lte=timezone.now())
     newest_first = in_force.order_by("-effective_at")
     return files.select_related(

@@ -91,7 +91,7 @@ def file_link(request: ApiRequest, body: FileLinkIn) -> Status[FileLinkOut]:
 
 
 def _own_links(request: ApiRequest) -> QuerySet[CheckpointLink]:
-    """The owner's links, but none to a hidden checkpoint that the token does not cover."""
+    """The owner's links, except those to hidden checkpoints that the token does not cover."""
     covered = Checkpoint.objects.within_limits_of(request.auth.token)
     links = CheckpointLink.objects.with_credential().filter(
         holder=current_user(request), checkpoint__in=covered

@@ -195,7 +195,7 @@ class ApplicationDetail(ApplicationOut):
     moves: list[str]
     appeal_text: str
     appeal_until: datetime | None = Field(description="null if it cannot be appealed")
-    reapply_from: datetime | None = Field(description="null if nothing asks to wait")
+    reapply_from: datetime | None = Field(description="null if there is no waiting period")
     terms: LicenceOut
     decisions: list[DecisionOut]
     events: list[EventOut]

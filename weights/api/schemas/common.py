@@ -16,9 +16,9 @@ class RequestBody(Schema):
 
 
 class AliasedSchema(Schema):
-    """The base of responses whose fields have aliases: the names of the model's attributes.
+    """The base of responses whose field aliases are attribute names of the model.
 
-    Ninja validates a response a second time, by then under the names of the fields.
+    Ninja validates each response a second time, then by field name.
     """
 
     model_config = ConfigDict(populate_by_name=True)

@@ -19,10 +19,10 @@ class DraftOut(Schema):
     files: int
     bytes: int
     tier: str
-    verified: int = Field(description="Blobs that are verified")
-    waiting: int = Field(description="Blobs whose check has no result yet")
+    verified: int = Field(description="Number of verified blobs")
+    waiting: int = Field(description="Number of blobs whose check has no result yet")
     failures: list[str] = Field(description="Files that failed, with the reason")
-    findings: list[str] = Field(description="What looks wrong in its list of files")
+    findings: list[str] = Field(description="Problems that the lint found in its files")
 
     @classmethod
     def of(cls, draft: Revision) -> "DraftOut":
@@ -49,7 +49,7 @@ class PublicationIn(RequestBody):
     embargo_until: datetime | None = Field(
         None, description="First publication only: hide it until this time"
     )
-    accept_findings: bool = Field(False, description="Publish despite errors of the lint")
+    accept_findings: bool = Field(False, description="Publish despite lint errors")
     reason: str = Field("", max_length=500, description="For the second person, if one is needed")
     notes: str | None = Field(
         None,
@@ -65,5 +65,5 @@ class PublicationOut(Schema):
         description="`pending`, `visible` once its files are verified; or `discarded`"
     )
     change_request: str | None = Field(
-        description="The page of the request that waits for a second person; the draft stays one"
+        description="Page of the change request, if a second person must confirm first"
     )

@@ -1,4 +1,4 @@
-"""A family's footprint and openness, as its checkpoints answer them."""
+"""The footprint and openness of a checkpoint's family."""
 
 from ninja import Schema
 from pydantic import Field

@@ -40,9 +40,9 @@ class PlacementOut(Schema):
     key_value_cache: int
     activations: int
     overhead: int
-    free: int = Field(description="Negative if the model needs more than there is")
+    free: int = Field(description="Negative if the model needs more than is available")
     total: int
-    fullest: int = Field(description="Need of the fullest accelerator, without overhead")
+    fullest: int = Field(description="Memory needed on the fullest accelerator, without overhead")
     usable: int = Field(description="Memory of one accelerator that the model can use")
 
     @classmethod

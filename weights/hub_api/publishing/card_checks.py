@@ -1,4 +1,4 @@
-"""Checks a README.md before its commit: what `validate-yaml` answers."""
+"""Checks a README.md before its commit, for `validate-yaml`."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from weights.publishing.drafts import owners
 
 
 class CardFindings(NamedTuple):
-    """Sentences: an error stops the client's upload, a warning is printed."""
+    """Messages for the client: an error aborts its upload, a warning is printed."""
 
     errors: list[str]
     warnings: list[str]
@@ -18,8 +18,8 @@ class CardFindings(NamedTuple):
 def check_card(content: str, person: User | None) -> CardFindings:
     """The findings of a README.md that `person` is about to commit.
 
-    The request names no repository, so a licence is an error only if it fits none of the tiers
-    whose release owner the person is. Without a person it is not checked.
+    The request names no repository, so a licence is an error only if it fits none of the tiers that
+    the person is a release owner of. Without a person it is not checked.
     """
     card = front_matter.split(content[: front_matter.READ_BYTES])
     if card.problem:

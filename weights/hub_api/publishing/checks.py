@@ -1,4 +1,4 @@
-"""Waits for the checks of a commit's files, so that a client can use what it has uploaded."""
+"""Waits for the verification of a commit's files, so that a client can use them right away."""
 
 import time
 
@@ -6,15 +6,15 @@ from weights.errors import CommitRefused
 from weights.publishing.models import File, Revision
 from weights.storage.models import Blob
 
-#: Seconds. Clients make their next commits smaller after one that took 40.
+#: Seconds. Clients make smaller commits after one that took 40.
 MOST_SECONDS = 20.0
 _POLL = 0.5
 
 
 def await_checks(revision: Revision) -> None:
-    """Returns once the files that the commit brought are verified, or after MOST_SECONDS.
+    """Returns once the files that the commit added are verified, or after MOST_SECONDS.
 
-    Raises CommitRefused if one of them failed; the draft stays, for its owners to correct.
+    Raises CommitRefused if one of them failed; the draft remains, for its owners to correct.
     """
     deadline = time.monotonic() + MOST_SECONDS
     files = File.objects.filter(revision=revision).order_by()
@@ -27,8 +27,8 @@ def await_checks(revision: Revision) -> None:
             failed = files.filter(blob__state=Blob.State.QUARANTINED).select_related("blob")[0]
             reason = failed.blob.quarantine_reason.rstrip(".")
             raise CommitRefused(
-                f"{failed.path} failed its check: {reason}. The commit is the draft"
-                f" {revision.sha[:12]}; replace the file, or delete it, in another one"
+                f"{failed.path} failed its check: {reason}. The commit is saved as the draft"
+                f" {revision.sha[:12]}; replace or delete the file in another commit"
             )
         if time.monotonic() > deadline:
             return

@@ -1,4 +1,4 @@
-"""The body of a commit: one JSON object a line (NDJSON), read as a stream and within bounds."""
+"""The body of a commit: NDJSON (one JSON object per line), read as a stream within limits."""
 
 import binascii
 import json
@@ -20,16 +20,16 @@ from weights.publishing.drafts.commits import (
     Operation,
 )
 
-#: Operations of one commit; the clients send at most 1000, but for folders without Xet.
+#: Maximum operations of one commit; clients send at most 1000, except folders without Xet.
 MAX_OPERATIONS = 5000
-#: Bytes of a header's line; every character of the message may be escaped as six.
+#: Maximum bytes of the header line; each character of the message may be escaped as six.
 _HEADER_LINE = 6 * MOST_MESSAGE + 1024
-#: Bytes of a line: a file below the size of LFS in base64, its path and the names of its fields.
+#: Maximum bytes of a line: a file below the LFS size in base64, its path and the field names.
 MAX_LINE = 4 * -(-listing.LFS_ABOVE // 3) + 16 * 1024
-#: Bytes of all files in a commit's lines; the clients send about 100 MiB.
+#: Maximum bytes of all files in a commit's lines; clients send about 100 MiB.
 MAX_INLINE = 256 * 1024 * 1024
-#: Characters with a meaning in JSON in a line of more than `_LONG_LINE` bytes, which can only be
-#: a file: base64 has none of them, its path a few.
+#: Maximum JSON delimiters in a line of more than `_LONG_LINE` bytes. Such a line must be a file:
+#: base64 has no delimiters, its path a few.
 _MAX_MARKS, _LONG_LINE = 6000, 128 * 1024
 _MARKS = [b"[", b"{", b",", b":"]
 _SHA256, _COMMIT = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9a-f]{40}")
@@ -41,7 +41,7 @@ class Stream(Protocol):
 
 @dataclass(frozen=True)
 class Header:
-    """The first line; `parent` is the commit that must be the branch's newest, or empty."""
+    """The first line; `parent`, unless empty, is the commit that must be the branch's head."""
 
     message: str
     parent: str
@@ -86,19 +86,19 @@ class Lines:
     def _next(self, limit: int) -> tuple[str, dict[str, Any]] | None:
         """The key and the value of the next line; None at the end of the body.
 
-        A client that was killed leaves a body that ends early; its lines must not pass for all.
+        A killed client leaves a truncated body, which must not be taken for the complete commit.
         """
         line = self._stream.readline(limit + 1)
         self._left -= len(line)
         if len(line) > limit:
-            raise _too_long(f"A line has more than {limit} bytes; send large files by LFS.")
+            raise _too_long(f"A line has more than {limit} bytes; send large files with LFS.")
         if not line.endswith(b"\n") and self._left > 0:
             raise BadBody(AccountsCode.BAD_REQUEST, "The body ended early; send the commit again.")
         return _parse(line) if line else None
 
 
 def _parse(line: bytes) -> tuple[str, dict[str, Any]]:
-    # Checked before parsing: a line of brackets alone would become gigabytes of lists.
+    # Checked before parsing, since a line of brackets would become gigabytes of lists.
     if len(line) > _LONG_LINE and sum(line.count(mark) for mark in _MARKS) > _MAX_MARKS:
         raise _not_json("a line holds more than one operation")
     try:
@@ -118,7 +118,7 @@ def _text(value: dict[str, Any], name: str) -> str:
     if not isinstance(text, str):
         raise InvalidValue(f"{name} must be a string")
     if not is_storable(text):
-        raise BadBody(WeightsCode.BODY_NOT_UTF8, f"{name} contains NUL or half a surrogate pair")
+        raise BadBody(WeightsCode.BODY_NOT_UTF8, f"{name} contains NUL or an unpaired surrogate")
     return text
 
 
@@ -131,7 +131,7 @@ def _file(value: dict[str, Any]) -> Operation:
     except (ValueError, KeyError, TypeError) as error:
         raise InvalidValue(f"the content of {path!r} is not valid base64") from error
     if len(content) > listing.LFS_ABOVE:
-        raise _too_long(f"{path!r} is longer than {listing.LFS_ABOVE} bytes; send it by LFS.")
+        raise _too_long(f"{path!r} is longer than {listing.LFS_ABOVE} bytes; send it with LFS.")
     return AddFile(path, content)
 
 

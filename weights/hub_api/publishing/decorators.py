@@ -1,4 +1,4 @@
-"""The decorators of the write routes: who may call them, and errors as the clients print them."""
+"""The decorators of the write routes: permissions, and errors as clients print them."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -20,7 +20,7 @@ from weights.hub_api.decorators import View, hub_view, require_second_factor
 from weights.hub_api.errors import refusal
 from weights.publishing.drafts import owners
 
-#: Error -> status; of an error's classes, the first one counts. Every other one is 400.
+#: Error class -> status; the most specific class counts. All other errors are 400.
 _STATUS: dict[type[Exception], int] = {
     account_errors.NotAllowed: 403,
     account_errors.RecentAuthenticationRequired: 403,
@@ -36,7 +36,7 @@ _STATUS: dict[type[Exception], int] = {
     errors.UploadPending: 503,
     errors.StorageFull: 507,
 }
-#: Codes for which the clients have an exception of their own.
+#: Codes for which clients have their own exception.
 _MISSING: dict[ErrorCode, Missing] = {
     WeightsCode.REVISION_NOT_FOUND: Missing.REVISION,
     WeightsCode.ENTRY_NOT_FOUND: Missing.ENTRY,
@@ -63,7 +63,7 @@ def writer_view(
 
 
 def owner_view(*methods: str) -> Callable[[View], View]:
-    """As `writer_view`; passes an owner with a token of scope `write`, and their checkpoint."""
+    """Like `writer_view`; passes an owner with a token of scope `write`, and the checkpoint."""
 
     def decorate(view: View) -> View:
         @writer_view(*methods)
@@ -80,7 +80,7 @@ def owner_view(*methods: str) -> Callable[[View], View]:
 
 
 def require_writer(caller: Caller, repo_id: str) -> User:
-    """The person of a token that may write to `repo_id`; says nothing about their roles.
+    """The user of a token that may write to `repo_id`; does not check their roles.
 
     Raises GateRefused, RecentAuthenticationRequired, and NotAllowed without a second factor.
     """
@@ -90,10 +90,10 @@ def require_writer(caller: Caller, repo_id: str) -> User:
 
 
 def owned_checkpoint(caller: Caller, repo_id: str) -> tuple[User, Checkpoint]:
-    """The caller and the checkpoint that they own, drafts included.
+    """The caller's user and the checkpoint that they own, which may be a draft.
 
-    Raises as `require_writer`, GateRefused for a checkpoint that the caller may not know of, and
-    NotAllowed for one that they may only read.
+    Raises the errors of `require_writer`, GateRefused for a checkpoint that is missing or hidden
+    from the caller, and NotAllowed for one that they may only read.
     """
     user = require_writer(caller, repo_id)
     org, _, name = repo_id.partition("/")
@@ -105,7 +105,7 @@ def owned_checkpoint(caller: Caller, repo_id: str) -> tuple[User, Checkpoint]:
 
 
 def not_offered(reason: str) -> HttpResponse:
-    """400 for a request of the Hub's protocol that this portal refuses by design."""
+    """400 for a request of the Hub's protocol that this portal does not support by design."""
     return serving.problem(400, AccountsCode.REFUSED, reason)
 
 
@@ -114,7 +114,7 @@ def _response(request: HttpRequest, caller: Caller, error: DomainError) -> HttpR
     if missing is not None:
         return refusal(request, caller, Decision(missing=missing, message=str(error)))
     if isinstance(error.code, Refusal):
-        # Without `GatedRepo`, on which the client tells staff to apply for access.
+        # Without `GatedRepo`, since clients would then tell staff to apply for access.
         decision = Decision(code=error.code, message=str(error))
         return serving.refusal(request, caller, decision)
     if error.code == WeightsCode.BODY_TOO_LONG:

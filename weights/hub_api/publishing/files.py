@@ -22,7 +22,7 @@ NO_PULL_REQUESTS = (
     "This portal has no pull requests: upload without --create-pr. A commit is a draft that only"
     " owners see until one of them publishes it."
 )
-#: Values in the body of 256 announced files.
+#: Maximum JSON values in a body that announces 256 files.
 _MAX_VALUES = 8 * upload_modes.MAX_FILES
 
 
@@ -30,10 +30,10 @@ _MAX_VALUES = 8 * upload_modes.MAX_FILES
 def preupload(
     request: HttpRequest, owner: User, checkpoint: Checkpoint, revision: str
 ) -> HttpResponseBase:
-    """How to send each announced file.
+    """Answer how to send each announced file.
 
-    Refuses a pull request, and more than the quota has room for, before anything is sent: clients
-    that send chunks print no reason after this.
+    Refuses pull requests and files beyond the quota here, before anything is sent: clients that
+    send chunks print no reason for later refusals.
     """
     if is_true(request.GET.get("create_pr")):
         return not_offered(NO_PULL_REQUESTS)
@@ -50,9 +50,9 @@ def preupload(
 def commit(
     request: HttpRequest, owner: User, checkpoint: Checkpoint, revision: str
 ) -> HttpResponseBase:
-    """Makes a draft of the branch's newest revision and the operations in the body.
+    """Commits the operations in the body to the branch.
 
-    Answers after the checks of its files, if they take less than 20 seconds.
+    Responds once the files are checked, or after 20 seconds.
     """
     if is_true(request.GET.get("create_pr")):
         return not_offered(NO_PULL_REQUESTS)

@@ -1,4 +1,4 @@
-"""Translates the Hub's settings `gated` and `visibility` to a checkpoint's tier and privacy."""
+"""Translates the Hub's settings `gated` and `visibility` into a checkpoint's tier and privacy."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ _MODES = {gated: mode for mode, gated in GATED.items()}
 def apply(checkpoint: Checkpoint, body: dict[str, Any], by: User) -> None:
     """Sets tier and privacy as `body` requests; the caller saves the checkpoint.
 
-    Raises InvalidValue for an unknown setting, and PublishRefused for one that cannot be made.
+    Raises InvalidValue for an unknown setting, and PublishRefused for one that is not possible.
     """
     gated, private = body.get("gated"), _private(body)
     if gated is None and private is None:
@@ -25,14 +25,14 @@ def apply(checkpoint: Checkpoint, body: dict[str, Any], by: User) -> None:
         checkpoint.tier = _tier(checkpoint, gated, by)
     if private is False and checkpoint.published_at is None:
         raise PublishRefused(
-            f"{checkpoint} is a draft, and private until it is published: publish it instead"
+            f"{checkpoint} is a draft and stays private until it is published; publish it instead"
         )
     if private is not None:
         checkpoint.private = private
 
 
 def _private(body: dict[str, Any]) -> bool | None:
-    """The privacy in either spelling of the clients; None if none is requested."""
+    """The requested privacy, in either spelling that clients use; None if not requested."""
     if isinstance(body.get("private"), bool):
         return bool(body["private"])
     visibility = body.get("visibility")
@@ -44,7 +44,7 @@ def _private(body: dict[str, Any]) -> bool | None:
 
 
 def _tier(checkpoint: Checkpoint, gated: Any, by: User) -> Tier:
-    """The checkpoint's own tier if it has the mode, else the person's only tier of that mode."""
+    """The checkpoint's tier if it has this mode, else the person's only tier of this mode."""
     mode = _MODES.get(gated) if isinstance(gated, str | bool) else None
     if mode is None:
         raise InvalidValue("gated is auto, manual or false")
@@ -55,6 +55,6 @@ def _tier(checkpoint: Checkpoint, gated: Any, by: User) -> Tier:
         return found[0]
     slugs = ", ".join(tier.slug for tier in found) or "none"
     raise PublishRefused(
-        f"choose the tier of {checkpoint} in the admin: you may publish in these {mode} tiers:"
+        f"choose the tier of {checkpoint} in the admin; {mode} tiers that you may publish in:"
         f" {slugs}"
     )

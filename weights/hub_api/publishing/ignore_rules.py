@@ -1,8 +1,8 @@
 """The patterns of a `.gitignore`, matched in bounded time.
 
-Each segment of a pattern becomes a regular expression of `fnmatch`, which never backtracks beyond
-one star, and `**` is matched segment by segment. One expression for the whole pattern, as git
-hosts build it, takes exponential time for patterns such as `*a*a*a*a*b`.
+`fnmatch` translates each segment of a pattern to a regular expression that never backtracks
+beyond one star, and `**` is matched segment by segment. One expression for the whole pattern
+would take exponential time for patterns such as `*a*a*a*a*b`.
 """
 
 import fnmatch
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from accounts.errors import InvalidValue
 
-#: Characters of a `.gitignore`, patterns in it, and segments of a path that they are tried on.
+#: Limits: characters of a `.gitignore`, its patterns, and segments of a path to match.
 MAX_LENGTH, MAX_PATTERNS, MAX_SEGMENTS = 64 * 1024, 500, 64
 _ESCAPED = re.compile(r"\\(.)")
 
@@ -64,7 +64,7 @@ def _parse(line: str) -> _Pattern:
     text = text.removeprefix("!")
     folders_only = text.endswith("/")
     text = text.rstrip("/")
-    # A slash anywhere but at the end binds the pattern to the root.
+    # A slash anywhere but at the end anchors the pattern to the root.
     parts = text.lstrip("/").split("/") if "/" in text else ["**", text]
     return _Pattern([_segment(part) for part in parts], negated, folders_only)
 
@@ -82,13 +82,13 @@ def _unescaped(found: re.Match[str]) -> str:
 
 
 def _matches(pattern: Sequence[re.Pattern[str] | None], segments: list[str]) -> bool:
-    """True if the pattern matches all segments; keeps the set of positions that it may be at."""
+    """True if the pattern matches all segments; tracks the set of possible positions."""
     positions = {0}
     for number, one in enumerate(pattern, start=1):
         if not positions:
             return False
         if one is None:
-            # At the end, `a/**` is what `a` contains, and not `a` itself.
+            # At the end, `a/**` matches the contents of `a`, but not `a` itself.
             first = min(positions) + (number == len(pattern))
             positions = set(range(first, len(segments) + 1))
         else:

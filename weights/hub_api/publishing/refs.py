@@ -23,7 +23,7 @@ def branch(
         return json_response({})
     body = strict_json.read_object(request)
     if body.get("emptyBranch") or body.get("overwrite"):
-        return not_offered("This portal has no empty branches, and overwrites none.")
+        return not_offered("This portal does not create empty branches or overwrite existing ones.")
     start = strict_json.text(body, "startingPoint") or DEFAULT_BRANCH
     branches.create_branch(checkpoint, name, by=owner, starting_point=start)
     return json_response({})
@@ -33,7 +33,7 @@ def branch(
 def tag(
     request: HttpRequest, owner: User, checkpoint: Checkpoint, revision: str
 ) -> HttpResponseBase:
-    """Creates a tag at `revision`; DELETE deletes the tag of that name."""
+    """Creates a tag at `revision`, or deletes the tag that `revision` names."""
     if request.method == "DELETE":
         branches.delete_tag(checkpoint, revision.removeprefix("refs/tags/"), by=owner)
         return json_response({})
@@ -47,6 +47,6 @@ def super_squash(
     request: HttpRequest, owner: User, checkpoint: Checkpoint, revision: str
 ) -> HttpResponseBase:
     return not_offered(
-        "This portal keeps the history of a branch, so that what people fetched stays traceable."
+        "This portal keeps the history of a branch, so that past downloads stay traceable."
         " Discard drafts that you do not need, or withdraw a published revision."
     )

@@ -30,14 +30,14 @@ from weights.publishing.drafts import checkpoints
 from weights.web import strict_json
 from weights.web.http_headers import header_text
 
-_REASON = "Requested by the settings of the Hub's client"
+_REASON = "Requested through the settings of the Hub's client"
 
 
 @writer_view("POST")
 def create(request: HttpRequest, caller: Caller) -> HttpResponseBase:
-    """Makes a private draft; 409 with its `url` if the caller has one already.
+    """Creates a private draft; 409 with its `url` if the caller already owns the checkpoint.
 
-    403 for a name of somebody else: clients upload to whatever answers 409.
+    403 for somebody else's name, since clients go on to upload after a 409.
     """
     body = strict_json.read_object(request)
     repo_id = _repo_id(body)
@@ -49,7 +49,7 @@ def create(request: HttpRequest, caller: Caller) -> HttpResponseBase:
     except NameTaken as error:
         return serving.problem(403, error.code, str(error))
     payload = {
-        # Clients refuse a URL of another host than their HF_ENDPOINT, such as localhost.
+        # Clients refuse a URL whose host is not that of their HF_ENDPOINT, such as localhost.
         "url": request.build_absolute_uri(f"/{checkpoint.repo_id}"),
         "name": checkpoint.repo_id,
         "id": checkpoint.repo_id,
@@ -65,7 +65,7 @@ def create(request: HttpRequest, caller: Caller) -> HttpResponseBase:
 
 
 def _exists(checkpoint: Checkpoint, payload: dict[str, str]) -> HttpResponseBase:
-    message = f"{checkpoint} exists already"
+    message = f"{checkpoint} already exists"
     response = serving.problem(409, WeightsCode.NAME_TAKEN, message)
     response.content = json.dumps({"error": message, "code": WeightsCode.NAME_TAKEN, **payload})
     return response
@@ -73,7 +73,7 @@ def _exists(checkpoint: Checkpoint, payload: dict[str, str]) -> HttpResponseBase
 
 @writer_view("DELETE")
 def delete(request: HttpRequest, caller: Caller) -> HttpResponseBase:
-    """Deletes a draft; withdraws what was published, whose pages stay and say so."""
+    """Deletes a draft, or withdraws a published checkpoint, whose pages remain and say so."""
     repo_id = _repo_id(strict_json.read_object(request))
     owner, checkpoint = owned_checkpoint(caller, repo_id)
     checkpoints.delete(checkpoint, by=owner)
@@ -94,7 +94,7 @@ def move(request: HttpRequest, caller: Caller) -> HttpResponseBase:
 
 @owner_view("PUT")
 def update_settings(request: HttpRequest, owner: User, checkpoint: Checkpoint) -> HttpResponseBase:
-    """Sets gate and visibility; opening further waits for a second person: 403 with its address."""
+    """Sets gate and visibility. If access would widen, a second person must confirm: 403."""
     gate_settings.apply(checkpoint, strict_json.read_object(request), owner)
     change = checkpoint_tiers.save_checkpoint(checkpoint, by=owner, reason=_REASON)
     if change is not None:
@@ -106,7 +106,7 @@ def update_settings(request: HttpRequest, owner: User, checkpoint: Checkpoint) -
 @writer_view("GET", "HEAD")
 def write_check(request: HttpRequest, caller: Caller, org: str, name: str) -> HttpResponseBase:
     """`{}` if the caller may publish: an owner with a token of scope `write`."""
-    # The gate comes first, so that whoever may not read the checkpoint gets the usual refusal.
+    # The gate comes first, so that callers without read access get the usual refusal.
     decision = gate.may_read_checkpoint(caller, f"{org}/{name}", timezone.now())
     if not decision.allowed:
         raise RequestRefused(decision)
@@ -116,7 +116,7 @@ def write_check(request: HttpRequest, caller: Caller, org: str, name: str) -> Ht
 
 @writer_view("POST")
 def validate_yaml(request: HttpRequest, caller: Caller) -> HttpResponseBase:
-    """The findings of a README.md; 400 with those that stop its commit."""
+    """The findings about a README.md; 400 if any of them prevents its commit."""
     body = strict_json.read_object(request)
     found = check_card(strict_json.text(body, "content"), caller.user)
     payload = {
@@ -135,14 +135,14 @@ def lfs_files(
     request: HttpRequest, owner: User, checkpoint: Checkpoint, rest: str = ""
 ) -> HttpResponseBase:
     return not_offered(
-        "This portal never removes a file from a revision. Discard the draft that holds it, or"
+        "This portal never removes a file from a revision. Discard the draft that contains it, or"
         " withdraw the revision."
     )
 
 
 def _require_model(body: dict[str, Any]) -> None:
     if (strict_json.text(body, "type") or "model") != "model":
-        raise InvalidValue("this portal has models only: leave the type out")
+        raise InvalidValue("this portal has only models; leave the type out")
 
 
 def _repo_id(body: dict[str, Any]) -> str:
@@ -150,7 +150,7 @@ def _repo_id(body: dict[str, Any]) -> str:
     _require_model(body)
     org, name = strict_json.text(body, "organization"), strict_json.text(body, "name")
     if not org:
-        raise InvalidValue(f"name the organisation too: ORG/{name}")
+        raise InvalidValue(f"include the organisation: ORG/{name}")
     repo_id = f"{org}/{name}"
     names.split_repo_id(repo_id)
     return repo_id

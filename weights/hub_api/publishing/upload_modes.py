@@ -1,4 +1,4 @@
-"""The answer to `preupload`: how a client sends each file, and which it need not send."""
+"""The answer to `preupload`: how a client sends each file, and which files it can skip."""
 
 import base64
 import codecs
@@ -13,7 +13,7 @@ from weights.publishing.models import File, Revision
 from weights.storage.models import Blob
 from weights.web import strict_json
 
-#: Files of one request, as the Hub allows; characters of a sample, 512 bytes in base64.
+#: Maximum files of one request, as on the Hub; characters of a sample, 512 bytes in base64.
 MAX_FILES, MAX_SAMPLE = 256, 1024
 
 
@@ -26,7 +26,7 @@ class Announced(NamedTuple):
 
     @property
     def mode(self) -> str:
-        """`lfs` by the rule of `listing.is_lfs`, judged by the sample; else `regular`."""
+        """`lfs` or `regular`, by the rule of `listing.is_lfs` and the sample."""
         is_lfs = listing.is_lfs(self.path, self.size, is_text=_is_text(self.sample))
         return "lfs" if is_lfs else "regular"
 
@@ -58,10 +58,10 @@ def _announced(file: Any) -> Announced:
 def answers(
     files: Iterable[Announced], head: Revision | None, rules: IgnoreRules
 ) -> list[dict[str, Any]]:
-    """The answer for each file: one query.
+    """The answer for each file, with one query.
 
-    `oid` is the content that the branch already has under this path, so that clients leave out
-    what has not changed. Quarantined content has none.
+    `oid` is the content that the branch already has under this path, so that clients skip
+    unchanged files. It is omitted for quarantined content.
     """
     announced = list(files)
     present: dict[str, str] = {}
@@ -81,7 +81,7 @@ def _answer(file: Announced, present: dict[str, str], *, ignored: bool) -> dict[
 
 
 def _is_text(sample: bytes) -> bool:
-    """True for UTF-8 without NUL; the sample may end within a character."""
+    """True for UTF-8 without NUL; the sample may end in the middle of a character."""
     try:
         codecs.getincrementaldecoder("utf-8")().decode(sample)
     except UnicodeDecodeError:

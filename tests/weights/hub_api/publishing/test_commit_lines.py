@@ -76,7 +76,7 @@ def test_the_header_holds_title_text_and_parent() -> None:
         (line("header", summary="x" * 200_000), "more than"),
         (line("header", summary=["x"]), "must be a string"),
         (line("header", summary="a\0b"), "NUL"),
-        (line("header", summary="\ud800"), "summary contains NUL or half a surrogate pair$"),
+        (line("header", summary="\ud800"), "summary contains NUL or an unpaired surrogate$"),
         (line("header", summary="x", parentCommit="main"), "40 hexadecimal"),
         (["header"], "not NDJSON"),
         ({"key": "header", "value": "x"}, "not NDJSON"),

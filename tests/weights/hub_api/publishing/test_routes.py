@@ -211,7 +211,7 @@ def test_a_new_repository_is_a_private_draft_and_a_second_one_conflicts(
     ("body", "reason"),
     [
         ({"name": "x", "organization": None}, "organisation"),
-        ({"name": "x", "organization": "lab", "type": "dataset"}, "models only"),
+        ({"name": "x", "organization": "lab", "type": "dataset"}, "only models"),
         ({"name": "x", "organization": "lab", "type": 7}, "must be a string"),
         ({"name": "..", "organization": "lab"}, "not a repository name"),
         ({"name": "a/b", "organization": "lab"}, "not a repository name"),
