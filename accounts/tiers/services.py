@@ -220,7 +220,7 @@ def record_checkpoint(
 ) -> None:
     """Record a checkpoint that was added to a tier, in the histories of its old and new tier.
 
-    `role` is the public one without `by`.
+    `role` is recorded publicly if `by` is None.
 
     Raises TierRetired for a retired new tier; call it in the transaction that adds the checkpoint.
     """

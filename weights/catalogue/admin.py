@@ -95,7 +95,7 @@ class CheckpointForm(ReasonToOpen, ConfirmRaisedGate, forms.ModelForm):
         )
         opened = checkpoint_tiers.opened_fields(stored, changed)
         labels = [checkpoint_tiers.FIELD_LABELS[name] for name in opened]
-        return f"This opens {stored} further ({', '.join(labels)})." if labels else ""
+        return f"This widens access to {stored} ({', '.join(labels)})." if labels else ""
 
 
 @admin.register(Checkpoint)
@@ -121,7 +121,7 @@ class CheckpointAdmin(OpeningAdmin, NeverDeleted, TierScopedAdmin):
         """The title and card of the posted form, as pages would show them; saves nothing."""
         checkpoint = self.get_object(request, object_id)
         if request.method != "POST" or not self.has_change_permission(request, checkpoint):
-            raise PermissionDenied("press the button on the checkpoint's page")
+            raise PermissionDenied("use the preview button on the checkpoint's page")
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
@@ -264,7 +264,7 @@ class FileAdmin(ReadOnlyAdmin, TierScopedAdmin):
         return act(self, request, queryset.select_related("blob"), QuarantineFileForm)
 
     def quarantine_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """The confirmation page of one file, which links on other pages open."""
+        """The confirmation page of one file; other pages link to it."""
         file = self.get_object(request, object_id)
         if not self.has_verify_permission(request):
             raise PermissionDenied("only release owners quarantine files")

@@ -35,7 +35,7 @@ class Card:
 
 @dataclass(frozen=True)
 class _Readme:
-    """Cache key of a stored README.md: its content, not the row that refers to it."""
+    """Cache key of a stored README.md: its content, not the row that references it."""
 
     sha256: str
     version: str
@@ -47,7 +47,7 @@ def checkpoint_card(
 ) -> Card:
     """The revision's README.md if it is verified and readable, else the catalogue's text.
 
-    `images` is True if the reader may fetch the revision's images.
+    `images` is True if the user may download the revision's images.
     """
     if (
         revision is None

@@ -1,6 +1,6 @@
-"""Saves a checkpoint. A change that opens it to more people, or earlier, needs a second person.
+"""Saves a checkpoint. A change that gives more people access, or earlier, needs a second person.
 
-Its tiers are recorded in the public history of tiers.
+A change of tier is recorded in the public history of both tiers.
 """
 
 from datetime import datetime
@@ -30,7 +30,7 @@ from weights.publishing.models import Revision
 
 #: The name of the act in `weights.change_requests.open_checkpoint`.
 OPEN = "checkpoint.open"
-#: Fields that can open a checkpoint further -> their names in messages.
+#: Fields whose change can widen access -> their names in messages.
 FIELD_LABELS = {"tier": "the tier", "private": "the privacy", "embargo_until": "the embargo"}
 
 
@@ -39,7 +39,7 @@ def record_new_checkpoint(
 ) -> None:
     """Records a new checkpoint in its tier's history; call in the transaction that creates it.
 
-    `role` is the public one without `by`.
+    `role` is recorded publicly if `by` is None.
     """
     services.record_checkpoint(
         checkpoint.repo_id,
@@ -55,15 +55,15 @@ def record_new_checkpoint(
 def save_checkpoint(
     checkpoint: Checkpoint, *, by: User | None, reason: str = ""
 ) -> ChangeRequest | None:
-    """Saves an existing checkpoint; returns the request for changes that open it further.
+    """Saves an existing checkpoint; returns the change request for fields that widen access.
 
-    `reason` is for that request, or for the audit trail where one person decides alone:
-    InvalidValue unless it has 5 to 500 characters. The instance is set to what was saved.
-    Earlier history entries of a checkpoint that becomes hidden lose its name. In a tier that
-    accepts only inspected formats, files without a current inspection are queued for one; what is
-    published stays published. Raises RecentAuthenticationRequired after an old sign-in,
-    PublishRefused for a gated tier under another licence than the card's, TierRetired for a move
-    to a retired tier, InvalidValue for one to a retired family.
+    Those fields keep their stored values until a second person confirms; the instance is updated to
+    what was saved. `reason` explains the request or, if one person may decide alone, goes to the
+    audit trail; InvalidValue unless it has 5 to 500 characters. If the checkpoint becomes hidden,
+    its name is removed from earlier history entries. A move to a tier that accepts only inspected
+    formats queues files without a current inspection; published files stay published. Raises
+    RecentAuthenticationRequired after an old sign-in, PublishRefused if a gated tier's licence is
+    not the card's, TierRetired for a retired tier, InvalidValue for a retired family.
     """
     recent_authentication.require()
     stored = _locked(checkpoint)
@@ -86,7 +86,7 @@ def save_checkpoint(
 
 @transaction.atomic
 def open_checkpoint(checkpoint: Checkpoint, values: dict[str, Any], *, by: User) -> None:
-    """Applies a confirmed request: `values` holds the former and the new value of each field.
+    """Applies a confirmed request: `values` holds the old and new value of each field.
 
     Raises TransitionRefused if a value has changed since the request.
     """
@@ -108,7 +108,7 @@ def check_licence(checkpoint: Checkpoint, tier: Tier) -> None:
 
 
 def opened_fields(before: Checkpoint, after: Checkpoint) -> list[str]:
-    """Returns the fields whose change opens the checkpoint to more people, or opens it earlier."""
+    """Returns the fields whose change gives more people access, or earlier access."""
     opened = []
     if before.tier_id != after.tier_id and move_opens(before.tier, after.tier):
         opened.append("tier")
@@ -120,10 +120,10 @@ def opened_fields(before: Checkpoint, after: Checkpoint) -> list[str]:
 
 
 def move_opens(before: Tier, after: Tier) -> bool:
-    """Returns whether somebody gains the bytes by a move.
+    """Returns whether a move between tiers gives anybody new access to the bytes.
 
-    Nobody does by a stricter access mode: before, everybody could give themselves access. More
-    approvals alone could be those of a tier whose holders one person wants to serve.
+    A move to a stricter access mode never does, since everyone could already get access before. A
+    move to a tier with more approvals can, since others may already hold grants there.
     """
     if strictness.lowered_fields(before, after):
         return True
@@ -135,7 +135,7 @@ def move_opens(before: Tier, after: Tier) -> bool:
 
 
 def _has_other_people(before: Tier, after: Tier) -> bool:
-    """True if somebody has access to `after`, or a role for it, and not the same for `before`."""
+    """True if somebody has a grant or role for `after` that they lack for `before`."""
     holders = Grant.objects.unended().filter(tier=after)
     current = Grant.objects.live().filter(tier=before)
     if holders.exclude(user__in=current.values("user")).exists():
@@ -147,7 +147,7 @@ def _has_other_people(before: Tier, after: Tier) -> bool:
 
 
 def changed_since(checkpoint: Checkpoint, values: dict[str, Any]) -> str:
-    """Returns which field no longer has its former value, as a sentence; empty if none."""
+    """Returns a message about a field that no longer has its old value, or ""."""
     for name, (before, _) in values.items():
         if _value(checkpoint, name) != before:
             return f"{FIELD_LABELS[name]} of {checkpoint} has changed since the request"
@@ -162,7 +162,7 @@ def _locked(checkpoint: Checkpoint) -> Checkpoint:
 def _hold_back(
     checkpoint: Checkpoint, stored: Checkpoint, opened: list[str], by: User, reason: str
 ) -> ChangeRequest:
-    """Sets the fields that open it back, and opens the request for them."""
+    """Resets the fields that widen access, and opens a change request for them."""
     if "tier" in opened:
         check_licence(checkpoint, checkpoint.tier)
     values = {name: [_value(stored, name), _value(checkpoint, name)] for name in opened}
@@ -174,7 +174,7 @@ def _hold_back(
 
 
 def _store(checkpoint: Checkpoint, stored: Checkpoint, by: User | None, reason: str = "") -> None:
-    """Saves the checkpoint and records its changes and its move, if it has moved."""
+    """Saves the checkpoint and records its changes, including a move to another tier."""
     changed = field_changes.changed_fields(stored, checkpoint)
     values = field_changes.changes(stored, checkpoint, changed)
     checkpoint.save()
@@ -200,7 +200,7 @@ def _store(checkpoint: Checkpoint, stored: Checkpoint, by: User | None, reason: 
 
 
 def _ends_earlier(before: datetime | None, after: datetime | None) -> bool:
-    """True if an embargo that still runs would end before its time."""
+    """True if a current embargo would end early."""
     if before is None or before <= timezone.now():
         return False
     return after is None or after < before

@@ -73,12 +73,12 @@ def checkpoint_detail(request: HttpRequest, org: str, name: str) -> HttpResponse
 
 
 def _shown_facts(checkpoint: Checkpoint, revision: Revision | None) -> Mapping[str, Any]:
-    """Declared facts, and those counted from the revision's files, which win."""
+    """Declared facts, overridden by those counted from the revision's files."""
     return measured.merged_facts(checkpoint, getattr(revision, "measured", None))
 
 
 def _may_fetch(request: HttpRequest, checkpoint: Checkpoint, revision: Revision) -> bool:
-    """True if the user may fetch the revision's files; everybody may for a public open one."""
+    """True if the user may download the revision's files. Everyone may if it is public and open."""
     if not (checkpoint.tier.is_gated or checkpoint.is_hidden):
         return True
     caller = session_caller(user_or_none(request))
@@ -102,7 +102,7 @@ def _files(revision: Revision | None) -> list[File]:
 
 
 def _quarantined(files: list[File]) -> str:
-    """A sentence about quarantined files; empty if there are none."""
+    """A sentence about quarantined files, or ""."""
     count = sum(file.blob.state == Blob.State.QUARANTINED for file in files)
     if not count:
         return ""

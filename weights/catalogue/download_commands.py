@@ -1,4 +1,4 @@
-"""Shell and Python commands that download a checkpoint, with its real names."""
+"""Shell and Python commands that download a given checkpoint."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Target:
-    """The checkpoint to download: the portal's base URL, all its paths, and the largest file's."""
+    """The checkpoint to download; `largest` is the path of its largest file."""
 
     portal: str
     repo_id: str
@@ -33,7 +33,7 @@ _ONE_FILE = "One file; run the same command again to continue."
 
 
 def recipes(target: Target) -> list[Recipe]:
-    """All commands that work for this checkpoint, the most common first."""
+    """All commands that work for this checkpoint, most common first."""
     return [
         _hf(target),
         _python(target),
@@ -72,8 +72,8 @@ def _hf(target: Target) -> Recipe:
         "hf",
         "hf",
         f"export HF_ENDPOINT={target.portal}\n{token}hf download {target.repo_id}",
-        before="With the Hub's own client (pip install huggingface_hub). It fetches eight files "
-        "at a time. If you run it again, it fetches those that are missing.",
+        before="With the Hub's own client (pip install huggingface_hub). It downloads eight files "
+        "at a time. If you run it again, it downloads the missing ones.",
         after=_SCOPE_NEEDED if target.gated else "",
     )
 
@@ -107,8 +107,8 @@ _LINK = Recipe(
     "link",
     "mailed link",
     "wget -c 'ADDRESS/NAME'\nbash download_opt175b.sh 'ADDRESS/stubbed.pt'",
-    before="The mailed address opens every file without a token, for a week. Put it in place "
-    "of ADDRESS, in quotes; the published download scripts accept it too.",
+    before="The mailed address opens every file without a token, for a week. Replace ADDRESS "
+    "with it, in quotes; the published download scripts accept it too.",
     after="Lost or expired? Request a new one on My access.",
 )
 

@@ -1,7 +1,7 @@
 """Downloads of each checkpoint in the last 30 days, counted from the ledger.
 
-All requests of one caller for one revision on one day (UTC) are one download, whatever the number
-of files, ranges and repeats. A caller is an account; without one, a network.
+All requests of one caller for one revision on one day (UTC) count as one download, whatever the
+number of files, ranges and repeats. A caller is an account, or a network without an account.
 """
 
 import logging
@@ -24,11 +24,11 @@ log = logging.getLogger(__name__)
 #: The Hub counts the same number of days.
 PERIOD = timedelta(days=30)
 _KEY = "download-counts"
-# Counts are cached for this many times as long as counting took, so that it never uses more than
-# a hundredth of a processor. A short ledger takes no time and is counted on each request.
+# Counts are cached for this many times as long as counting took, so that counting uses at most a
+# hundredth of a processor. A short ledger takes no time and is counted at each request.
 _CACHE_FACTOR = 100
-#: Checkpoints from which on a process keeps the cached counts: reading them from the cache takes
-#: as long as a page.
+#: With at least this many checkpoints, each process keeps a copy of the counts, since reading
+#: them from the cache would take as long as rendering a page.
 _LARGE = 1000
 _copy = ProcessCopy[dict[int, int]](seconds=20)
 

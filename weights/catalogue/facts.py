@@ -1,8 +1,8 @@
 """A checkpoint's facts: their JSON format, validation and display.
 
 `Checkpoint.facts` maps a key to `{"label", "value", "source"}` and optionally `"unit"`, `"note"`
-and `"status"` (computed, inferred, estimated). The order of display is that of LABELS, since
-PostgreSQL does not keep the order of JSON objects.
+and `"status"` (computed, inferred, estimated). LABELS defines the display order, since
+PostgreSQL does not preserve the order of JSON objects.
 """
 
 from collections.abc import Mapping
@@ -38,11 +38,11 @@ LABELS = {
 }
 _POSITIONS = {key: position for position, key in enumerate(LABELS)}
 
-#: Units that staff choose from: an empty one takes text, TOKENS to PERCENT a number.
+#: Units that staff choose from: an empty one allows text, NUMBER_UNITS need a number.
 TOKENS, BYTES, DAY = "tokens", "bytes", "day"
 NUMBER_UNITS = (TOKENS, BYTES, "GPU hours", "t CO2e", "kWh", "%")
 UNITS = ("", *NUMBER_UNITS, DAY)
-#: The units of keys whose facts have none.
+#: Default units by key, for facts without a unit.
 _UNITS = {
     "context_length": TOKENS,
     "training_tokens": TOKENS,
@@ -67,7 +67,7 @@ class Fact:
 
 
 def displayed(facts: Mapping[str, Mapping[str, Any]]) -> list[Fact]:
-    """Facts with a value, in the order of display; keys that an owner added come last."""
+    """Facts with a value, in display order; keys that an owner added come last."""
     return [_fact(key, fact) for key, fact in in_order(facts) if fact.get("value") is not None]
 
 
@@ -94,7 +94,7 @@ def unit_of(key: str, fact: Mapping[str, Any]) -> str:
 
 
 def validate(facts: Any) -> None:
-    """Raises ValueError, with an example, for facts that cannot be stored or displayed."""
+    """Raises ValueError, with a hint, for facts that cannot be stored or displayed."""
     if not isinstance(facts, dict):
         raise ValueError(
             'facts must be an object, such as {"layers": {"value": 96, "source": "…"}}'
@@ -113,7 +113,7 @@ def validate(facts: Any) -> None:
 
 
 def validate_value(key: str, value: Any, unit: str) -> None:
-    """Raises ValueError for a value that is not of its unit."""
+    """Raises ValueError for a value that does not match its unit."""
     if not (_is_text(value) or _is_number(value)):
         raise ValueError(f"the value of {key!r} must be a number below 2^63 or text")
     if unit not in UNITS:
@@ -143,7 +143,7 @@ def _is_date(value: Any) -> bool:
 
 
 def as_text(key: str, value: Any, unit: str = "") -> str:
-    """A value as displayed: digits in groups, units, bytes in decimal and binary units."""
+    """A value as displayed: grouped digits, units, bytes in decimal and binary units."""
     unit = unit or _UNITS.get(key, "")
     if unit == BYTES:
         return f"{value:,} bytes ({_scaled(value)})"

@@ -1,8 +1,8 @@
 """Facts of a revision read from its own files: card, configuration, tensor headers.
 
 Each file is read from the store once, before its revision becomes visible, and its facts are
-stored by blob, so that listings and searches query the database only. Blobs are immutable, so
-only a new version of the inspection's rules reads them again.
+stored by blob, so that listings and searches need only the database. Blobs are immutable, so
+they are read again only for a new version of the inspection's rules.
 """
 
 import json
@@ -39,9 +39,9 @@ Kind = FileFacts.Kind
 CONFIG_BYTES = 1024 * 1024
 #: Bytes of a first read, which contains most headers, and of the largest header accepted.
 _HEADER_FIRST_READ, _HEADER_MAX = 128 * 1024, 32 * 1024 * 1024
-#: Maximum files read during a request; more are left to the workers.
+#: Maximum files read during a request; workers read the rest.
 READ_AT_ONCE = 4
-#: Files with facts by older rules that one sweep reads again.
+#: Maximum files with outdated facts that one sweep reads again.
 OUTDATED_AT_ONCE = 200
 _DESCRIPTIONS = ["README.md", "config.json"]
 _DTYPE = re.compile(r"[A-Z0-9_]{1,16}")
@@ -77,7 +77,7 @@ class RevisionFacts:
 class _DescriptiveFile:
     """A verified file from which facts are read; `facts` is None until then.
 
-    `is_current` is False for facts that older rules read.
+    `is_current` is False for facts of older rules.
     """
 
     revision_id: int
@@ -94,7 +94,7 @@ class _DescriptiveFile:
 
 
 def stored_facts(revisions: Collection[Revision]) -> dict[int, RevisionFacts]:
-    """Stored facts of each revision, by id: one query, if `measured` was selected with them."""
+    """Stored facts of each revision, by id: one query if `measured` was selected already."""
     files: dict[int, list[_DescriptiveFile]] = {revision.pk: [] for revision in revisions}
     for file in _descriptive_files(Q(revision__in=list(files), path__in=_DESCRIPTIONS)):
         files[file.revision_id].append(file)
@@ -105,7 +105,7 @@ def stored_facts(revisions: Collection[Revision]) -> dict[int, RevisionFacts]:
 
 
 def revision_facts(revision: Revision) -> RevisionFacts:
-    """Facts of one revision; reads up to READ_AT_ONCE files that were not read yet."""
+    """Facts of one revision; reads up to READ_AT_ONCE unread files."""
     files = _descriptive_files(Q(revision=revision))
     unread = [file for file in files if file.facts is None]
     if 0 < len(unread) <= READ_AT_ONCE and not settings.READ_ONLY:
@@ -115,7 +115,7 @@ def revision_facts(revision: Revision) -> RevisionFacts:
 
 
 def read_revision(revision: Revision) -> None:
-    """Reads and counts the facts of a revision; unreadable files are left to `sweep`."""
+    """Reads and counts the facts of a revision; `sweep` retries unreadable files."""
     _read_missing(Q(revision=revision))
     measured.measure(revision)
 
@@ -128,7 +128,7 @@ def sweep() -> None:
 
 
 def _read_missing(condition: Q, outdated: int = 0) -> None:
-    """Reads files without facts, and up to `outdated` of those with facts by older rules."""
+    """Reads files without facts, and up to `outdated` files with facts of older rules."""
     unread = [file for file in _descriptive_files(condition) if not file.is_current]
     old = [file for file in unread if file.facts is not None]
     _read_and_store([file for file in unread if file.facts is None] + old[:outdated])
@@ -280,7 +280,7 @@ def card_tags(card: dict[str, Any]) -> list[str]:
 
 
 def normalize_tag(tag: str) -> str:
-    """A tag as it is stored for searching: in lower case, on one line, 100 characters at most."""
+    """A tag as stored for searching: in lower case, on one line, at most 100 characters."""
     return " ".join(tag.lower().split())[:_TAG_LENGTH]
 
 

@@ -39,7 +39,7 @@ PAGE_SIZE = 100
 
 @dataclass(frozen=True)
 class Folder:
-    """A folder with the number of files below it, at all levels, and their size in bytes."""
+    """A folder with the number and total bytes of all files below it."""
 
     name: str
     path: str
@@ -106,7 +106,7 @@ def file_detail(request: HttpRequest, org: str, name: str, rest: str) -> HttpRes
     file_name = path.rpartition("/")[2]
     caller = session_caller(user_or_none(request))
     decision = gate.decide(caller, checkpoint.repo_id, revision.sha, path, timezone.now())
-    # Checks of small files end too soon to show progress.
+    # Checks of small files end before progress would be worth showing.
     is_long_check = file.size > PREVIEW_BYTES
     context = {
         "header": header(checkpoint, Tab.FILES, revision),
@@ -137,7 +137,7 @@ def file_detail(request: HttpRequest, org: str, name: str, rest: str) -> HttpRes
 
 
 def _may_quarantine(request: HttpRequest, file: File) -> bool:
-    """True for a release owner of the tier, unless the file is in quarantine."""
+    """True for a release owner of the tier, unless the file is already in quarantine."""
     user, checkpoint = user_or_none(request), file.revision.checkpoint
     if file.blob.quarantine_reason:
         return False

@@ -1,8 +1,8 @@
 """Parses the YAML front matter of a README.md into JSON values.
 
-Accepts mappings, lists and scalars, typed by the core schema of YAML 1.2, as the Hub does: `no`
-is Norwegian and not false, `1e-4` is a number. PyYAML's constructors are not used, since tags,
-aliases and extreme numbers can cost unbounded time and raise any exception.
+Accepts mappings, lists and scalars with the types of YAML 1.2's core schema, like the Hub: `no`
+means Norwegian, not false, and `1e-4` is a number. PyYAML's constructors are not used, since
+tags, aliases and extreme numbers can take unbounded time and raise any exception.
 """
 
 import math
@@ -21,7 +21,7 @@ _BLOCK = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.*?)^---[ \t]*(?:\r?\n|\Z)", re.DO
 #: Characters that YAML forbids even in quoted text.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-#: Exceptions that PyYAML raises on hostile input, beside its own.
+#: Exceptions that PyYAML raises on hostile input.
 _PARSER_ERRORS = (
     *(yaml.YAMLError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError),
     RecursionError,
@@ -43,7 +43,7 @@ _TYPES: list[tuple[re.Pattern[str], Callable[[str], _Scalar]]] = [
 
 
 class FrontMatter(NamedTuple):
-    """The values of the block, the text after it, and the error if the block was rejected."""
+    """The block's values, the text after it, and the error if the block was rejected."""
 
     values: dict[str, Any]
     body: str
@@ -76,7 +76,7 @@ def _values(block: str) -> dict[str, Any]:
         raise _Unreadable(f"it is longer than {_MAX_LENGTH // 1024} KiB", 2)
     if bad := _FORBIDDEN.search(block):
         line = block.count("\n", 0, bad.start()) + 2
-        raise _Unreadable(f"YAML allows no character U+{ord(bad[0]):04X}", line)
+        raise _Unreadable(f"YAML does not allow the character U+{ord(bad[0]):04X}", line)
     events = _events(block)
     first = next(events, None)
     if first is None:
@@ -92,17 +92,17 @@ def _values(block: str) -> dict[str, Any]:
 
 
 def _events(block: str) -> Iterator[Any]:
-    """Yields the parser's node events lazily, so that a hostile block stops at its first one."""
+    """Yields the parser's node events lazily, so that parsing stops at the first hostile one."""
     for event in yaml.parse(block, Loader=_LOADER):
         if isinstance(event, yaml.AliasEvent):
-            raise _at(event, f"aliases are not read (*{event.anchor})")
+            raise _at(event, f"aliases are not supported (*{event.anchor})")
         if isinstance(event, yaml.NodeEvent | yaml.CollectionEndEvent):
             yield event
 
 
 def _node(event: Any, events: Iterator[Any], depth: int) -> Any:
     if event.tag not in (None, "!"):  # "!" marks text that has no type
-        raise _at(event, f"tags are not read ({event.tag})")
+        raise _at(event, f"tags are not supported ({event.tag})")
     if isinstance(event, yaml.ScalarEvent):
         is_plain = event.style in (None, "") and event.tag is None
         return _typed(event.value) if is_plain else _storable(event.value)
@@ -120,7 +120,7 @@ def _mapping(events: Iterator[Any], depth: int) -> dict[str, Any]:
             raise _at(event, "names must be plain text")
         name = _storable(event.value)
         if name == "<<" and event.style in (None, ""):
-            raise _at(event, "merge keys are not read (<<)")
+            raise _at(event, "merge keys are not supported (<<)")
         if name in values:
             raise _at(event, f"{_excerpt(name)} occurs twice")
         values[name] = _node(next(events), events, depth - 1)
@@ -142,7 +142,7 @@ def _typed(text: str) -> _Scalar:
 
 
 def _float(text: str) -> float | None:
-    """The number; None, as on the Hub, for one that JSON cannot represent."""
+    """The number, or None, as on the Hub, if JSON cannot represent it."""
     number = float(text)
     return number if math.isfinite(number) else None
 
@@ -163,6 +163,6 @@ def _description(error: Exception) -> str:
 
 
 def _excerpt(text: str, limit: int = 40) -> str:
-    """Untrusted text shortened and made printable for one line of a message."""
+    """Shortens untrusted text and makes it printable for one line of a message."""
     shown = "".join(c if c.isprintable() else "\ufffd" for c in text)
     return shown if len(shown) <= limit else f"{shown[:limit]}…"

@@ -55,7 +55,7 @@ SPDX = {
         ("Zlib", "zlib License"),
     )
 }
-#: The code of a card whose licence has no identifier; it has `license_name` and `license_link`.
+#: The code of a licence without identifier, whose card has `license_name` and `license_link`.
 OTHER = "other"
 NOT_STATED = "No licence stated"
 _LENGTHS = {"code": 100, "name": 200, "link": 500}
@@ -81,7 +81,7 @@ def from_card(card: Mapping[str, Any]) -> dict[str, str]:
     Fields as the Hub defines them: `license`, `license_name`, `license_link`.
     """
     code = card.get("license")
-    if isinstance(code, list):  # the Hub takes a list of one
+    if isinstance(code, list):  # the Hub accepts a list of one
         code = code[0] if len(code) == 1 else None
     if not isinstance(code, str) or not code.strip():
         return {}
@@ -115,15 +115,15 @@ def with_card(
 
 
 def text_of(checkpoint: Checkpoint) -> Licence | None:
-    """Return the licence whose text this portal holds, if the checkpoint is under one."""
+    """Return the checkpoint's licence if this portal has its text, else None."""
     return checkpoint.tier.licence if checkpoint.tier.is_gated else checkpoint.licence
 
 
 def check(tier: Tier, card_licence: Mapping[str, str], chosen: str = "") -> None:
     """Raise PublishRefused for a card whose licence contradicts the tier's or the chosen one.
 
-    An open tier accepts any licence that has an identifier, or a name and a link. `chosen` is an
-    identifier or slug that the publisher named beside the card.
+    An open tier accepts any licence that has an identifier, or a name and a link. `chosen` is the
+    identifier or slug that the publisher passed separately from the card.
     """
     if tier.is_gated:
         _check_gated(tier, card_licence, chosen)
@@ -141,7 +141,7 @@ def _check_gated(tier: Tier, card_licence: Mapping[str, str], chosen: str) -> No
     if card_licence and not _is(licence, card_licence):
         raise PublishRefused(
             f"README.md states the licence {_name(card_licence)}, but tier {tier.slug} is under"
-            f" {licence.title}; write `license: other` and `license_name: {licence.slug}` into its"
+            f" {licence.title}; put `license: other` and `license_name: {licence.slug}` in its"
             " front matter, or choose another tier"
         )
     if chosen and not _is(licence, {"code": chosen}):
@@ -152,12 +152,12 @@ def _check_gated(tier: Tier, card_licence: Mapping[str, str], chosen: str) -> No
 
 
 def _check_chosen(card_licence: Mapping[str, str], chosen: str) -> None:
-    """Check a licence that the publisher named, in an open tier."""
+    """Check the licence that the publisher chose in an open tier."""
     licence = find_text(chosen)
     if licence is None and chosen.lower() not in SPDX:
         raise PublishRefused(
-            f"there is no licence {chosen!r} on this portal, and it is no known SPDX identifier;"
-            " write one such as apache-2.0, or state license_name and license_link in README.md"
+            f"{chosen!r} is neither a licence of this portal nor a known SPDX identifier;"
+            " use one such as apache-2.0, or state license_name and license_link in README.md"
         )
     if not _is_named(card_licence):
         return
@@ -170,13 +170,13 @@ def _check_chosen(card_licence: Mapping[str, str], chosen: str) -> None:
 
 
 def of_text(licence: Licence) -> StatedLicence:
-    """Return a licence whose text this portal holds."""
+    """Return a licence whose text this portal has."""
     url = reverse("accounts:licence-detail", args=[licence.slug])
     return StatedLicence(licence.slug, licence.title, url, is_local=True)
 
 
 def find_text(chosen: str) -> Licence | None:
-    """Return the licence of this portal that has this slug or SPDX identifier, or None."""
+    """Return this portal's licence with this slug or SPDX identifier, or None."""
     if not chosen:
         return None
     by_slug = Licence.objects.filter(slug=chosen.lower()).first()
@@ -184,7 +184,7 @@ def find_text(chosen: str) -> Licence | None:
 
 
 def assign(checkpoint: Checkpoint, licence: str) -> None:
-    """Store the licence of a checkpoint in an open tier, by this portal's slug or an identifier."""
+    """Store the licence of a checkpoint in an open tier, given as a slug or an identifier."""
     checkpoint.licence = find_text(licence)
     checkpoint.licence_code = "" if checkpoint.licence else licence.lower()
     checkpoint.save(update_fields=["licence", "licence_code"])
@@ -212,7 +212,7 @@ def _name(stated: Mapping[str, str]) -> str:
 
 
 def _is(licence: Licence, stated: Mapping[str, str]) -> bool:
-    """True if a card's licence is this one; `other` without a name contradicts none."""
+    """True if a card's licence is this one; `other` without a name matches any."""
     if stated["code"] == OTHER and "name" not in stated:
         return True
     name = stated["name"] if stated["code"] == OTHER else stated["code"]

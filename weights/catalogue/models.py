@@ -61,15 +61,15 @@ class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
         return self.filter(models.Q(embargo_until=None) | models.Q(embargo_until__lte=now))
 
     def restricted_or_after(self, newest: int) -> "CheckpointQuerySet":
-        """Checkpoints that are private or have an embargo, even a past one, or a higher id.
+        """Checkpoints that are private, have an embargo (even a past one), or have a higher id.
 
-        `visible_to` hides no other.
+        `visible_to` never hides any others.
         """
         restricted = models.Q(private=True) | models.Q(embargo_until__isnull=False)
         return self.filter(restricted | models.Q(pk__gt=newest))
 
     def within_limits_of(self, token: ApiToken | None) -> "CheckpointQuerySet":
-        """Leave out hidden checkpoints that the limits of `token` exclude."""
+        """Leave out hidden checkpoints that the token's limits exclude."""
         if token is None:
             return self
         public = self.released().filter(private=False)
@@ -84,7 +84,7 @@ class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
         return self if reachable is self else public | reachable
 
     def _drafts_of(self, user: "User") -> "CheckpointQuerySet":
-        """Unpublished checkpoints with drafts, of the tiers of which `user` is an owner."""
+        """Unpublished checkpoints with drafts, in the tiers that `user` owns."""
         if not is_active_staff(user):
             return self.none()
         roles = RoleAssignment.objects.held(user, OWNERS)
@@ -96,9 +96,9 @@ class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
     def visible_to(
         self, user: "User | None", token: ApiToken | None = None
     ) -> "CheckpointQuerySet":
-        """Checkpoints that `user` may see, gated ones included: the gate's rule `repository`.
+        """Checkpoints that `user` may see, including gated ones: the gate's rule `repository`.
 
-        `token` is the one that the request came with; its limits apply.
+        `token` is the request's API token, whose limits apply.
         """
         public = self.released().filter(private=False)
         if user is None or not is_active_staff(user):
@@ -109,16 +109,16 @@ class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
         return visible.within_limits_of(token)
 
     def published(self) -> "CheckpointQuerySet":
-        """Checkpoints that have had a visible revision; other pages show facts only."""
+        """Checkpoints that have had a visible revision; pages of others show only facts."""
         return self.filter(published_at__isnull=False)
 
     def with_main(self) -> "CheckpointQuerySet":
         """Published checkpoints whose branch `main` points at a visible revision."""
-        # A checkpoint has one ref of this name, so the join repeats none.
+        # Ref names are unique within a checkpoint, so the join adds no duplicates.
         return self.published().filter(refs__name="main", refs__revision__state="visible")
 
     def downloadable_by(self, user: "User | None") -> "CheckpointQuerySet":
-        """Checkpoints whose files `user` may fetch: the gate's rule `may_fetch_checkpoint`."""
+        """Checkpoints whose files `user` may download: the gate's rule `may_fetch_checkpoint`."""
         visible = self.visible_to(user).published().released()
         return visible.filter(tier__in=tiers_open_to(user))
 
@@ -225,10 +225,10 @@ class Checkpoint(OneLineFields):
 
 
 class FileFacts(models.Model):
-    """Metadata read from a verified blob once by each version of the inspection's rules.
+    """Metadata of a verified blob, read once per version of the inspection's rules.
 
-    `facts` holds a card's front matter, a configuration's architecture, the number of elements by
-    dtype of a file of tensors, or a GGUF file's metadata.
+    `facts` holds a card's front matter, a configuration's architecture, the element counts by dtype
+    of a tensor file, or a GGUF file's metadata.
     """
 
     class Kind(models.TextChoices):
@@ -279,7 +279,7 @@ class MeasuredFacts(models.Model):
 
 
 class SearchDocument(models.Model):
-    """The normalised words of a checkpoint that search finds (`weights.catalogue.search`)."""
+    """The normalised words of a checkpoint for full text search (`weights.catalogue.search`)."""
 
     checkpoint = models.OneToOneField(Checkpoint, models.CASCADE, related_name="search_document")
     names = models.TextField(blank=True)

@@ -1,6 +1,6 @@
 """Validates names of repositories, refs and files.
 
-The rules are those that the Hub's clients enforce before they send a request, and those that keep
+Some rules are those that the Hub's clients enforce before they send a request; the others keep
 URLs unambiguous.
 """
 
@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from accounts.web.sanitize import has_hidden
 from weights.errors import InvalidName
 
-#: First segments of the portal's own URLs, and words that the Hub's clients read as a type of
-#: repository: an organisation of such a name could not be reached.
+#: First segments of the portal's own URLs, and words that the Hub's clients take for a repository
+#: type. An organisation with such a name would be unreachable.
 RESERVED_ORGS = {
     *("_components", "accounts", "access", "admin", "api", "applications", "apply", "d", "f"),
     *("docs", "my-checkpoints"),
@@ -73,12 +73,12 @@ def check_path(path: str) -> None:
     for part in path.split("/"):
         if len(part.encode()) > MAX_PART_BYTES:
             raise InvalidName(
-                f"{path[:60]!r}… has a part of {len(part.encode())} bytes, and file systems take"
-                f" {MAX_PART_BYTES} at most; shorten the name"
+                f"{path[:60]!r}… has a part of {len(part.encode())} bytes, but file systems allow"
+                f" at most {MAX_PART_BYTES}; shorten the name"
             )
-        # The Hub's clients refuse it everywhere, and with it the whole download.
+        # The Hub's clients refuse such a name on every system, and so the whole download.
         if part[1:2] == ":":
-            raise InvalidName(f"{path!r} has a part that names a drive of Windows; rename it")
+            raise InvalidName(f"{path!r} has a part that names a Windows drive; rename it")
 
 
 def check_stored_path(path: str) -> None:
@@ -90,7 +90,7 @@ def check_stored_path(path: str) -> None:
         raise InvalidName(f"{path!r} contains a backslash; rename the file")
     if any(segment in {"", ".", ".."} for segment in path.split("/")):
         raise InvalidName(f"{path!r} has an empty, '.' or '..' part; use the plain path")
-    # Git runs programs that a configuration there names; the Hub's clients keep their state there.
+    # Git runs programs that `.git/config` names; the Hub's clients store state in their folder.
     folders = f"/{path.lower()}/"
     if "/.git/" in folders or folders.startswith("/.cache/huggingface/"):
         raise InvalidName(

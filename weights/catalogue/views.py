@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from accounts.users.models import User
 
 Figures = list[tuple[str, int, str]]
-#: Verified files from which on a process keeps the public's figures: counting ten million files
-#: takes seconds.
+#: With at least this many verified files, each process caches the public figures, since counting
+#: ten million files takes seconds.
 LARGE = 100_000
-#: Checkpoints in the chart of a family: its largest.
+#: Maximum checkpoints in the chart of a family; the largest are shown.
 MOST_IN_CHART = 40
 _copy = ProcessCopy[Figures](seconds=300)
 
@@ -64,7 +64,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 def _first_family(checkpoints: CheckpointQuerySet) -> Family | None:
-    """The first family of the lists that has one of these checkpoints."""
+    """The first family, in list order, that has one of these checkpoints."""
     own = checkpoints.filter(family=OuterRef("pk")).order_by()
     return Family.objects.filter(Exists(own), retired_at=None).first()
 

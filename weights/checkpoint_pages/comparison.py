@@ -9,7 +9,7 @@ from enum import StrEnum
 from weights.delivery.previews import PREVIEW_BYTES
 from weights.publishing.models import File, Revision
 
-#: Lines of a file above which its text is not compared: the time grows with their square.
+#: Longest text that is compared, in lines: the time grows with their square.
 MAX_LINES = 2000
 
 
@@ -48,7 +48,7 @@ class Comparison:
     changes: list[Change]
     identical: int
     identical_bytes: int
-    #: Bytes of contents that only the newer revision has.
+    #: Bytes of content that only the newer revision has.
     new_bytes: int
 
     def counts(self) -> Counter[Kind]:
@@ -56,7 +56,7 @@ class Comparison:
 
 
 def compare(before: Revision, after: Revision) -> Comparison:
-    """The differences between two revisions of a checkpoint: two queries."""
+    """Returns the differences between two revisions of a checkpoint, in two queries."""
     old, new = _files(before), _files(after)
     both = old.keys() & new.keys()
     same = [new[path] for path in both if old[path].blob_id == new[path].blob_id]
@@ -84,7 +84,7 @@ def _files(revision: Revision) -> dict[str, File]:
 
 
 def _arrivals(new: Iterable[File], removed: dict[str, File]) -> list[Change]:
-    """Added files, and moved ones, whose former paths leave `removed`."""
+    """Returns added and moved files; removes the old paths of moved ones from `removed`."""
     by_content = {file.blob_id: path for path, file in removed.items()}
     changes = []
     for file in new:
@@ -105,7 +105,7 @@ _KINDS = {"+": "new", "-": "gone", "@": "gap"}
 
 
 def diff_lines(before: str, after: str) -> list[Line] | None:
-    """The changed lines with three lines of context; None for more than MAX_LINES lines."""
+    """Returns the changed lines with three lines of context; None above MAX_LINES lines."""
     old, new = before.splitlines(), after.splitlines()
     if max(len(old), len(new)) > MAX_LINES:
         return None

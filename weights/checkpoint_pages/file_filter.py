@@ -18,7 +18,7 @@ _MAX_LENGTH = 200
 
 @dataclass(frozen=True)
 class FileFilter:
-    """Words that the path contains in any case, and a kind of state; empty ones match all files."""
+    """Words that the path contains, in any case, and a state; an empty filter matches all files."""
 
     text: str = ""
     state: str = ""

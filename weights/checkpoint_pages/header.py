@@ -1,4 +1,4 @@
-"""The header of a checkpoint's pages: its figures, and tabs with their own addresses."""
+"""The header of a checkpoint's pages: its figures, and tabs with their own URLs."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -41,10 +41,10 @@ def header(
     tags: tuple[str, ...] = (),
     issues: int | None = None,
 ) -> dict[str, Any]:
-    """The context of `_header.html`: at most five queries.
+    """Returns the context of `_header.html`, in at most five queries.
 
-    `revision` defaults to the one that `main` points at; `issues` is the number of recalls and
-    known issues, which is counted if it is None.
+    `revision` defaults to the one that `main` points at. `issues` is the number of recalls and
+    known issues; None counts them.
     """
     if revision is None and checkpoint.published_at:
         revision = gate.find_revision(checkpoint, "main")
@@ -59,7 +59,7 @@ def header(
 
 
 def _figures(checkpoint: Checkpoint, revision: Revision | None) -> list[tuple[str, str, str]]:
-    """(label, text, longer text) of each figure; a counted number wins over a declared one."""
+    """(label, text, longer text) of each figure; counted numbers replace declared ones."""
     counted = getattr(revision, "measured", None)
     parameters = measured.parameters_of(checkpoint, counted)
     facts = counted or MeasuredFacts()
@@ -87,7 +87,7 @@ def _issues(checkpoint: Checkpoint) -> int:
 
 
 def _tabs(checkpoint: Checkpoint, tab: Tab, issues: int) -> list[Link]:
-    """The tabs that lead somewhere: an entry of facts has neither files nor versions."""
+    """The tabs that have content: a checkpoint without files has no Files or Versions tab."""
     names = [checkpoint.org, checkpoint.name]
     links = [Link(Tab.CARD, checkpoint.get_absolute_url(), None, tab is Tab.CARD)]
     if checkpoint.published_at:

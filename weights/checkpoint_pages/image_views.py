@@ -1,4 +1,4 @@
-"""Images of a revision, which its card shows: served by the portal, whatever the store is."""
+"""Images of a revision, for its card: the portal serves them itself from every store."""
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotModified
 from django.utils import timezone
@@ -28,7 +28,7 @@ _SIGNATURES = (
 
 @require_safe
 def image(request: HttpRequest, org: str, name: str, sha: str, path: str) -> HttpResponseBase:
-    """An image of the revision `sha`, if the gate lets the user fetch it; 404 for other files."""
+    """Serve an image of the revision `sha` if the gate allows it; 404 for other files."""
     caller, repo_id = session_caller(user_or_none(request)), f"{org}/{name}"
     decision = gate.decide(caller, repo_id, sha, path, timezone.now())
     file = decision.file
@@ -65,5 +65,5 @@ def media_type_of(content: bytes) -> str | None:
 
 
 def _no_image(request: HttpRequest) -> HttpResponse:
-    message = f"This is no PNG, JPEG, GIF or WebP image of at most {MAX_BYTES // 10**6} MB."
+    message = f"This is not a PNG, JPEG, GIF or WebP image of at most {MAX_BYTES // 10**6} MB."
     return serving.problem(404, AccountsCode.NOT_FOUND, message, request)

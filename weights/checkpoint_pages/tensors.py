@@ -21,7 +21,7 @@ from weights.storage.models import Blob
 log = logging.getLogger(__name__)
 
 PAGE_SIZE = 100
-#: Bytes of a file that are read for its list, and seconds that a child may take.
+#: Bytes of a file that are read for its list, and seconds that the child process may take.
 MAX_BYTES, SECONDS = 32 * 1024 * 1024, 5.0
 _JOB = "weights.inspection.tensor_list:page_as_json"
 
@@ -47,7 +47,7 @@ class _HeaderTooLong(Exception):
 
 
 class _StoredBlob:
-    """The beginning of a blob as a source for parsers."""
+    """The start of a blob, as a source for parsers."""
 
     def __init__(self, blob: Blob, version: str, storage: BlobStorage) -> None:
         self.size, self._sha256 = blob.size, blob.sha256
@@ -60,7 +60,7 @@ class _StoredBlob:
 
 
 class _Blocks(CachedSource):
-    """Reads a megabyte at a time: a store in the network takes as long for a few bytes."""
+    """Reads a megabyte at a time: over the network, a few bytes take just as long."""
 
     BLOCK, CACHED_BLOCKS = 1024 * 1024, 2
 
@@ -68,7 +68,7 @@ class _Blocks(CachedSource):
 def page_of(caller: Caller, decision: gate.Decision, query: str, number: str) -> TensorPage | None:
     """A page of the file's tensors, which the ledger records as shown.
 
-    None if the caller may not fetch the file, if its format lists none, and for a header that is
+    None if the caller may not fetch the file, if its format lists no tensors, or if its header is
     damaged or takes too long to read.
     """
     file = decision.file

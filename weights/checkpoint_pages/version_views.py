@@ -37,7 +37,7 @@ _TITLE = 40
 @require_safe
 @with_refusals
 def version_list(request: HttpRequest, org: str, name: str, rest: str) -> HttpResponse:
-    """The history of a branch, tag or revision; withdrawn revisions stay in it."""
+    """The history of a branch, tag or revision, including withdrawn revisions."""
     checkpoint = checkpoint_or_404(request, org, name)
     if (gone := gate.withdrawn(checkpoint, rest)) is not None:
         revision = gone.revision
@@ -68,7 +68,7 @@ def version_list(request: HttpRequest, org: str, name: str, rest: str) -> HttpRe
 
 @require_safe
 def compare_start(request: HttpRequest, org: str, name: str) -> HttpResponse:
-    """Redirect the form of two names to the address of their comparison."""
+    """Redirect from the form with two names to the URL of their comparison."""
     checkpoint = checkpoint_or_404(request, org, name)
     names = (storable(request.GET.get(field, "").strip()) for field in ("before", "after"))
     before, after = (quote(one, safe="") for one in names)
@@ -83,7 +83,7 @@ def compare_start(request: HttpRequest, org: str, name: str) -> HttpResponse:
 def version_compare(request: HttpRequest, org: str, name: str, rest: str) -> HttpResponse:
     """`BEFORE...AFTER`: the files that differ; `?path=` shows the lines of a text file.
 
-    `BEFORE..AFTER`, as people know it from git, redirects there: no name of a revision has `..`.
+    Git's `BEFORE..AFTER` redirects there, which is safe since no revision's name contains `..`.
     """
     checkpoint = checkpoint_or_404(request, org, name)
     names = rest.split("...")
@@ -120,7 +120,7 @@ def _choice_label(revision: Revision, refs: list[Ref]) -> str:
 
 
 def _visible_or_refused(request: HttpRequest, checkpoint: Checkpoint, name: str) -> Revision:
-    """The visible revision of this name; an unknown and an invisible one are both 404.
+    """Returns the visible revision of this name; 404 if it is unknown or hidden.
 
     Raises Refused for a withdrawn one, and if nothing is published.
     """

@@ -34,12 +34,12 @@ class UnretireFamilyForm(RecordAction):
 
 _FACTS_HELP = (
     "JSON with footprint, openness, limitations and paper.bibtex_fields, shown under Footprint and "
-    "Openness. Each figure names its source; what has none is refused with the place that is wrong."
+    "Openness. Each figure must name its source; an error names the place where one is missing."
 )
 
 
 class _FactsField(JSONField):
-    """Names the line of a fault in the syntax."""
+    """Names the line of a syntax error."""
 
     def to_python(self, value: Any) -> Any:
         try:
@@ -47,12 +47,12 @@ class _FactsField(JSONField):
         except ValidationError as error:
             if isinstance(fault := error.__context__, JSONDecodeError):
                 place = f"line {fault.lineno}, column {fault.colno}"
-                raise ValidationError(f"This is no JSON at {place}: {fault.msg}.") from error
+                raise ValidationError(f"Invalid JSON at {place}: {fault.msg}.") from error
             raise
 
 
 class _IndentedEncoder(JSONEncoder):
-    """Shows the facts on many lines."""
+    """Shows the facts indented, one value per line."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{**options, "indent": 1})

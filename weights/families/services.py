@@ -1,6 +1,6 @@
-"""Create, change, retire families of checkpoints, and put them back into use.
+"""Create, change and retire families of checkpoints, and put them back into use.
 
-A retired family takes no new checkpoints; those in it stay.
+A retired family takes no new checkpoints; its checkpoints stay.
 """
 
 from datetime import datetime
@@ -31,7 +31,7 @@ def save_family(family: Family, *, by: User) -> None:
     Raises NotAllowed unless `by` may edit it, and InvalidValue for facts without their sources.
     """
     if not may_edit(family, by):
-        raise NotAllowed("a family is edited by owners and administrators of all of its tiers")
+        raise NotAllowed("only owners and administrators of all of its tiers may edit a family")
     try:
         parts.validate(family.facts)
     except ValueError as error:
@@ -48,7 +48,7 @@ def save_family(family: Family, *, by: User) -> None:
 
 
 def retire(family: Family, *, by: User) -> None:
-    """Retire a family. Raises NotAllowed, and TransitionRefused for a retired one."""
+    """Retire a family. Raises NotAllowed, or TransitionRefused if it is retired already."""
     _set_retired(family, timezone.now(), WeightsEvent.FAMILY_RETIRED, by)
 
 
@@ -58,7 +58,7 @@ def unretire(family: Family, *, by: User) -> None:
 
 
 def require_active(family: Family) -> None:
-    """Raise InvalidValue if the family is retired by now."""
+    """Raise InvalidValue if the family has been retired."""
     if Family.objects.filter(pk=family.pk, retired_at__isnull=False).exists():
         raise InvalidValue(
             f"the family {family} is retired: it takes no new checkpoints; choose another family,"
@@ -83,8 +83,8 @@ def _set_retired(
     family: Family, retired_at: datetime | None, event: WeightsEvent, by: User
 ) -> None:
     if not may_edit(family, by, RETIRERS):
-        raise NotAllowed("a family is retired by administrators of all of its tiers")
+        raise NotAllowed("only administrators of all of its tiers may retire a family")
     others = Family.objects.filter(pk=family.pk, retired_at__isnull=retired_at is not None)
     if not others.update(retired_at=retired_at):
-        raise TransitionRefused(f"the family is {'retired' if retired_at else 'in use'}")
+        raise TransitionRefused(f"the family is already {'retired' if retired_at else 'in use'}")
     AuditEvent.record(event, actor=by, target=family, details={"slug": family.slug})

@@ -1,4 +1,4 @@
-"""The sourced statements of a family: footprint, openness, limitations, citation.
+"""Sourced statements about a family: footprint, openness, limitations, citation.
 
-Each is a part of `Family.facts`; its module describes the JSON and refuses what has no source.
+Each is a part of `Family.facts`; its module documents the JSON and refuses data without a source.
 """

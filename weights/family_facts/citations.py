@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 
 from weights.family_facts.records import Record, RequiredText, Text
 
-#: Authors that APA (7th edition) lists before it leaves some out.
+#: Maximum authors that APA style (7th edition) lists in full.
 _APA_AUTHORS = 20
 
 
@@ -46,7 +46,7 @@ class Citation(Record):
 
     @property
     def authors(self) -> list[tuple[str, str]]:
-        """(family name, given names); a name without a comma is that of an organisation."""
+        """(family name, given names); a name without a comma is an organisation."""
         names = (name.strip() for name in self.author.split(" and "))
         pairs = (name.partition(",") for name in names if name)
         return [(family.strip(), given.strip()) for family, _, given in pairs]
@@ -57,7 +57,7 @@ class Citation(Record):
 
     @property
     def known_doi(self) -> str:
-        """The DOI; arXiv gives one to each of its papers."""
+        """The DOI; arXiv assigns one to each paper."""
         is_arxiv = self.archivePrefix.lower() == "arxiv" and self.eprint
         return self.doi or (f"10.48550/arXiv.{self.eprint}" if is_arxiv else "")
 
@@ -90,7 +90,7 @@ def cff(citation: Citation, title: str, developer: str) -> str:
 
 
 def apa(citation: Citation) -> str:
-    """One line in the style of the APA's Publication Manual, 7th edition."""
+    """One line in APA style, 7th edition."""
     names = [_apa_person(*author) for author in citation.authors]
     if len(names) > _APA_AUTHORS:
         authors = f"{', '.join(names[: _APA_AUTHORS - 1])}, . . . {names[-1]}"

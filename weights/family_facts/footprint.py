@@ -44,14 +44,14 @@ class Range(Record):
 
 
 class Estimate(Range):
-    """Tonnes of CO2 equivalent that a document states, and how it counts."""
+    """Tonnes of CO2 equivalent that a document states, and its method."""
 
     label: RequiredText
     method: RequiredText
 
 
 class Inputs(Record):
-    """The inputs of the estimate of a training run's energy and carbon."""
+    """The inputs for estimating a training run's energy and carbon."""
 
     gpu_hours: Range
     watts: Range

@@ -58,7 +58,7 @@ COMPONENTS = {
 _NUMERALS = {3: "III", 2: "II", 1: "I"}
 CLASSES = {3: "Class III, Open Model", 2: "Class II, Open Tooling", 1: "Class I, Open Science"}
 
-#: SPDX identifiers of open licences: of the Open Source Initiative for code, of open content.
+#: SPDX identifiers of open licences: OSI-approved ones for code, and ones for open content.
 _CODE = {
     *("Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MPL-2.0", "EPL-2.0", "Zlib"),
     *("GPL-2.0-only", "GPL-2.0-or-later", "GPL-3.0-only", "GPL-3.0-or-later", "EUPL-1.2"),
@@ -104,7 +104,7 @@ class Component(Record):
     @model_validator(mode="after")
     def _has_a_reproducible_hash(self) -> "Component":
         if bool(self.archive_command) != bool(self.archive_sha256):
-            raise ValueError("`archive_sha256` needs the `archive_command` that gives it")
+            raise ValueError("`archive_sha256` needs the `archive_command` that reproduces it")
         return self
 
     @property
@@ -120,7 +120,7 @@ class Component(Record):
 
     @property
     def is_open(self) -> bool:
-        """True if it is released as a whole under an open licence for its kind."""
+        """True if it is completely released under an open licence for its kind."""
         accepted = _CODE if self.requirement.kind == "code" else _CODE | _CONTENT
         return self.availability == Availability.RELEASED and self.licence in accepted
 
@@ -165,12 +165,12 @@ class Openness(Record):
 
     @property
     def next_class(self) -> str:
-        """The class that the family lacks components for; empty if it has reached class 1."""
+        """The next higher class, or "" if the family has reached class 1."""
         return CLASSES.get((self.mof_class or 4) - 1, "")
 
     @property
     def lacking(self) -> list[str]:
-        """Labels of the components that it lacks for `next_class`."""
+        """Labels of the components missing for `next_class`."""
         return self.missing((self.mof_class or 4) - 1)
 
     def missing(self, mof_class: int) -> list[str]:

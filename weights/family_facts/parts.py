@@ -1,4 +1,4 @@
-"""The sourced parts of `Family.facts`: their validation, and reading them for pages."""
+"""Validates the sourced parts of `Family.facts`, and reads them for pages."""
 
 import json
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ class Parts:
 
 
 def validate(facts: Any) -> None:
-    """Raises ValueError for facts that are no object, or a part that is not valid."""
+    """Raises ValueError if facts are not an object or a part is invalid."""
     if not isinstance(facts, dict):
         raise ValueError('facts must be an object, such as {"footprint": …, "openness": …}')
     for kind, name, data in _parts(facts):
@@ -49,7 +49,7 @@ def validate(facts: Any) -> None:
 
 
 def read(facts: Mapping[str, Any]) -> Parts:
-    """The valid parts. One that was stored without validation and is not valid is left out."""
+    """The valid parts. Invalid ones, stored without validation, are left out."""
     found: dict[type[Record], Any] = {}
     for kind, name, data in _parts(facts):
         try:
@@ -66,17 +66,17 @@ def read(facts: Mapping[str, Any]) -> Parts:
 
 
 def _check_storable(facts: dict[str, Any]) -> None:
-    """Raises ValueError for numbers and characters that a database refuses."""
+    """Raises ValueError for numbers and characters that a database rejects."""
     try:
         text = json.dumps(facts, ensure_ascii=False, allow_nan=False)
     except ValueError as error:
         raise ValueError("facts contain NaN or Infinity; write null, or leave it out") from error
     if not is_storable(text) or "\\u0000" in text:
-        raise ValueError("facts contain a character that cannot be stored; write it anew")
+        raise ValueError("facts contain a character that cannot be stored; remove or replace it")
 
 
 def _parts(facts: Mapping[str, Any]) -> list[tuple[type[Record], str, Any]]:
-    """(type, name, data) of the parts that are stated."""
+    """(type, name, data) of each part that is present."""
     paper = facts.get("paper")
     stated: list[tuple[type[Record], str, Any]] = [
         (Footprint, "the footprint", facts.get("footprint")),

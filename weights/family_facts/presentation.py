@@ -15,7 +15,7 @@ class Input:
 
 @dataclass(frozen=True)
 class Formula:
-    """A formula in words, with the lowest numbers, and with the highest."""
+    """A formula in words, with the lowest numbers and with the highest."""
 
     label: str
     words: str
@@ -57,7 +57,7 @@ def _chart(slug: str, footprint: Footprint) -> BarChart:
     stated = [*footprint.published, *footprint.comparisons]
     return bar_chart(
         f"footprint-{slug}",
-        f"{footprint.subject}: carbon beside other models",
+        f"{footprint.subject}: carbon compared with other models",
         [own, *(_stated_bar(estimate) for estimate in stated)],
         unit="tonnes of CO2 equivalent",
         legend=[("amount", "Lowest figure"), ("range", "Up to the highest")],
@@ -97,7 +97,7 @@ def _formulas(footprint: Footprint) -> list[Formula]:
 
 
 def _span(low: float, high: float) -> str:
-    """`82–365`; one number if both are written alike."""
+    """`82–365`, or one number if both look the same."""
     first, last = _number(low), _number(high)
     return first if first == last else f"{first}–{last}"
 

@@ -11,6 +11,6 @@ if TYPE_CHECKING:
 
 
 def visible_families(user: "User | None") -> QuerySet[Family]:
-    """Families with a checkpoint that `user` may see, in their order."""
+    """Families with a checkpoint that `user` may see, in list order."""
     visible = Checkpoint.objects.visible_to(user)
     return Family.objects.filter(checkpoints__in=visible).distinct()

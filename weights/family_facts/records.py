@@ -27,16 +27,16 @@ class Record(BaseModel):
 
 
 class Sourced(Record):
-    """A part that names the document that states it."""
+    """A part with the document that states it."""
 
     source: RequiredText
     url: Url
 
 
-#: Kind of a fault -> the remedy; others keep the words of the library.
+#: Error type -> remedy; other types keep pydantic's message.
 _REMEDIES = {
     "missing": "it is missing; add it",
-    "extra_forbidden": "there is no such name here; correct or remove it",
+    "extra_forbidden": "this name is not allowed here; correct or remove it",
     "model_type": "write an object, in braces",
     "dict_type": "write an object, in braces",
     "list_type": "write a list, in brackets",
@@ -55,7 +55,7 @@ _Record = TypeVar("_Record", bound=Record)
 
 
 def parse(kind: type[_Record], name: str, data: Any) -> _Record:
-    """`data` as a record. Raises ValueError that names the part and its first wrong field."""
+    """`data` as a record. Raises ValueError with the part's name and first invalid field."""
     try:
         return kind.model_validate(data)
     except ValidationError as error:

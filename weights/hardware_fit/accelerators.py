@@ -1,4 +1,4 @@
-"""Accelerators to choose from, with the memory that their makers state."""
+"""Accelerators to choose from, with the memory that their manufacturers state."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -12,7 +12,7 @@ OTHER = "other"
 class Accelerator:
     """One device; `memory` is in bytes.
 
-    Data sheets say GB. It is read as 10^9 bytes; a device whose maker counts in GiB has up to 7 %
+    Data sheets say GB, taken as 10^9 bytes. A device whose manufacturer means GiB has up to 7 %
     more, so the estimate errs on the safe side.
     """
 
@@ -33,7 +33,7 @@ def _amd(key: str, name: str, gigabytes: int, page: str, note: str = "") -> Acce
     return Accelerator(key, name, gigabytes * GIGABYTE, f"AMD, product page{note}", url)
 
 
-#: By key, in the order of display: by memory.
+#: By key, in display order (by memory).
 ACCELERATORS = {
     accelerator.key: accelerator
     for accelerator in (
@@ -56,5 +56,5 @@ ACCELERATORS = {
 
 
 def other(gigabytes: Decimal) -> Accelerator:
-    """An accelerator with this memory, in units of 10^9 bytes."""
+    """An accelerator with this memory in GB (10^9 bytes)."""
     return Accelerator(OTHER, f"{gigabytes.normalize():f} GB", int(gigabytes * GIGABYTE))

@@ -1,4 +1,4 @@
-"""The assessment of one checkpoint on some accelerators: verdict, placement, disk and transfer."""
+"""The assessment of a checkpoint on given accelerators: verdict, placement, disk and transfer."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,9 +17,9 @@ from weights.hardware_fit.estimate import (
 )
 from weights.hardware_fit.model_shape import Shape
 
-#: Line rates in bits a second.
+#: Line rates in bits per second.
 _RATES = {"100 Mbit/s": 10**8, "1 Gbit/s": 10**9, "10 Gbit/s": 10**10}
-#: Tokens of context where a checkpoint states no maximum, and at most by default.
+#: Default context in tokens if a checkpoint states no maximum, and the largest default.
 DEFAULT_CONTEXT, MAX_DEFAULT_CONTEXT = 2048, 4096
 _LARGE = "a100-80"
 #: Overhead takes a tenth (`estimate.USABLE_FRACTION`).
@@ -76,7 +76,7 @@ class Assessment:
 
     @property
     def fits(self) -> bool | None:
-        """None if a missing number decides."""
+        """None if the answer depends on a missing number."""
         if self.placement is not None:
             return self.placement.fits
         return False if self.weights is not None and self.weights > self._usable else None
@@ -94,7 +94,7 @@ class Assessment:
 
     @property
     def verdict(self) -> str:
-        """One sentence without its full stop."""
+        """One sentence without the full stop."""
         if self.placement is None:
             return self._partial_verdict()
         if not self.placement.fits:
@@ -111,7 +111,7 @@ class Assessment:
 
     @property
     def reason(self) -> str:
-        """A sentence that explains the verdict in bytes."""
+        """A sentence that explains the verdict with sizes."""
         if (placement := self.placement) is None:
             if self.weights is None:
                 return "Without its number of parameters, nothing can be estimated."
@@ -133,7 +133,7 @@ class Assessment:
 
     @property
     def fits_by_layers(self) -> bool:
-        """True if whole layers can be spread over the accelerators, as accelerate does."""
+        """True if it fits with whole layers spread over the accelerators, as accelerate does."""
         if self.need is None:
             return False
         machines = self.machines
@@ -142,7 +142,7 @@ class Assessment:
 
     @property
     def elsewhere(self) -> list[tuple[Accelerator, int | None]]:
-        """The smallest tensor-parallel size on each accelerator of the list."""
+        """The smallest tensor-parallel size for each accelerator in the list."""
         if self.need is None:
             return []
         need = self.need
@@ -150,7 +150,7 @@ class Assessment:
 
     @property
     def disk(self) -> int | None:
-        """Bytes of the published files, else of the weights in 16 bits."""
+        """Bytes of the published files, else of the weights in float16."""
         return self.files or self.shape.weights(Dtype.FLOAT16)
 
     @property
@@ -162,14 +162,14 @@ class Assessment:
 
 
 def default_workload(shape: Shape) -> Workload:
-    """The dtype as published, else float16; the checkpoint's context up to 4096 tokens."""
+    """The published dtype, else float16; the checkpoint's context up to 4096 tokens."""
     dtype = Dtype.FLOAT16 if shape.published_bytes is None else Dtype.PUBLISHED
     context = shape.context_length or DEFAULT_CONTEXT
     return Workload(dtype, min(context, MAX_DEFAULT_CONTEXT))
 
 
 def default_machines(shape: Shape, workload: Workload) -> Machines:
-    """The smallest accelerator that holds the model alone, else as many of 80 GB as it needs."""
+    """The smallest single accelerator that fits the model, else as many of 80 GB as it needs."""
     need, large = shape.need(workload.dtype, workload.context, workload.batch), ACCELERATORS[_LARGE]
     if need is None:
         return Machines(large, 8)

@@ -14,7 +14,7 @@ class Source:
     """Where the weights come from.
 
     `is_loadable` is True if the published files have the layout that transformers and vLLM load;
-    otherwise the commands name a local folder of converted files.
+    otherwise the commands use a local folder with converted files.
     """
 
     portal: str
@@ -45,7 +45,7 @@ class Command:
 
 
 def commands(assessment: Assessment, source: Source) -> list[Command]:
-    """Commands for programs that can run the model this way; none if it does not fit."""
+    """Commands for programs that can run the model this way; empty if it does not fit."""
     placement = assessment.placement
     if placement is None or not placement.fits:
         return []
@@ -113,6 +113,6 @@ def _environment(source: Source) -> list[str]:
 
 
 def _loaded_dtype(assessment: Assessment) -> Dtype | None:
-    """The floating-point dtype to name in a command; None for files that are quantised already."""
+    """The floating-point dtype for a command; None for files that are already quantised."""
     dtype = assessment.workload.dtype
     return dtypes.main_dtype(assessment.shape.headers) if dtype == Dtype.PUBLISHED else dtype

@@ -1,4 +1,4 @@
-"""Number formats of weights: bits for each parameter, and the format of calculations."""
+"""Number formats of weights: bits per parameter, and the format of computation."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -8,7 +8,7 @@ from weights.inspection.formats import gguf_file
 
 
 class Dtype(StrEnum):
-    """A number format to load weights in; PUBLISHED keeps that of the tensor headers."""
+    """A number format for loaded weights; PUBLISHED keeps that of the tensor headers."""
 
     PUBLISHED = "published"
     FLOAT32 = "float32"
@@ -30,7 +30,7 @@ class Dtype(StrEnum):
         return self in (Dtype.INT8, Dtype.INT4)
 
 
-#: Bits for each parameter. NF4 stores a float32 scale for each 64 parameters: half a bit more
+#: Bits per parameter. NF4 stores a float32 scale per 64 parameters: half a bit more each
 #: (Dettmers et al. 2023, QLoRA, section 3).
 BITS = {
     Dtype.FLOAT32: Fraction(32),
@@ -39,7 +39,7 @@ BITS = {
     Dtype.INT8: Fraction(8),
     Dtype.INT4: Fraction(9, 2),
 }
-#: Bytes for each element by the names in safetensors and GGUF headers.
+#: Bytes per element, by dtype name in safetensors and GGUF headers.
 _HEADER_BYTES: dict[str, int | Fraction] = {
     **gguf_file.ELEMENT_BYTES,
     **{"F64": 8, "I64": 8, "U64": 8, "F32": 4, "I32": 4, "U32": 4},
@@ -50,7 +50,7 @@ _FLOATS = {"F32": Dtype.FLOAT32, "BF16": Dtype.BFLOAT16, "F16": Dtype.FLOAT16}
 
 
 def header_bytes(counts: Mapping[str, int]) -> int | None:
-    """Bytes of tensors given as elements by dtype; None for no tensors or an unknown dtype."""
+    """Bytes of tensors, given their elements by dtype; None if empty or a dtype is unknown."""
     if not counts or set(counts) - set(_HEADER_BYTES):
         return None
     return int(sum(_HEADER_BYTES[name] * count for name, count in counts.items()))

@@ -55,7 +55,7 @@ class Need:
 
     @property
     def tensor_parallel_sizes(self) -> list[int]:
-        """Sizes that divide the heads and keep whole key-value heads, ascending."""
+        """Sizes, ascending, that divide the heads without splitting key-value heads."""
         return [
             size
             for size in range(1, self.heads + 1)
@@ -72,9 +72,10 @@ class Split(StrEnum):
 
 @dataclass(frozen=True)
 class Placement:
-    """A model on `used` accelerators: bytes on all of them together.
+    """A model on `used` accelerators: total bytes over all of them.
 
-    `fullest` is the need of the fullest accelerator, without overhead; `memory` the memory of one.
+    `fullest` is the memory needed on the fullest accelerator, without overhead; `memory` is the
+    memory of one.
     """
 
     split: Split
@@ -87,7 +88,7 @@ class Placement:
 
     @property
     def usable(self) -> int:
-        """Bytes of one accelerator that the model may take."""
+        """Bytes of one accelerator that the model may use."""
         return usable_memory(self.memory)
 
     @property
@@ -104,7 +105,7 @@ class Placement:
 
     @property
     def free(self) -> int:
-        """Bytes left on all accelerators; negative if the need is larger than the memory."""
+        """Bytes left on all accelerators; negative if the model needs more than their memory."""
         return self.total - self.needed
 
     @property
@@ -113,14 +114,15 @@ class Placement:
 
 
 def usable_memory(memory: int) -> int:
-    """Bytes of an accelerator that a model may take."""
+    """Bytes of an accelerator that a model may use."""
     return int(memory * USABLE_FRACTION)
 
 
 def by_tensors(need: Need, size: int, memory: int) -> Placement:
-    """Every layer is divided among `size` accelerators, one of the tensor-parallel sizes.
+    """Divide every layer among `size` accelerators, one of the tensor-parallel sizes.
 
-    An accelerator stores at least one key-value head, so a size above their number stores copies.
+    Each accelerator stores at least one key-value head, so a larger size than their number stores
+    copies.
     """
     cache = need.cache * max(size, need.kv_heads) // need.kv_heads
     activations = need.activations(size)
@@ -129,7 +131,7 @@ def by_tensors(need: Need, size: int, memory: int) -> Placement:
 
 
 def by_layers(need: Need, size: int, memory: int) -> Placement:
-    """Whole layers are spread over `size` accelerators, at most one for each layer."""
+    """Spread whole layers over `size` accelerators, at most one per layer."""
     activations = need.activations(1)
     share = Fraction(-(-need.layers // size), need.layers)
     fullest = _ceil((need.weights + need.cache) * share) + activations
@@ -139,9 +141,9 @@ def by_layers(need: Need, size: int, memory: int) -> Placement:
 
 
 def place(need: Need, count: int, memory: int) -> Placement:
-    """The best use of `count` accelerators: the largest tensor-parallel size, if that fits.
+    """The best placement on `count` accelerators: the largest tensor-parallel size, if it fits.
 
-    Otherwise by layers, if that fits or leaves the fullest accelerator with less.
+    Otherwise by layers, if that needs less memory on the fullest accelerator.
     """
     size = max(size for size in need.tensor_parallel_sizes if size <= count)
     tensors, layers = (

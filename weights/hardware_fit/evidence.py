@@ -1,4 +1,4 @@
-"""Checkpoints as a reviewer compares them with the hardware that an applicant names."""
+"""Checkpoint sizes, for reviewers to compare with the hardware that an applicant states."""
 
 from dataclasses import dataclass, field
 
@@ -15,7 +15,7 @@ _DTYPE = Dtype.FLOAT16
 
 @dataclass(frozen=True)
 class EstimatedSize(CheckpointSize):
-    """A size whose fit includes key-value cache, activations and overhead of one sequence."""
+    """A size that also counts key-value cache, activations and overhead for one sequence."""
 
     need: Need = field(kw_only=True)
 
@@ -27,9 +27,9 @@ class EstimatedSize(CheckpointSize):
 
 
 def estimated_size(checkpoint: Checkpoint, parameters: int) -> CheckpointSize:
-    """Half precision and one sequence of up to 2048 tokens.
+    """The size in half precision with one sequence of up to 2048 tokens.
 
-    A checkpoint whose facts do not suffice gets a size that compares its weights alone.
+    If facts are missing, the size covers the weights alone.
     """
     shape, size = shape_of(checkpoint), weight_bytes(parameters, _DTYPE)
     need = shape.need(_DTYPE, min(shape.context_length or DEFAULT_CONTEXT, DEFAULT_CONTEXT), 1)

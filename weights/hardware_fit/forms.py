@@ -1,4 +1,4 @@
-"""The form of the workload and the accelerators; the page and the API validate with it."""
+"""The form for workload and accelerators, which validates for the page and the API."""
 
 from collections.abc import Collection, Mapping
 from decimal import Decimal
@@ -42,7 +42,7 @@ class WorkloadForm(forms.Form):
     batch = forms.IntegerField(min_value=1, max_value=MAX_BATCH)
 
     def __init__(self, values: Mapping[str, str], shape: Shape, files: int | None) -> None:
-        """Uses the defaults of the checkpoint for fields that `values` lacks."""
+        """Uses the checkpoint's defaults for fields missing from `values`."""
         self.shape, self.published_size = shape, files
         super().__init__({**_defaults(shape, values), **values})
         if shape.published_bytes is None:
@@ -84,7 +84,7 @@ class WorkloadForm(forms.Form):
 
 
 class HardwareFitForm(WorkloadForm):
-    """The form of the page, which also chooses one of `checkpoints`; None shows no result yet."""
+    """The form of the page, which also selects one of `checkpoints`."""
 
     checkpoint = forms.ChoiceField()
     field_order = ("checkpoint", "count", "accelerator", "memory_gb", "dtype", "context", "batch")
@@ -105,7 +105,7 @@ class HardwareFitForm(WorkloadForm):
 
 
 def _defaults(shape: Shape, values: Mapping[str, str]) -> dict[str, str]:
-    """The default assessment as form values; its count belongs to its accelerator only."""
+    """The default assessment as form values; its count applies to its accelerator only."""
     default = default_assessment(shape, None)
     named = "accelerator" in values
     return {

@@ -9,14 +9,14 @@ from weights.publishing.models import Revision
 
 
 def shape_at(checkpoint: Checkpoint, revision: Revision | None) -> Shape:
-    """The shape of a checkpoint; one query for the counts if `revision` is published."""
+    """The shape of a checkpoint, with the counts of `revision` if it has any."""
     if revision is None:
         return shape_of(checkpoint)
     return shape_of(checkpoint, getattr(revision, "measured", None))
 
 
 def source_of(checkpoint: Checkpoint, revision: Revision | None) -> Source:
-    """Loadable are published files with a `config.json`, which transformers and vLLM read first."""
+    """Published files with a `config.json`, which transformers and vLLM need, are loadable."""
     return Source(
         portal=settings.PUBLIC_URL,
         repo_id=checkpoint.repo_id,

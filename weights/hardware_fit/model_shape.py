@@ -1,4 +1,4 @@
-"""The numbers of a checkpoint that the estimate needs, and where each comes from."""
+"""The numbers of a checkpoint that the estimate needs, from its facts and files."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,17 +11,17 @@ from weights.hardware_fit import dtypes
 from weights.hardware_fit.dtypes import Dtype
 from weights.hardware_fit.estimate import Need
 
-#: Facts of the cache and the activations; the weights need `parameters` or tensor headers.
+#: Facts for cache and activations; the weights need `parameters` or tensor headers.
 _NEEDED = ("layers", "heads", "d_model")
-#: Larger numbers are mistakes. No decoder comes near, and sizes that divide the heads are counted.
+#: Larger numbers must be mistakes, and would make `Need.tensor_parallel_sizes` slow.
 _LARGEST = {"layers": 10_000, "heads": 10_000, "kv_heads": 10_000}
 
 
 @dataclass(frozen=True)
 class Shape:
-    """Numbers of a decoder, None where not stated; `headers` are elements by dtype as published.
+    """Numbers of a decoder, None if not stated; `headers` has the published elements by dtype.
 
-    `assumptions` are sentences about numbers that follow from others.
+    `assumptions` are sentences about numbers that were derived from others.
     """
 
     parameters: int | None = None
@@ -35,7 +35,7 @@ class Shape:
     assumptions: tuple[str, ...] = ()
 
     def missing(self, dtype: Dtype) -> list[str]:
-        """Labels of the facts that the estimate in `dtype` lacks."""
+        """Labels of the facts missing for an estimate in `dtype`."""
         keys = [] if self.weights(dtype) is not None else ["parameters"]
         keys += [key for key in _NEEDED if getattr(self, key) is None]
         if self.heads and self.d_model and self.head_dim is None:
@@ -54,7 +54,7 @@ class Shape:
         return None if self.parameters is None else dtypes.weight_bytes(self.parameters, dtype)
 
     def number_bytes(self, dtype: Dtype) -> int:
-        """Bytes of one number in cache and activations: quantised weights compute in 16 bits."""
+        """Bytes of one number in cache and activations; quantised weights compute in 16 bits."""
         computes_in = dtypes.main_dtype(self.headers) if dtype == Dtype.PUBLISHED else dtype
         return 4 if computes_in == Dtype.FLOAT32 else 2
 
@@ -77,19 +77,19 @@ class Shape:
 
 
 def shape_of(checkpoint: Checkpoint, counted: MeasuredFacts | None = None) -> Shape:
-    """The numbers of a checkpoint's facts; those counted from its files come first."""
+    """The numbers from a checkpoint's facts; counted ones override declared ones."""
     facts, assumptions = measured.merged_facts(checkpoint, counted), []
     heads, d_model = _number(facts, "heads"), _number(facts, "d_model")
     kv_heads, head_dim = _number(facts, "kv_heads"), _number(facts, "head_dim")
     if heads and (kv_heads is None or heads % kv_heads):
         kv_heads = heads
         assumptions.append(
-            "The number of key-value heads is not stated. Every attention head is counted, which "
-            "is exact for multi-head attention and too much for grouped-query attention."
+            "The number of key-value heads is not stated, so every attention head is counted. This "
+            "is exact for multi-head attention and too high for grouped-query attention."
         )
     if heads and d_model and head_dim is None and d_model % heads == 0:
         head_dim = d_model // heads
-        assumptions.append("The head width is not stated; it is taken as model width / heads.")
+        assumptions.append("The head width is not stated; model width / heads is assumed.")
     return Shape(
         parameters=(counted.parameters if counted else None)
         or checkpoint.parameters
@@ -106,7 +106,7 @@ def shape_of(checkpoint: Checkpoint, counted: MeasuredFacts | None = None) -> Sh
 
 
 def _number(facts: Mapping[str, Mapping[str, Any]], key: str) -> int | None:
-    """The value of a fact if it is a positive whole number; owners may write text as well."""
+    """The value of a fact if it is a positive whole number; owners may also enter text."""
     value = facts.get(key, {}).get("value")
     if type(value) is not int or not 0 < value <= _LARGEST.get(key, 2**63):
         return None

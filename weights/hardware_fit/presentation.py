@@ -16,7 +16,7 @@ from weights.web import charts
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the memory: `percent` of all memory in use."""
+    """A part of the memory, and its share of the total."""
 
     key: str
     label: str
@@ -26,7 +26,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Formula:
-    """A term of the estimate: in words, with numbers, and its result."""
+    """A term of the estimate in words and with numbers, and its result."""
 
     label: str
     words: str
@@ -36,7 +36,7 @@ class Formula:
 
 @dataclass(frozen=True)
 class DisplayedFit:
-    """The context of `weights/hardware_fit/_fit.html`; `kind` is that of a notice.
+    """The context of `weights/hardware_fit/_fit.html`; `kind` is the kind of notice.
 
     `bar`, `parts` and `formulas` are empty if a number is missing.
     """
@@ -54,7 +54,7 @@ class DisplayedFit:
 
     @property
     def description(self) -> str:
-        """The bar in words."""
+        """A text alternative to the bar."""
         return ", ".join(f"{part.label.lower()} {part.percent}" for part in self.parts)
 
 

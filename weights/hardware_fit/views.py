@@ -19,7 +19,7 @@ from weights.hardware_fit.model_shape import Shape
 
 @require_safe
 def will_it_run(request: HttpRequest) -> HttpResponse:
-    """The form, and the assessment of the checkpoint that the query names."""
+    """The form, and the assessment of the checkpoint in the query string."""
     visible = list(Checkpoint.objects.visible_to(user_or_none(request)).select_related("tier"))
     values = {key: str(value) for key, value in request.GET.items() if is_storable(str(value))}
     repo_id = values.get("checkpoint", "")
@@ -29,7 +29,7 @@ def will_it_run(request: HttpRequest) -> HttpResponse:
     files = revision.total_bytes if revision else None
     form = HardwareFitForm(values, shape, files, checkpoints=visible)
     if not repo_id:
-        form.errors.clear()  # nobody has chosen anything yet
+        form.errors.clear()  # the form has not been submitted yet
     context: dict[str, Any] = {"form": form, "checkpoint": checkpoint}
     if repo_id and form.is_valid() and checkpoint:
         source = source_of(checkpoint, revision)

@@ -156,7 +156,7 @@ def test_lowering_the_gate_asks_a_single_operator_for_a_reason_and_records_it(
     client.force_login(release_owner)
     page = reverse("admin:weights_checkpoint_change", args=[checkpoint.pk])
     data = {**form_of(client, page), "tier": open_tier.pk, "facts": "{}"}
-    assert "This opens acme/weights further (the tier)" in client.post(page, data).text
+    assert "This widens access to acme/weights (the tier)" in client.post(page, data).text
     assert Checkpoint.objects.get(pk=checkpoint.pk).tier == gated_tier
     reason = "The paper is out."
     assert client.post(page, {**data, "opening_reason": reason}).status_code == 302

@@ -127,7 +127,7 @@ def test_a_card_names_a_licence_of_this_portal_without_a_link(
         ("license: other", "", "add license_name and license_link"),
         ("license: other\nlicense_name: x", "", "add license_name and license_link"),
         (APACHE, "mit", "make them equal"),
-        ("tags: [x]", "no-such", "write one such as apache-2.0"),
+        ("tags: [x]", "no-such", "use one such as apache-2.0"),
     ],
 )
 def test_a_licence_that_says_too_little_or_contradicts_is_refused_before_anything_is_stored(

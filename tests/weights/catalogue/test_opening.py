@@ -60,7 +60,7 @@ def test_one_save_by_one_person_gives_a_gated_checkpoint_to_nobody(
     client.force_login(release_owner)
     page = reverse("admin:weights_checkpoint_change", args=[_stored().pk])
     data = {**form_of(client, page), "tier": open_tier.pk, "facts": "{}"}
-    assert "This opens acme/weights further (the tier)" in client.post(page, data).text
+    assert "This widens access to acme/weights (the tier)" in client.post(page, data).text
     saved = client.post(page, {**data, "title": "New", "opening_reason": WHY}, follow=True)
     assert _stored().tier == gated_tier
     assert _stored().title == "New"

@@ -63,7 +63,7 @@ class TestOPT:
         page = text(client, f"{OPT}&accelerator=rtx4090-24&count=8")
         assert "Does not fit on 8 × RTX 4090 24 GB." in page
         assert "vllm serve" not in page
-        assert "The line marks the memory there is." in page
+        assert "The line marks the available memory." in page
 
     def test_700_gb_do_not_fit_on_cards_of_20_gb(self, client: Client) -> None:
         query = "&accelerator=other&memory_gb=20&count=35&dtype=float32"

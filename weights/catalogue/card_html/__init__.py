@@ -3,5 +3,5 @@
 Hostile Markdown can take minutes to parse, so a card that exceeds the limits is shown as text.
 """
 
-#: Part of the key of cached cards: raise it with every change of the HTML of cards.
+#: Part of the cache key: increase it with every change to the HTML of cards.
 VERSION = 1

@@ -1,6 +1,6 @@
-"""Rendered cards, cached by content, addresses and version of the renderer.
+"""Rendered cards, cached by content, addresses and renderer version.
 
-Cached HTML is signed, because whoever can write to the cache must not write pages.
+Cached HTML is signed, so that write access to the cache does not allow injecting HTML.
 """
 
 import hashlib
@@ -23,23 +23,23 @@ log = logging.getLogger(__name__)
 
 #: Seconds that a child may take; ordinary cards take less than a tenth of one.
 SECONDS = 5.0
-#: Seconds for which HTML is cached, and the text of a card that exceeded the limits.
+#: Seconds to cache HTML, and the plain text of a card that exceeded the limits.
 _LIFE, _LIFE_OF_TEXT = 7 * 24 * 3600, 600
-#: Characters of a card that is shown as text.
+#: Maximum characters of a card that is shown as text.
 _MAX_TEXT = 64_000
 _JOB = "weights.catalogue.card_html.renderer:render_as_json"
 
 
 @dataclass(frozen=True)
 class Addresses:
-    """URLs, with a final slash, below which relative links and images are found; may be empty."""
+    """Base URLs of relative links and images, each with a final slash, or empty."""
 
     links: str = ""
     images: str = ""
 
 
 def html_of(text: str, addresses: Addresses, top: int) -> SafeString:
-    """The HTML of a card without its front matter, whose headings start at level `top`."""
+    """The HTML of a card without its front matter. Its headings start at level `top`."""
     if not text.strip():
         return SafeString("")
     parts = (str(VERSION), addresses.links, addresses.images, str(top), text)
@@ -70,12 +70,12 @@ def _render(key: str, text: str, addresses: Addresses, top: int) -> str:
 
 
 def _as_text(text: str) -> str:
-    message = "This card is too complex to be laid out; its text is shown as it was written."
+    message = "This card is too complex to format, so its source text is shown."
     return format_html('<p class="soft">{}</p><pre>{}</pre>', message, multiline(text)[:_MAX_TEXT])
 
 
 def _cached(key: str) -> str | None:
-    """The cached HTML; None if it is missing or not what this portal stored under this key."""
+    """The cached HTML; None if it is missing or its signature is invalid."""
     try:
         value: Any = cache.get(key)
     except redis.RedisError as error:

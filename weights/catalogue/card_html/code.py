@@ -1,4 +1,4 @@
-"""Highlights code by CSS classes.
+"""Highlights code with CSS classes.
 
 All lexers are imported here, since a sandboxed process cannot import them later.
 """
@@ -36,7 +36,7 @@ _FORMATTER = HtmlFormatter(nowrap=True, classprefix=PREFIX)
 
 
 def highlight(content: str, language: str, attributes: str) -> str:
-    """HTML of a code block's content; it is escaped and plain if the language is unknown."""
+    """HTML of a code block's content; only escaped if the language is unknown."""
     lexer = _LEXERS.get(language.lower())
     if lexer is None or len(content) > _MAX_LENGTH:
         return escape(content)

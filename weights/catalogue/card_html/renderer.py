@@ -1,4 +1,4 @@
-"""Renders a model card as the Hub does; the child process imports this module.
+"""Renders a model card like the Hub, in a child process.
 
 Markdown becomes HTML, which is sanitised, rewritten tag by tag, and sanitised again, so that
 nothing after the last pass can add markup.
@@ -27,8 +27,8 @@ def render(text: str, *, links: str, images: str, top: int) -> str:
     """Safe HTML of a card without its front matter.
 
     Relative links resolve against `links` and relative images against `images`, URLs that end in
-    a slash; without `images`, and for images elsewhere, their alternative text is shown. Headings
-    start at level `top` and skip no level.
+    a slash. Without `images`, the alternative text replaces images. Headings start at level `top`
+    and skip no level.
     """
     html = _PARSER.render(multiline(text))
     html = Rewriter(images, top).rewrite(sanitiser.clean_source(html))
@@ -51,7 +51,7 @@ def _parser() -> MarkdownIt:
 
 
 def _align_cells(state: StateCore) -> None:
-    """Alignment as an attribute, since the sanitiser removes every style."""
+    """Moves the alignment to an attribute, since the sanitiser removes styles."""
     for token in state.tokens:
         if token.type in {"th_open", "td_open"} and (style := token.attrs.pop("style", "")):
             token.attrSet("align", str(style).rpartition(":")[2])

@@ -1,6 +1,6 @@
 """Rewrites the tags of a sanitised card: headings, images, tables, check boxes, alignment.
 
-nh3 writes every tag in one form, so that a regular expression finds them all.
+nh3 serialises all tags uniformly, so a regular expression finds them all.
 """
 
 import posixpath
@@ -33,7 +33,7 @@ class Rewriter:
         return _TAG.sub(self._tag, _HEADING.sub(self._heading, html))
 
     def _heading(self, match: re.Match[str]) -> str:
-        """The heading at its level in the page, with an id, as a link to itself."""
+        """The heading at its level in the page, with an id and a link to itself."""
         level, attributes, content = match.groups()
         self._level = min(int(level) + self._shift, self._level + 1, 6)
         slug = slugify(unescape(_TAG.sub("", content)), allow_unicode=True) or "section"
@@ -68,7 +68,7 @@ class Rewriter:
         return match[0]
 
     def _image(self, values: dict[str, str]) -> str:
-        """An image of this revision, a link to another one, or its alternative text."""
+        """An image of this revision, a link to an image elsewhere, or the alternative text."""
         address, alt = unescape(values.get("src", "")), values.get("alt", "")
         path = path_in_revision(address)
         if path and self._images:
@@ -85,7 +85,7 @@ class Rewriter:
 
 
 def path_in_revision(address: str) -> str:
-    """The path of a relative address below the root of the revision; empty for any other."""
+    """The path of a relative address inside the revision; empty for any other address."""
     try:
         parts = urlsplit(address)
     except ValueError:

@@ -4,7 +4,7 @@ import nh3
 
 from weights.catalogue.card_html.code import CLASSES
 
-#: Prefix of all ids, so that none equals an id of the page.
+#: Prefix of all ids, so that they cannot collide with ids of the page.
 ID_PREFIX = "card-"
 _ALERTS = {f"markdown-alert-{kind}" for kind in ("note", "tip", "important", "warning", "caution")}
 
@@ -63,7 +63,7 @@ _ALIGN = {"left", "center", "right"}
 
 
 def clean_source(html: str) -> str:
-    """Well-formed HTML with the elements of a card, and with what `rewriting` replaces."""
+    """Well-formed HTML with only allowed elements and those that `rewriting` replaces."""
     return nh3.clean(
         html,
         tags={*_TAGS, "input"},
@@ -76,7 +76,7 @@ def clean_source(html: str) -> str:
 
 
 def clean_result(html: str, *, links: str, images: str) -> str:
-    """The HTML that is shown: links resolved, ids prefixed, images from below `images` only."""
+    """The final HTML: links resolved, ids prefixed, images only from below `images`."""
 
     def resolve(tag: str, attribute: str, value: str) -> str | None:
         if (tag, attribute) == ("a", "href"):

@@ -12,13 +12,13 @@ from weights.catalogue import facts
 from weights.catalogue.models import Checkpoint
 
 PREFIX = "facts"
-#: Rows to fill in; a save shows as many again.
+#: Empty rows to fill in; each save adds as many again.
 _EMPTY_ROWS = 3
 _MAX_ROWS = 200
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}", re.ASCII)
 _NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?([eE][-+]?[0-9]{1,2})?", re.ASCII)
 _IS_URL = URLValidator(["https", "http"])
-#: The source of a fact that follows from others.
+#: The source of a fact that is computed from others.
 _COMPUTED = "computed"
 
 
@@ -36,7 +36,7 @@ class FactForm(forms.Form):
         self.cited = cited
 
     def clean_source(self) -> str:
-        """Accepts a URL, a citation of the family, `computed`, and the source as it was."""
+        """Accepts a URL, a citation of the family, `computed`, and the unchanged source."""
         source: str = self.cleaned_data["source"]
         words = re.split(r"[ ,;]", source)
         if source == self.initial.get("source") or words[0] in {_COMPUTED, *self.cited}:
@@ -45,7 +45,7 @@ class FactForm(forms.Form):
             _IS_URL(source)
         except ValidationError as error:
             known = ", ".join([_COMPUTED, *sorted(self.cited)])
-            raise ValidationError(f"Give a URL, or begin with one of: {known}.") from error
+            raise ValidationError(f"Enter a URL, or begin with one of: {known}.") from error
         return source
 
     def clean(self) -> dict[str, Any]:
@@ -67,14 +67,14 @@ class FactForm(forms.Form):
 
 class _FactRows(forms.BaseFormSet):
     def clean(self) -> None:
-        """Refuses two rows of one fact."""
+        """Refuses two rows for the same fact."""
         seen = set()
         for form in self.forms:
             key = form.cleaned_data.get("key") if form.is_valid() else None
             if not key or form.cleaned_data.get("DELETE"):
                 continue
             if key in seen:
-                raise ValidationError(f"Two rows are called {form.cleaned_data['label']}.")
+                raise ValidationError(f"Two rows have the label {form.cleaned_data['label']}.")
             seen.add(key)
 
 
@@ -103,7 +103,7 @@ def rows_of(checkpoint: Checkpoint, data: Mapping[str, Any] | None) -> forms.Bas
 
 
 def facts_of(rows: forms.BaseFormSet, stored: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The facts of valid rows. A changed value loses the note and status of the former one."""
+    """The facts of valid rows. A changed value loses the old one's note and status."""
     found: dict[str, dict[str, Any]] = {}
     for form in rows.forms:
         row = form.cleaned_data
@@ -121,7 +121,7 @@ def facts_of(rows: forms.BaseFormSet, stored: Mapping[str, Any]) -> dict[str, di
 
 
 def _key_of(label: str) -> str:
-    """The key of a label: a known one, else the label in lower case with underscores."""
+    """The key of a label: that of a known label, else the label in lower case with underscores."""
     for key, known in facts.LABELS.items():
         if label.casefold() in {known.casefold(), key}:
             return key
@@ -129,7 +129,7 @@ def _key_of(label: str) -> str:
 
 
 def _parsed(text: str, unit: str) -> int | float | str:
-    """The number that the text writes, with or without commas; the text otherwise."""
+    """The text as a number, with or without commas, or unchanged if it is not a number."""
     digits = text.replace(",", "").replace(" ", "") if unit != facts.DAY else text
     if _INTEGER.fullmatch(digits):
         return int(digits)

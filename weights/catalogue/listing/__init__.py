@@ -1,4 +1,4 @@
-"""The catalogue's list: filters, facets, search and orders that pages and both APIs share."""
+"""The catalogue's list: filters, facets, search and orders, shared by pages and both APIs."""
 
 from weights.catalogue.listing.facets import Facet, Option
 from weights.catalogue.listing.filters import Filters

@@ -9,13 +9,13 @@ from weights.catalogue.listing.rows import Row
 from weights.catalogue.measured.weight_files import FORMATS
 
 Groups = dict[tuple[tuple[str, ...], ...], list[Row]]
-#: Values of a facet that are shown, besides the selected ones.
+#: Maximum values shown of a facet, besides the selected ones.
 _MAX_OPTIONS = 12
 
 
 @dataclass(frozen=True)
 class Option:
-    """A value of a facet, and how many checkpoints selecting it would show."""
+    """A value of a facet, and the number of checkpoints that selecting it would show."""
 
     value: str
     label: str
@@ -35,7 +35,7 @@ class Facet:
 
 
 def grouped(rows: Iterable[Row]) -> Groups:
-    """The rows by their values of all facets: thousands share few combinations."""
+    """The rows grouped by their facet values; thousands of rows share few combinations."""
     groups: Groups = defaultdict(list)
     for row in rows:
         groups[facet_values(row)].append(row)
@@ -47,8 +47,8 @@ def counted(
 ) -> tuple[list[Row], list[Facet]]:
     """The rows that the facets match, and the facets; the groups match all other filters.
 
-    A facet counts the checkpoints that match all filters but its own, so that its other values
-    can be added.
+    A facet counts the checkpoints that match all filters but its own, so that users can select
+    further values of it.
     """
     counts: dict[str, Counter[str]] = {facet: Counter() for facet in FACETS}
     licences: dict[str, str] = {}
@@ -78,7 +78,7 @@ def counted(
 def _options(
     facet: str, counts: Counter[str], filters: Filters, labels: Mapping[str, str]
 ) -> list[Option]:
-    """The most frequent values; classes of size and tiers stay in their order."""
+    """The most frequent values; size classes and tiers keep their order."""
     selected = filters.facets.get(facet, ())
     names = [value for value, _ in counts.most_common(_MAX_OPTIONS)]
     names += [value for value in selected if value not in names]

@@ -20,7 +20,7 @@ FACETS = {
     "format": "Format",
     "tier": "Access tier",
 }
-#: Class of size -> label and lower bound in parameters, exclusive of the next one's.
+#: Size class -> label and lower bound in parameters; the next bound is excluded.
 SIZES = {
     "under-1b": ("under 1 billion", 1),
     "1b-3b": ("1 to 3 billion", 10**9),
@@ -31,7 +31,7 @@ SIZES = {
 
 
 def size_class(parameters: int | None) -> str:
-    """The class of size of a number of parameters; empty for an unknown number."""
+    """The size class of a number of parameters; empty for an unknown number."""
     found = [key for key, (_, least) in SIZES.items() if (parameters or 0) >= least]
     return found[-1] if found else ""
 
@@ -47,10 +47,10 @@ def facet_values(row: Row) -> tuple[tuple[str, ...], ...]:
 
 @dataclass(frozen=True)
 class Filters:
-    """Criteria of a list; empty fields match everything, and all fields have to match.
+    """Criteria of a list. All fields must match; empty ones match everything.
 
-    Of a facet, any of the selected values has to match; of tags, all. A text matches checkpoints
-    whose names or summary contain each word, and those that the full text search finds.
+    Of a facet, any selected value must match; of tags, all. A text matches checkpoints whose names
+    or summary contain each word, and those that the full text search finds.
     """
 
     text: str = ""
@@ -85,7 +85,7 @@ class Filters:
 
     @cached_property
     def ranks(self) -> dict[int, float]:
-        """The rank of each checkpoint that the full text search finds: one query."""
+        """The rank of each checkpoint that the full text search finds, with one query."""
         return ranks(self.text)
 
     @cached_property
@@ -101,7 +101,7 @@ class Filters:
         return all(word in row.names for word in self._words)
 
     def matching(self, rows: Iterable[Row]) -> list[Row]:
-        """The rows that all filters but the facets match."""
+        """The rows that match all filters except the facets."""
         found = list(rows)
         if self.text:
             found = self._with_text(found)
@@ -110,7 +110,7 @@ class Filters:
         return found
 
     def matching_all(self, rows: Iterable[Row]) -> list[Row]:
-        """The rows that all filters match, facets included."""
+        """The rows that match all filters, including the facets."""
         found = self.matching(rows)
         if self.facets:
             found = [row for row in found if not self.failing_facets(facet_values(row))]
@@ -126,7 +126,7 @@ class Filters:
         return [row for row in rows if row.pk in pks]
 
     def _conditions(self) -> list[Callable[[Row], bool]]:
-        """The filters that are set, but for text and facets: a list may have thousands of rows."""
+        """Only the filters in use, except text and facets, since there may be thousands of rows."""
         org, tags = self.org.casefold(), self._tags
         bounded = self.least_parameters is not None or self.most_parameters is not None
         conditions: list[tuple[bool, Callable[[Row], bool]]] = [
@@ -148,7 +148,7 @@ class Filters:
         )
 
     def failing_facets(self, values: Sequence[Sequence[str]]) -> list[str]:
-        """The facets whose selection does not match a checkpoint's values in FACETS."""
+        """The facets whose selection does not match these values, in the order of FACETS."""
         return [
             facet
             for facet, of_facet in zip(FACETS, values, strict=True)

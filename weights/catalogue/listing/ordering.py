@@ -11,7 +11,7 @@ from weights.catalogue.listing.filters import Filters
 from weights.catalogue.listing.rows import Row
 
 _UNITS = {"k": 10**3, "m": 10**6, "b": 10**9, "t": 10**12}
-#: A number, perhaps with the unit of a size that no further letter follows: 125m, 1.3B, 2.
+#: A number, optionally with a size unit that no letter follows: 125m, 1.3B, 2.
 _NUMBER = re.compile(r"(\d{1,15}(?:\.\d{1,6})?)(?:([kmbt])(?![a-z]))?")
 
 
@@ -28,9 +28,9 @@ class Order(TextChoices):
 def ordered(
     rows: Iterable[Row], order: Order, filters: Filters, downloads: Mapping[int, int]
 ) -> list[Row]:
-    """The rows in this order; equal ones by name."""
+    """The rows in this order, and by name if equal."""
     keys: dict[Order, Callable[[Row], Any]] = {
-        # Names that contain all words stay in the order of names.
+        # Checkpoints whose names contain all words come first, by name.
         Order.RELEVANCE: lambda row: (
             (0, 0.0) if filters.is_named(row) else (1, -filters.ranks.get(row.pk, 0))
         ),

@@ -9,7 +9,7 @@ from weights.catalogue.names import RESERVED_ORGS
 class OrgConverter(StringConverter):
     """The name of an organisation, unless it is reserved or the start of another page.
 
-    `/access` goes on to lead to `/access/`: Django adds a slash only where nothing else matches.
+    `/access` must still redirect to `/access/`, which Django does only if nothing else matches.
     """
 
     regex = "[A-Za-z0-9_][A-Za-z0-9_.-]{0,95}"

@@ -1,4 +1,4 @@
-"""Searches the rows that a caller may see."""
+"""Searches the rows that a caller may see, and caches results."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ from weights.catalogue.listing.filters import Filters
 from weights.catalogue.listing.ordering import Order, ordered
 from weights.catalogue.listing.rows import Row, VisibleRows
 
-#: Results that a set of visible rows keeps: each refers to up to all of its rows.
+#: Maximum cached results per set of visible rows; each may refer to all rows.
 _MOST_RESULTS = 50
 
 
@@ -18,7 +18,7 @@ def search(
     tier_names: Mapping[str, str],
     downloads: Mapping[int, int],
 ) -> tuple[list[Row], list[Facet]]:
-    """The matching rows in this order, and the facets; as old as the rows if they are shared."""
+    """The matching rows in this order, and the facets. Shared rows may give cached results."""
     key = repr(filters), order
     found: tuple[list[Row], list[Facet]] | None = visible.results.get(key)
     if found is None:
@@ -31,7 +31,7 @@ def search(
 
 
 def _groups(visible: VisibleRows, filters: Filters) -> Groups:
-    """The rows that all filters but the facets match; those of facets alone share their groups."""
+    """Groups of the rows that match all filters but the facets; shared if only facets are set."""
     if filters != Filters(facets=filters.facets):
         return grouped(filters.matching(visible.rows))
     if visible.groups is None:

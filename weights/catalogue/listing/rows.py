@@ -1,4 +1,4 @@
-"""Reads the values of each visible checkpoint by which lists are filtered and ordered."""
+"""Reads the values by which lists of visible checkpoints are filtered and ordered."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,9 +16,9 @@ from weights.publishing.models import File, Revision
 from weights.storage.models import Blob
 from weights.web.process_copy import ProcessCopy
 
-#: Checkpoints from which on a process keeps a copy of their rows.
+#: With at least this many checkpoints, each process keeps a copy of their rows.
 LARGE = 1000
-#: Sets of visible checkpoints whose rows a copy keeps: everybody without a role shares one.
+#: Sets of visible rows that a copy caches; everyone without a role shares one.
 _MOST_VIEWS = 20
 
 _FIELDS = (
@@ -33,7 +33,7 @@ _FIELDS = (
 
 @dataclass(slots=True)
 class Row:
-    """One checkpoint; `main_*` and `formats` are those of the visible revision of `main`.
+    """One checkpoint; `main_*` and `formats` describe the visible revision of `main`.
 
     `parameters` are counted from its files, else declared.
     """
@@ -44,7 +44,7 @@ class Row:
     parameters: int | None
     created_at: datetime
     published_at: datetime | None
-    #: True if it was private or had an embargo.
+    #: True if it was private or had an embargo when it was read.
     is_restricted: bool
     tier: str
     is_gated: bool
@@ -56,7 +56,7 @@ class Row:
     licence: tuple[str, str] = ("", "")
     task: str = ""
     tags: frozenset[str] = frozenset()
-    #: Values of each facet and the sort key of the name, once something has computed them.
+    #: Facet values and the sort key of the name, cached on first use.
     facet_values: tuple[tuple[str, ...], ...] | None = None
     name_key: list[tuple[int, float, str]] | None = None
 
@@ -67,17 +67,17 @@ class Row:
 
 @dataclass
 class VisibleRows:
-    """The rows that a caller may see; requests share those of a large catalogue."""
+    """The rows that a caller may see; requests share them if the catalogue is large."""
 
     rows: list[Row]
     #: Results of recent searches, by their parameters.
     results: dict[Any, Any] = field(default_factory=dict)
-    #: All rows by their values of facets, once something has grouped them.
+    #: All rows grouped by facet values, cached on first use.
     groups: dict[Any, list[Row]] | None = None
 
 
 class _Rows:
-    """The rows of a large catalogue by id, whoever may see them: that is read each time."""
+    """All rows of a large catalogue by id. Who may see them is queried at each request."""
 
     def __init__(self, rows: dict[int, Row]) -> None:
         self.rows = rows
@@ -86,7 +86,7 @@ class _Rows:
         self._visible: dict[frozenset[int], VisibleRows] = {}
 
     def visible(self, hidden: frozenset[int]) -> VisibleRows:
-        """The rows but the hidden ones."""
+        """All rows except the hidden ones."""
         found = self._visible.get(hidden)
         if found is None:
             found = VisibleRows([row for pk, row in self.rows.items() if pk not in hidden])
@@ -96,18 +96,18 @@ class _Rows:
         return found
 
 
-#: The search documents are as old.
+#: As stale as the search documents may be.
 _copy = ProcessCopy[_Rows](seconds=20)
 
 
 def visible_rows(
     visible: CheckpointQuerySet, *, with_cards: bool = True, with_licences: bool = True
 ) -> VisibleRows:
-    """The rows of `visible`, which has to be the result of `visible_to`: one query.
+    """The rows of `visible`, which must be the result of `visible_to`: one query.
 
-    Task and tags, from cards, take one query more; licences take two. Where a catalogue is large,
-    all come from a copy in this process. One query reads which private and embargoed checkpoints
-    are in `visible`, since every caller may see the others, and which checkpoints are new.
+    Task and tags, from cards, take one more query; licences take two. In a large catalogue, rows
+    come from a copy in this process; one query then finds new checkpoints, and which private and
+    embargoed ones are in `visible` (every caller may see all others).
     """
     copied = _copy.get()
     if copied is None:
@@ -125,7 +125,7 @@ def visible_rows(
         copied = _Rows(copied.rows | {row.pk: row for row in found})
         _copy.correct(copied)
     hidden = {pk for pk, is_visible in checked.items() if not is_visible}
-    # A private draft that was deleted meanwhile is in the copy of those who could see it.
+    # The copy may still contain a private draft that was deleted meanwhile; hide it.
     return copied.visible(frozenset(hidden | (copied.restricted - checked.keys())))
 
 
@@ -173,7 +173,7 @@ def _add_cards(found: list[Row]) -> None:
         blob__state=Blob.State.VERIFIED,
         blob__facts__kind=FileFacts.Kind.CARD,
     )
-    if len(found) < LARGE:  # an organisation's, or new ones
+    if len(found) < LARGE:  # only an organisation's rows, or new ones
         cards = cards.filter(revision__in=[row.main_id for row in found if row.main_id])
     values = cards.values_list("revision_id", "blob__facts__pipeline_tag", "blob__facts__tags")
     by_revision = {pk: (task, tags) for pk, task, tags in values.order_by()}
@@ -183,9 +183,9 @@ def _add_cards(found: list[Row]) -> None:
 
 
 def _licences() -> Callable[[dict[str, Any], bool], tuple[str, str]]:
-    """A function of a row's values that returns code and title of its licence: two queries.
+    """A function that returns code and title of a row's licence: two queries.
 
-    Few combinations occur, so each is decided once by the rule of the checkpoint's page.
+    It applies the rule of the checkpoint's page once for each of the few combinations.
     """
     tiers = Tier.objects.select_related("licence").in_bulk()
     texts = Licence.objects.in_bulk()

@@ -1,4 +1,4 @@
-"""The catalogue, and the page of an organisation."""
+"""The catalogue page, and the page of an organisation."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ PAGE_SIZE = 50
 
 @dataclass(frozen=True)
 class Entry:
-    """A checkpoint as the table shows it; `parameters` are counted or declared."""
+    """A row of the table; `parameters` are counted or declared."""
 
     checkpoint: Checkpoint
     licence: StatedLicence | None
@@ -37,7 +37,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Selection:
-    """A filter that is set: its label, and the query without it."""
+    """An active filter: its label, and the query string without it."""
 
     label: str
     query: str
@@ -45,7 +45,7 @@ class Selection:
 
 @require_safe
 def checkpoint_list(request: HttpRequest) -> HttpResponse:
-    """Every checkpoint that the user may see, filtered by the query parameters."""
+    """The checkpoints that the user may see, filtered by query parameters."""
     filters = Filters.from_query(request.GET)
     tiers = {
         tier.slug: f"{tier.name} (retired)" if tier.retired_at else tier.name
@@ -74,7 +74,7 @@ def checkpoint_list(request: HttpRequest) -> HttpResponse:
 def org_detail(request: HttpRequest, org: str) -> HttpResponse:
     """An organisation's visible checkpoints and families.
 
-    The answer is 404 for one without any, whether or not it has hidden ones.
+    404 for one without visible checkpoints, whether or not it has hidden ones.
     """
     visible = Checkpoint.objects.visible_to(user_or_none(request)).filter(org__iexact=org)
     downloads = download_counts.by_checkpoint()
@@ -100,14 +100,14 @@ def _page(found: list[Row], number: str | None) -> Page[Row]:
 
 
 def _order(name: str, filters: Filters) -> Order:
-    """The order of this name; by default the best match of a text, else by name."""
+    """The order of this name; by default the best match for a text, else by name."""
     if name in set(Order) and (name != Order.RELEVANCE or filters.text):
         return Order(name)
     return Order.RELEVANCE if filters.text else Order.NAME
 
 
 def _entries(page: Collection[Row], downloads: dict[int, int]) -> list[Entry]:
-    """The table's entries for these rows, in their order: one query."""
+    """The table's entries for these rows, in the same order, with one query."""
     checkpoints = _with_main(Checkpoint.objects.all()).in_bulk([row.pk for row in page])
     return [
         Entry(
@@ -139,7 +139,7 @@ def _with_main(checkpoints: CheckpointQuerySet) -> CheckpointQuerySet:
 def _selections(
     query: QueryDict, filters: Filters, labels: dict[tuple[str, str], str]
 ) -> list[Selection]:
-    """The filters that are set, each with the query that leaves it out."""
+    """The active filters, each with the query string without it."""
     chosen: list[tuple[str, str, str]] = [
         *(("org", value, f"by {value}") for value in [filters.org] if value),
         *(("family", value, f"family {value}") for value in [filters.family] if value),
@@ -164,7 +164,7 @@ def _url_query(query: QueryDict) -> str:
 
 
 def _pairs(query: QueryDict) -> list[tuple[str, str]]:
-    """Names and values of all parameters but the number of the page."""
+    """Names and values of all parameters except the page number."""
     return [(key, one) for key, values in query.lists() if key != "page" for one in values]
 
 

@@ -30,9 +30,9 @@ def facts_of(measured: MeasuredFacts) -> dict[str, dict[str, Any]]:
 def merged_facts(
     checkpoint: Checkpoint, measured: MeasuredFacts | None
 ) -> dict[str, dict[str, Any]]:
-    """A checkpoint's facts for display and estimates. A counted fact wins over a declared one.
+    """A checkpoint's facts for display and estimates. Counted facts override declared ones.
 
-    Where the two differ, the note of the counted fact states the declared value and its source.
+    If they differ, the counted fact's note states the declared value and its source.
     """
     declared: dict[str, Any] = checkpoint.facts
     counted = facts_of(measured) if measured else {}

@@ -5,7 +5,7 @@ from typing import Any
 
 from accounts.web.sanitize import storable_value
 
-#: Fact -> its names in configurations, the first one first.
+#: Fact -> its names in configurations, in order of preference.
 _IN_CONFIG = {
     "layers": ("num_hidden_layers", "n_layer", "n_layers", "num_layers"),
     "heads": ("num_attention_heads", "n_head", "n_heads", "num_heads"),
@@ -31,9 +31,9 @@ _MAX_TEXT, _MAX_NAMES = 100, 8
 
 
 def of_config(values: Mapping[str, Any]) -> dict[str, Any]:
-    """`architectures`, `model_type` and numbers of a configuration; what is no such is left out.
+    """`architectures`, `model_type` and the numbers of a configuration; invalid values are omitted.
 
-    Models of several modalities describe their decoder under `text_config`.
+    Multimodal models describe their decoder under `text_config`.
     """
     nested = values.get("text_config")
     decoder = {**nested, **values} if isinstance(nested, dict) else values
@@ -50,7 +50,7 @@ def of_config(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def of_gguf(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """The same of the metadata that the inspection of a GGUF file returns."""
+    """The same from the metadata that the inspection of a GGUF file returns."""
     found = _numbers(metadata, _IN_GGUF)
     if isinstance(metadata.get("architecture"), str):
         found["model_type"] = metadata["architecture"][:_MAX_TEXT]

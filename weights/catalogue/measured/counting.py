@@ -1,7 +1,7 @@
 """Counts the parameters of revisions from the facts of their files, and stores them.
 
-Inspection counts the elements of each blob once (`store_counts`); a revision adds up those of its
-weights. A new version of the inspection's rules counts everything again: first the blobs, in the
+Inspection counts the elements of each blob once (`store_counts`); a revision sums those of its
+weight files. A new version of the inspection's rules recounts everything: first the blobs, in the
 hourly inspection, then the revisions that use them.
 """
 
@@ -19,11 +19,11 @@ from weights.inspection.formats.verdict import VERSION, Verdict
 from weights.publishing.models import Revision
 from weights.storage.models import Blob
 
-#: Revisions that one sweep measures.
+#: Maximum revisions that one sweep measures.
 BATCH = 500
 _STEP = "measuring of revisions"
-#: Types of numbers that are parameters, and of buffers beside them. Others, such as integers of
-#: 32 bits, may hold several quantised parameters.
+#: Dtypes of parameters, and dtypes of buffers. An element of another dtype, such as a 32-bit
+#: integer, may hold several quantised parameters.
 _FLOATS = {"F64", "F32", "F16", "BF16"}
 _BUFFERS = {"I64", "BOOL"}
 _COUNTED = [FileFacts.Kind.TENSORS, FileFacts.Kind.GGUF, FileFacts.Kind.CONFIG]
@@ -33,7 +33,7 @@ _Facts = dict[tuple[int, str], dict[str, Any]]
 
 
 def store_counts(verdicts: Mapping[Blob, Sequence[Verdict]]) -> None:
-    """Stores the elements of inspected blobs, and has their revisions measured again."""
+    """Stores the element counts of inspected blobs, and marks their revisions to be measured."""
     rows: dict[tuple[Blob, str], FileFacts] = {}
     for blob, verdict in ((blob, one) for blob, found in verdicts.items() for one in found):
         if verdict.elements:
@@ -54,7 +54,7 @@ def _file_facts(blob: Blob, kind: FileFacts.Kind, facts: dict[str, Any]) -> File
 
 
 def save_file_facts(rows: Collection[FileFacts]) -> None:
-    """Stores facts of blobs in place of older ones: one statement."""
+    """Stores facts of blobs, replacing older ones, with one statement."""
     FileFacts.objects.bulk_create(
         rows,
         update_conflicts=True,
@@ -64,7 +64,7 @@ def save_file_facts(rows: Collection[FileFacts]) -> None:
 
 
 def sweep() -> int:
-    """Measures visible revisions that are not measured by the current rules. Returns how many."""
+    """Measures visible revisions not yet measured by the current rules; returns their number."""
     current = MeasuredFacts.objects.filter(version__gte=VERSION).values("revision")
     waiting = Revision.objects.visible().exclude(pk__in=current)
     return each(_STEP, ready(_STEP, waiting).order_by("pk")[:BATCH], measure)
@@ -74,7 +74,7 @@ def sweep() -> int:
 def measure(revision: Revision) -> int:
     """Counts a revision's parameters and stores them. Returns 1.
 
-    The row is locked before counting, so that an inspection that ends meanwhile marks it as old.
+    Locks the row before counting, so that an inspection that ends meanwhile marks it as outdated.
     """
     MeasuredFacts.objects.get_or_create(revision=revision)
     stored = MeasuredFacts.objects.select_for_update().get(revision=revision)
@@ -85,7 +85,7 @@ def measure(revision: Revision) -> int:
 
 
 def count(revision: Revision) -> MeasuredFacts:
-    """The measured facts of a revision, not stored: two queries."""
+    """The measured facts of a revision, unsaved, with two queries."""
     files = [
         WeightFile(*values)
         for values in revision.files.values_list("path", "part", "blob_id", "blob__size")
@@ -100,7 +100,7 @@ def count(revision: Revision) -> MeasuredFacts:
         counted_from=format_name,
         formats=weight_files.formats_of([file.path for file in files]),
         tensor_types=tensor_types,
-        # Parts of model parallelism repeat some tensors and pad others.
+        # Model-parallel parts repeat some tensors and pad others.
         parameters=None if is_split else parameters(tensor_types, format_name),
         weight_bytes=sum(file.size for file in counted),
         architecture=_architecture(files, counted, facts),
@@ -116,7 +116,7 @@ def _stored_facts(revision: Revision) -> _Facts:
 
 
 def _sums(counts: list[dict[str, int]]) -> dict[str, int]:
-    """Elements by dtype of all files; empty if one was not counted, or for too many to store."""
+    """Total elements by dtype; empty if a file was not counted or the total is too large."""
     if not all(counts):
         return {}
     sums: dict[str, int] = {}
@@ -127,8 +127,8 @@ def _sums(counts: list[dict[str, int]]) -> dict[str, int]:
 
 
 def parameters(tensor_types: dict[str, int], format_name: str) -> int | None:
-    """Number of parameters; None if integers may hold several of them each."""
-    if format_name == "gguf":  # its types count elements, however many bits each takes
+    """Number of parameters; None if an integer may hold several parameters."""
+    if format_name == "gguf":  # GGUF counts elements, whatever their size in bits
         return sum(tensor_types.values())
     if not tensor_types or set(tensor_types) - _FLOATS - _BUFFERS:
         return None
@@ -138,7 +138,7 @@ def parameters(tensor_types: dict[str, int], format_name: str) -> int | None:
 def _architecture(
     files: list[WeightFile], counted: list[WeightFile], facts: _Facts
 ) -> dict[str, Any]:
-    """That of `config.json`, else that of the counted GGUF file."""
+    """The architecture from `config.json`, else from the counted GGUF file."""
     for file in files:
         if file.path == "config.json" and (config := facts.get((file.blob_id, "config"))):
             return config

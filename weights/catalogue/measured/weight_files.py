@@ -1,4 +1,4 @@
-"""Finds a revision's weight files, and those of them whose parameters are counted."""
+"""Finds a revision's weight files, and selects those whose parameters are counted."""
 
 import re
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ _OF_FAMILY = {
     **{SAFETENSORS: "safetensors", PICKLE: "pytorch", "gguf": "gguf", "onnx": "onnx"},
     **{"h5": "keras", "hdf5": "keras", "keras": "keras", "msgpack": "flax", "tflite": "tflite"},
 }
-#: Files beside weights that have the names of weights.
+#: Files that are named like weights but are not.
 _NO_WEIGHTS = re.compile(r"(.*/)?(training_args|optimizer|scheduler|rng_state\w*|scaler)\.\w+")
 SAFETENSORS_FILE, _PYTORCH_FILE = "model.safetensors", "pytorch_model.bin"
 SAFETENSORS_SHARD = re.compile(r"model-\d+-of-\d+\.safetensors")
@@ -29,7 +29,7 @@ _GGUF_SHARD = re.compile(r"(.+)-\d{5}-of-\d{5}\.gguf")
 
 
 class WeightFile(NamedTuple):
-    """A file of a revision; `part` is that of model parallelism, if any; `size` is in bytes."""
+    """A file of a revision; `part` is its model-parallel part, if any; `size` is in bytes."""
 
     path: str
     part: int | None
@@ -38,21 +38,21 @@ class WeightFile(NamedTuple):
 
 
 def format_of(path: str) -> str:
-    """The format of a file of weights, a key of FORMATS; empty for other files."""
+    """The format of a weight file, a key of FORMATS; empty for other files."""
     return "" if _NO_WEIGHTS.fullmatch(path) else _OF_FAMILY.get(family_of(path), "")
 
 
 def formats_of(paths: Sequence[str]) -> list[str]:
-    """The formats of these files, in the order of display."""
+    """The formats of these files, in display order."""
     found = {format_of(path) for path in paths}
     return [name for name in FORMATS if name in found]
 
 
 def counted_files(files: Sequence[WeightFile]) -> list[WeightFile]:
-    """The files that together hold the model once, or as the parts of model parallelism.
+    """The files that together contain the model once, possibly in model-parallel parts.
 
-    One file wins over shards, safetensors over PyTorch over GGUF; of several GGUF files, which
-    are quantisations, the first by name. Otherwise the only file of weights.
+    Prefers one file to shards, and safetensors to PyTorch to GGUF; of several GGUF files, which are
+    quantisations, takes the first by name. Otherwise the only weight file.
     """
     by_path = {file.path: file for file in files}
     for whole, shard in ((SAFETENSORS_FILE, SAFETENSORS_SHARD), (_PYTORCH_FILE, _PYTORCH_SHARD)):

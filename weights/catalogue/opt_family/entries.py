@@ -58,7 +58,7 @@ def checkpoints() -> list[Entry]:
 
 
 def events() -> list[dict[str, Any]]:
-    """The training diary and the history of releases, in order of time.
+    """The training diary and the release history, in chronological order.
 
     Each has `first_day` (ISO date), `title`, `event` (the text), `cause`, `citation`, `url`,
     `checkpoint` (a name, None for the family), and `shown_date` if the day is not known.
@@ -81,7 +81,7 @@ def bibtex() -> str:
 
 @cache
 def _data() -> dict[str, Any]:
-    """The parsed file, shared: callers copy what they change."""
+    """The parsed file. It is shared, so callers must not modify it."""
     data: dict[str, Any] = json.loads((_FOLDER / "opt_family.json").read_text(encoding="utf-8"))
     return data
 

@@ -21,9 +21,9 @@ _OPEN_TO_ALL = "Anyone may download, without an account. Each checkpoint states 
 
 @transaction.atomic
 def load() -> bool:
-    """Creates missing licence, tiers, family and checkpoints. Returns False if loaded before.
+    """Creates missing licence, tiers, family and checkpoints; returns False if already loaded.
 
-    Existing rows stay unchanged, and deleted ones do not return.
+    Existing rows stay unchanged, and deleted ones are not recreated.
     """
     loaded = AuditEvent.objects.filter(action=WeightsEvent.CATALOGUE_LOADED)
     if loaded.filter(details__seed__gte=SEED_VERSION).exists():
@@ -47,9 +47,9 @@ def _load_all() -> None:
 
 
 def _move_licence_to_checkpoints() -> None:
-    """Takes the OPT licence from the open tier of seed 1, and gives it to the OPT sizes there.
+    """Moves the OPT licence from the open tier of seed 1 to the OPT checkpoints in it.
 
-    Every checkpoint of that tier was shown under it, whatever its own licence was.
+    Until then it was shown for every checkpoint of that tier, whatever its own licence.
     """
     tier = Tier.objects.filter(slug="open", mode=AccessMode.OPEN, licence__slug="opt-175b").first()
     if tier is None:
@@ -61,7 +61,7 @@ def _move_licence_to_checkpoints() -> None:
 
 
 def _add_sourced_parts() -> None:
-    """Adds what seed 3 states about the family, and sources to the limitations of older seeds."""
+    """Adds the family's footprint and openness of seed 3, and sources to older limitations."""
     family = Family.objects.filter(slug="opt").first()
     if family is None:
         return

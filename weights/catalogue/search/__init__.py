@@ -1,7 +1,7 @@
 """Full text search of checkpoints: names, tags, cards and logbook entries.
 
-A document per checkpoint holds normalised words. PostgreSQL searches them by a text search vector
-with a GIN index, SQLite by an FTS5 table; both match the beginnings of words.
+Each checkpoint has a document of normalised words. PostgreSQL searches it with a text search
+vector and a GIN index, SQLite with an FTS5 table; both match word prefixes.
 """
 
 from django.db import connection
@@ -13,10 +13,10 @@ __all__ = ["ranks"]
 
 
 def ranks(text: str) -> dict[int, float]:
-    """The rank of each checkpoint, by id, that contains all words of `text`; the best is highest.
+    """The rank, by id, of each checkpoint that contains all words of `text`; higher is better.
 
-    One query; none for a text without words, which matches nothing. Hidden checkpoints are among
-    the results, so callers filter them by `visible_to`.
+    One query, or none for a text without words, which matches nothing. The results include hidden
+    checkpoints, so callers must filter them with `visible_to`.
     """
     words = query_words(text)
     if not words:

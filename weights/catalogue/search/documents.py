@@ -1,7 +1,7 @@
-"""Builds the search documents of checkpoints, and renews those whose sources changed.
+"""Builds the search documents of checkpoints, and updates those whose sources changed.
 
 A sweep compares a fingerprint of the sources (catalogue texts, the revision of `main`, logbook
-entries), so a change is found whichever way it was made.
+entries), so it finds any change, however it was made.
 """
 
 from collections.abc import Iterable, Iterator
@@ -28,12 +28,12 @@ from weights.publishing.models import File, Ref, Revision
 from weights.storage import blob_storage, excerpts
 from weights.storage.models import Blob
 
-#: Bytes read of a README.md, and characters of each part of a document.
+#: Maximum bytes read of a README.md, and characters of each part of a document.
 _CARD_BYTES, _MAX_TEXT = 512_000, 200_000
 
 
 def sweep() -> int:
-    """Renews the documents of checkpoints whose sources changed. Returns how many."""
+    """Updates the documents of checkpoints whose sources changed; returns their number."""
     stored = dict(SearchDocument.objects.values_list("checkpoint", "fingerprint"))
     changed = {
         pk: fingerprint for pk, fingerprint in _fingerprints() if stored.get(pk) != fingerprint
@@ -42,7 +42,7 @@ def sweep() -> int:
 
 
 def _fingerprints() -> Iterator[tuple[int, str]]:
-    """The id of each checkpoint and the fingerprint of its sources: three queries."""
+    """Yields each checkpoint's id and the fingerprint of its sources, with three queries."""
     entries: dict[str, dict[int, str]] = {}
     for subject in ("checkpoint", "family"):
         rows = LogbookEntry.objects.filter(**{f"{subject}__isnull": False}).order_by()

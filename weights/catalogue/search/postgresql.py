@@ -1,4 +1,4 @@
-"""Search by PostgreSQL: a generated `tsvector` column with a GIN index.
+"""Search with PostgreSQL: a generated `tsvector` column with a GIN index.
 
 The column is not part of the model, since SQLite has no such type.
 """
@@ -23,7 +23,7 @@ _INDEX = "CREATE INDEX searchdocument_by_words ON weights_searchdocument USING g
 
 
 def query(words: Sequence[str]) -> str:
-    """All words, each as the beginning of one; words have letters and digits only."""
+    """A query for all words as prefixes. The words contain only letters and digits."""
     return " & ".join(f"{word}:*" for word in words)
 
 

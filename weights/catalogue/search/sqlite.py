@@ -1,4 +1,4 @@
-"""Search by SQLite: an FTS5 table over the documents, which triggers keep equal to them."""
+"""Search with SQLite: an FTS5 table that triggers keep in sync with the documents."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ JOIN weights_searchdocument ON weights_searchdocument.id = weights_searchdocumen
 WHERE weights_searchdocument_fts MATCH %s
 """
 _TABLE = "weights_searchdocument_fts"
-#: The tables that SQLite makes for it, which no model has.
+#: The tables that SQLite creates for it, which have no models.
 TABLES = {_TABLE, *(f"{_TABLE}_{part}" for part in ("data", "idx", "docsize", "config"))}
 _CREATE = """
 CREATE VIRTUAL TABLE weights_searchdocument_fts USING fts5(names, tags, body, logbook,
@@ -30,14 +30,14 @@ _TRIGGERS = {"INSERT": _INSERT, "DELETE": _DELETE, "UPDATE": _DELETE + _INSERT}
 
 
 def query(words: Sequence[str]) -> str:
-    """All words, each as the beginning of one; words have letters and digits only."""
+    """A query for all words as prefixes. The words contain only letters and digits."""
     return " AND ".join(f'"{word}"*' for word in words)
 
 
 def install(editor: BaseDatabaseSchemaEditor) -> None:
-    """Makes the table and its triggers.
+    """Creates the table and its triggers.
 
-    A migration that alters the documents copies their table and loses the triggers: it has to
+    A migration that alters the documents copies their table and drops the triggers, so it must
     install them again.
     """
     editor.execute(_CREATE)

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-#: Words of a query; more narrow nothing down. Characters of a word, as names have.
+#: Maximum words of a query, and characters of a word.
 _MAX_WORDS, _MAX_LENGTH = 20, 100
 _WORD = re.compile(r"[^\W_]+")
 
@@ -16,5 +16,5 @@ def words(text: str) -> list[str]:
 
 
 def query_words(text: str) -> list[str]:
-    """The first words of a query, each once."""
+    """The first words of a query, without duplicates."""
     return list(dict.fromkeys(words(text[:1000])))[:_MAX_WORDS]
