@@ -100,10 +100,10 @@ class BlobAdmin(OwnTierBlobsAdmin):
         return act(self, request, queryset, LiftForm)
 
     def lift_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """The confirmation page of one blob, which links on other pages open."""
+        """The confirmation page of one blob; other pages link to it."""
         blob = self.get_object(request, object_id)
         if not self.has_verify_permission(request):
-            raise PermissionDenied("only release owners lift a quarantine")
+            raise PermissionDenied("only release owners can lift a quarantine")
         blobs = self.get_queryset(request).filter(pk=blob.pk)
         return self.lift(request, blobs) or redirect(
             reverse("admin:weights_blob_change", args=[blob.pk])
@@ -127,7 +127,7 @@ class VerificationRunAdmin(OwnTierBlobsAdmin):
 
 @admin.register(StoreSurvey)
 class StoreSurveyAdmin(AllTiersAdmin, ReadOnlyAdmin):
-    """A survey lists the whole store, so roles for all tiers read it."""
+    """Surveys cover the whole store, so only roles for all tiers may read them."""
 
     list_display = [
         *("started_at", "finished_at", "stored", "stored_bytes"),
@@ -138,7 +138,7 @@ class StoreSurveyAdmin(AllTiersAdmin, ReadOnlyAdmin):
 
 @admin.register(StoreFinding)
 class StoreFindingAdmin(AllTiersAdmin, ReadOnlyAdmin):
-    """Findings of the last survey. Orphans are removed manually, if at all."""
+    """Findings of the last survey. The portal never deletes orphans."""
 
     list_display = ["key", "kind", "size", "first_seen_at", "last_seen_at"]
     list_filter = ["kind"]

@@ -24,7 +24,7 @@ def recall_field() -> forms.BooleanField:
     return forms.BooleanField(
         label="Recall",
         required=False,
-        help_text="Mail everybody who downloaded it, once, with this reason",
+        help_text="Email this reason once to everyone who downloaded it",
     )
 
 
@@ -32,9 +32,9 @@ class WithdrawForm(RecordAction):
     run = staticmethod(withdrawal.withdraw)
     name, title, button, done = "withdraw", "Withdraw revisions", "Withdraw", "withdrawn"
     warning = (
-        "From the next request on, its files are no longer served, by any link, and its pages "
-        "show the reason. Branches go back to the previous revision; tags keep leading to the "
-        "notice. This cannot be undone: publish changed files as a new revision instead."
+        "From the next request on, its files are no longer served, not even by links. Its pages "
+        "show the reason. Branches move back to the previous revision; tags lead to the notice. "
+        "This cannot be undone: publish changed files as a new revision instead."
     )
 
     reason = reason_field(reasons.PUBLIC)
@@ -45,7 +45,7 @@ class _Quarantine(RecordAction):
     name, title, button, done = "quarantine", "Quarantine manually", "Quarantine", "quarantined"
     warning = (
         "From the next request on, these bytes are no longer served, wherever they are used. "
-        "They stay in quarantine, whatever checks find, until a release owner lifts it."
+        "They stay in quarantine until a release owner lifts it, whatever checks find."
     )
 
     reason = reason_field(reasons.PUBLIC)

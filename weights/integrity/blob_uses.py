@@ -1,4 +1,4 @@
-"""The files that have certain bytes, and the people whom their quarantine would reach."""
+"""The files that use given bytes, and the people whom their quarantine would affect."""
 
 from django.db.models import Count, QuerySet
 from django.urls import reverse
@@ -12,7 +12,7 @@ from weights.recalls import affected
 from weights.recalls.models import Recall
 from weights.storage.models import Blob
 
-#: Maximum number of files that are named; the others are behind a link.
+#: Maximum number of files that are listed; a link leads to the others.
 FILES_NAMED = 20
 
 
@@ -51,7 +51,7 @@ def file_links(blob: Blob, reader: User) -> SafeString:
 
 
 def reach(blob: Blob, reader: User) -> list[str | SafeString]:
-    """Sentences about the files and the people whom a quarantine of these bytes would reach."""
+    """Sentences about the files and people that a quarantine of these bytes would affect."""
     files = files_of(blob, reader)
     counts = files.order_by().aggregate(
         files=Count("pk"),
@@ -65,11 +65,11 @@ def reach(blob: Blob, reader: User) -> list[str | SafeString]:
     summary += f" of {_count(counts['checkpoints'], 'checkpoints')}"
     sentences: list[str | SafeString] = [
         format_html("{}:<br>{}", summary, file_links(blob, reader)),
-        f"People who fetched these bytes: {fetched.people}; anonymous downloads:"
+        f"People who downloaded these bytes: {fetched.people}; anonymous downloads:"
         f" {fetched.anonymous}",
     ]
     if File.objects.without_drafts().filter(blob=blob).count() > counts["files"]:
-        sentences.append("Other tiers use them too: only a release owner of these can do it")
+        sentences.append("Other tiers use them too: only a release owner of those can do this")
     return sentences
 
 

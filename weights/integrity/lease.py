@@ -22,13 +22,13 @@ R = TypeVar("R", bound=models.Model)
 
 
 class LeaseLost(Exception):
-    """Another worker took the row over, so the result of this one does not count."""
+    """Another worker took over the row, so this worker's result does not count."""
 
 
 class Lease(Generic[R]):
-    """The claim on `rows`, by default one; it is held or lost as a whole.
+    """The claim on `rows`, usually one; it is held or lost as a whole.
 
-    Its end, in microseconds, distinguishes it from any other lease.
+    Its end, in microseconds, distinguishes it from other leases.
     """
 
     def __init__(self, rows: Sequence[R], until: datetime) -> None:
@@ -42,7 +42,7 @@ class Lease(Generic[R]):
         return row
 
     def renew(self, **changes: object) -> None:
-        """Extend the lease, and write `changes` to the rows; raises LeaseLost."""
+        """Extend the lease and write `changes` to the rows; raises LeaseLost."""
         until = timezone.now() + LENGTH
         if self._own().update(leased_until=until, **changes) < len(self.rows):
             raise LeaseLost
@@ -50,7 +50,7 @@ class Lease(Generic[R]):
         self._renew_at = time.monotonic() + RENEW_SECONDS
 
     def renew_if_due(self) -> bool:
-        """Renew after RENEW_SECONDS. Returns True if renewed; raises LeaseLost."""
+        """Renew if RENEW_SECONDS have passed; returns True if renewed, raises LeaseLost."""
         if time.monotonic() < self._renew_at:
             return False
         self.renew()
@@ -69,7 +69,7 @@ class Lease(Generic[R]):
         return locked
 
     def release(self, **changes: object) -> None:
-        """End the lease, and write `changes` to the rows, unless another worker took them over."""
+        """End the lease and write `changes` to the rows, unless another worker took them over."""
         self._own().update(leased_until=None, **changes)
 
     def _own(self) -> "models.QuerySet[R]":
@@ -78,18 +78,18 @@ class Lease(Generic[R]):
 
 
 def acquire(rows: "models.QuerySet[R]", pk: int, **changes: object) -> Lease[R] | None:
-    """Lease one of `rows` by its id, and write `changes` to it; None if it is not free."""
+    """Lease one of `rows` by id and write `changes` to it; None if it is not free."""
     return acquire_all(rows, [pk], **changes)
 
 
 def acquire_all(
     rows: "models.QuerySet[R]", pks: Collection[int], **changes: object
 ) -> Lease[R] | None:
-    """Lease those of `rows` with these ids that are free, in one claim; None without any."""
+    """Lease the free ones of `rows` with these ids, in one claim; None if none is free."""
     now = timezone.now()
     until = now + LENGTH
     count = rows.filter(unleased(now), pk__in=pks).update(leased_until=until, **changes)
-    # Fewer than `found` if another worker took some in the same microsecond: then neither counts.
+    # `found` has more rows if another worker leased some in the same microsecond: neither counts.
     found = rows.model._default_manager.filter(pk__in=pks, leased_until=until).order_by("pk")
     leased = list(found) if count else []
     return Lease(leased, until) if leased and len(leased) == count else None
@@ -98,7 +98,7 @@ def acquire_all(
 def expire_all() -> None:
     """End every lease, because the workers that hold them are gone.
 
-    A worker that runs nevertheless loses its lease, and its result does not count.
+    A worker that is still running loses its lease, and its result does not count.
     """
     now = timezone.now()
     for model in (Blob, ScrubTurn, StoreSurvey, Upload):

@@ -1,4 +1,4 @@
-"""Quarantine of bytes by a release owner; only a fresh check that the owner requests lifts it."""
+"""Quarantine by a release owner. Only a new check that an owner requests lifts it."""
 
 from django.db import transaction
 from django.utils import timezone
@@ -21,9 +21,9 @@ from weights.task_names import WeightsTask
 
 @transaction.atomic
 def hold(blob: Blob, reason: str, *, by: User, recall: bool = False) -> None:
-    """Quarantine a blob until an owner lifts it; with `recall`, mail everybody who downloaded it.
+    """Quarantine a blob until an owner lifts it; with `recall`, email everyone who downloaded it.
 
-    No check lifts it: the bytes may match their SHA-256 and still be wrong. Raises
+    Routine checks do not lift it: the bytes may match their SHA-256 and still be wrong. Raises
     NotAllowed, InvalidValue and TransitionRefused.
     """
     demand_owner(blob, by)
@@ -31,7 +31,7 @@ def hold(blob: Blob, reason: str, *, by: User, recall: bool = False) -> None:
     locked = Blob.objects.select_for_update().get(pk=blob.pk)
     if locked.held:
         raise TransitionRefused(f"{blob} is already in quarantine")
-    # A check that runs loses its lease, so its result does not count.
+    # A running check loses its lease, so its result does not count.
     locked.transition(
         "hold",
         actor=by,
@@ -48,7 +48,7 @@ def hold(blob: Blob, reason: str, *, by: User, recall: bool = False) -> None:
 
 @transaction.atomic
 def lift(blob: Blob, *, by: User) -> None:
-    """Request a fresh check, which alone verifies the blob again.
+    """Request a new check, which lifts the quarantine if the bytes are good.
 
     Raises NotAllowed, TransitionRefused, and RecentAuthenticationRequired after an old sign-in.
     """
@@ -67,13 +67,13 @@ def may_lift(blob: Blob, person: User) -> bool:
 
 
 def demand_owner(blob: Blob, by: User) -> None:
-    """Raise NotAllowed unless `by` is release owner of every tier where the bytes are used."""
+    """Raise NotAllowed unless `by` is a release owner of every tier that uses the bytes."""
     if (tier := _foreign_tier(blob, by)) is not None:
-        raise NotAllowed(f"{blob} is used in the tier {tier}, whose release owner you are not")
+        raise NotAllowed(f"{blob} is used in the tier {tier}, and you are not its release owner")
 
 
 def _foreign_tier(blob: Blob, person: User) -> Tier | None:
-    """Return a tier that uses the bytes and whose release owner `person` is not."""
+    """Return a tier that uses the bytes and that `person` is not a release owner of."""
     tiers = Tier.objects.filter(checkpoints__revisions__files__blob=blob).distinct()
     covers = RoleAssignment.objects.covers
     return next((tier for tier in tiers if not covers(person, OWNERS, tier)), None)

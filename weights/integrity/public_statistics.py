@@ -1,6 +1,7 @@
-"""Public statistics of checks and quarantines; small numbers need no suppression.
+"""Public statistics of checks and quarantines.
 
-Only bytes of public checkpoints are counted, so no number reveals a private one.
+They count only bytes of public checkpoints, so small numbers reveal nothing private and need no
+suppression.
 """
 
 from datetime import UTC, timedelta
@@ -34,7 +35,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     ),
     "days": ("day", "blobs", "bytes_read", "failures"),
 }
-#: Months of checks in their table, and weeks in that of days.
+#: Months in the table of checks, and weeks in the table of days.
 MONTHS, WEEKS = 13, 53
 #: Results of a completed check, and those that are failures.
 RESULTS = (Result.VERIFIED, Result.MISMATCH, Result.MISSING, Result.UNREADABLE)
@@ -42,7 +43,7 @@ FAILURES = RESULTS[1:]
 
 
 def tables() -> dict[str, list[dict[str, Any]]]:
-    """The rows of each table: eight queries."""
+    """The rows of each table, with eight queries."""
     return {"integrity": [_integrity()], "checks": _checks(), "days": _days()}
 
 
@@ -71,7 +72,7 @@ def _integrity() -> dict[str, Any]:
 
 
 def _blobs() -> dict[str, Any]:
-    """Counts by state, and when blobs were last read completely: the newest and the oldest read."""
+    """Counts by state, and the times of the newest and oldest complete read."""
     verified = Q(state=State.VERIFIED)
     figures = public_blobs().aggregate(
         blobs=Count("pk"),
@@ -99,7 +100,7 @@ def _runs() -> "Any":
 
 
 def _checks() -> list[dict[str, Any]]:
-    """Checks with a result by month, the newest first."""
+    """Checks with a result, by month, newest first."""
     rows = (
         _runs()
         .filter(result__in=RESULTS, finished_at__isnull=False)
@@ -124,7 +125,7 @@ def _checks() -> list[dict[str, Any]]:
 
 
 def _days() -> list[dict[str, Any]]:
-    """Blobs that were read again, and failed checks, by day (UTC), the newest first."""
+    """Blobs that were read and checks that failed, by day (UTC), newest first."""
     since = timezone.now() - timedelta(weeks=WEEKS)
     rows = (
         _runs()

@@ -1,7 +1,7 @@
-"""Ends a long read soon after its Celery worker receives a stop signal.
+"""Stops a long read soon after its Celery worker receives a stop signal.
 
-A warm shutdown waits for running tasks, and a supervisor kills a worker that waits too long.
-A read of hundreds of gigabytes therefore checks at each block.
+A warm shutdown waits for running tasks, and a supervisor kills a worker that takes too long.
+Reading hundreds of gigabytes therefore checks for the signal at each block.
 """
 
 import threading
@@ -13,7 +13,7 @@ _requested = threading.Event()
 
 
 class Stopped(Exception):
-    """The read ended without a result; the next one starts over."""
+    """The read stopped without a result; the next one starts over."""
 
 
 @worker_shutting_down.connect

@@ -1,7 +1,7 @@
-"""Stop serving bytes that may have changed since they were verified, until a check has read them.
+"""Stop serving bytes that may have changed since their verification, until a check reads them.
 
-Changed bytes are suspended at once. A file of which only the ctime changed (chmod, a hard link of
-a backup) is still served while it is read again.
+Changed bytes are suspended at once. If only a file's ctime changed (chmod, a backup's hard
+link), it is still served while it is checked.
 """
 
 import logging
@@ -20,12 +20,12 @@ log = logging.getLogger(__name__)
 
 
 def demand_unchanged(found: StoredObject | None, blob: Blob, storage: BlobStorage) -> None:
-    """Raise BlobMissing or BlobChanged unless the store holds what the last good check read.
+    """Raise BlobMissing or BlobChanged unless the store has what the last good check read.
 
-    If only the ctime differs, it requests a check and raises nothing.
+    If only the ctime differs, requests a check instead of raising.
     """
     if found is None:
-        raise BlobMissing(f"the store holds no blob {blob.sha256}")
+        raise BlobMissing(f"the store has no blob {blob.sha256}")
     if reason := blob.change(found, storage.address):
         raise BlobChanged(reason)
     if blob.is_touched(found, storage.address):
@@ -34,7 +34,7 @@ def demand_unchanged(found: StoredObject | None, blob: Blob, storage: BlobStorag
 
 @transaction.atomic
 def suspend_blob(blob: Blob, reason: str) -> bool:
-    """Stop serving a verified blob until it was read again.
+    """Stop serving a verified blob until a check has read it again.
 
     Returns False for a blob in any other state, which is not served anyway.
     """
@@ -44,16 +44,16 @@ def suspend_blob(blob: Blob, reason: str) -> bool:
         )
     except TransitionRefused:
         return False
-    log.error("%s is read again before it is served: %s", blob, reason)
+    log.error("%s is suspended until it has been read again: %s", blob, reason)
     queue_after_commit(WeightsTask.VERIFY_BLOB, blob.pk)
     return True
 
 
 @transaction.atomic
 def request_check(blob: Blob) -> bool:
-    """Queue a check of a verified blob, which is served meanwhile; False if one is already due.
+    """Queue a check of a verified blob, which is still served; False if one is already due.
 
-    For a blob that seems lost, the check determines if only the disk is missing.
+    For a blob that seems lost, the check finds out whether only the disk is missing.
     """
     quiet = Blob.objects.filter(pk=blob.pk, state=Blob.State.VERIFIED, check_due_at=None)
     if not quiet.update(check_due_at=timezone.now(), attempts=0):

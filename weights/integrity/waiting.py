@@ -22,7 +22,7 @@ class NoWorker(Exception):
 
 
 def until_verified(revisions: Iterable[Revision]) -> VerificationProgress:
-    """Show the verification of these revisions until it has ended; raises NoWorker."""
+    """Show the progress of these revisions' verification until it ends; raises NoWorker."""
     watched = list(revisions)
     progress = verification.progress_of_revisions(watched)
     changed_at = time.monotonic()

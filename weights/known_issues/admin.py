@@ -42,7 +42,7 @@ class KnownIssueForm(forms.ModelForm):
         checkpoint, path = cleaned.get("checkpoint"), cleaned.get("path", "")
         files = File.objects.shown().filter(revision__checkpoint=checkpoint, path=path)
         if checkpoint and path and not files.exists():
-            self.add_error("path", f"{checkpoint} has no such file. Leave it empty for all of it.")
+            self.add_error("path", f"{checkpoint} has no such file. Leave it empty for all files.")
         return cleaned
 
 

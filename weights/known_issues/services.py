@@ -31,14 +31,14 @@ def publish(
 ) -> KnownIssue:
     """Publish an issue or a finding about a checkpoint, or about its file at `path`.
 
-    It names the file of the report that led to it, if any. Raises NotAllowed, and InvalidValue
-    for a path that no revision of the checkpoint has.
+    The path defaults to that of the report that led to it, if any. Raises NotAllowed, and
+    InvalidValue for a path that no revision of the checkpoint has.
     """
     _require_publisher(checkpoint, by)
     path = report.path if report else path.strip()
     files = File.objects.shown().filter(revision__checkpoint=checkpoint, path=path)
     if path and report is None and not files.exists():
-        raise InvalidValue(f"{checkpoint} has no file {path}; leave it empty for the whole of it")
+        raise InvalidValue(f"{checkpoint} has no file {path}; leave the path empty for all files")
     issue = KnownIssue.objects.create(
         kind=kind,
         checkpoint=checkpoint,
@@ -66,7 +66,7 @@ def withdraw(issue: KnownIssue, *, by: User) -> None:
 
 def _require_publisher(checkpoint: Checkpoint, by: User) -> None:
     if not RoleAssignment.objects.covers(by, PUBLISHERS, checkpoint.tier):
-        raise NotAllowed(f"you hold no role for {checkpoint}")
+        raise NotAllowed(f"you have no role for {checkpoint}")
 
 
 def _end(issue: KnownIssue, field: str, event: WeightsEvent, by: User) -> None:

@@ -1,7 +1,7 @@
 """Recalls of files and revisions: open one, mail everybody who downloaded them, close it.
 
 A recall is opened in the transaction that blocks the bytes, and closed in the one that provides
-good bytes. A task writes the mails afterwards, one batch per transaction.
+good bytes. A task then writes the mails, one batch per transaction.
 """
 
 from weights.recalls.mailing import mail_people, sweep

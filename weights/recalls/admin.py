@@ -73,7 +73,7 @@ class RecallAdmin(ReadOnlyAdmin):
         """The people as CSV. Recorded in the audit trail, hence POST only."""
         recall = self.get_object(request, object_id)
         if request.method != "POST" or not request.user.has_perm("weights.read_fetchers"):
-            raise PermissionDenied("press the button on the recall's page")
+            raise PermissionDenied("use the button on the recall's page")
         rows = _readable(request, recall, "weights.read_fetchers")
         details = {"people": affected.reach(recall, rows).people}
         by = signed_in(request)

@@ -15,7 +15,7 @@ _FETCHED = (Download.Outcome.SERVED, Download.Outcome.REDIRECTED)
 
 
 def fetches(recall: Recall) -> QuerySet[Download]:
-    """Every response with these bytes or a redirect to them, until the recall was closed."""
+    """All responses that sent these bytes or redirected to them, until the recall was closed."""
     rows = Download.objects.filter(outcome__in=_FETCHED)
     if recall.blob is not None:
         rows = rows.filter(sha256=recall.blob.sha256)
@@ -39,7 +39,7 @@ def recalls_of(user: User, *, repaired_after: datetime) -> RecallQuerySet:
 
 
 def next_people(recall: Recall, after: int, limit: int) -> list[int]:
-    """Sorted ids of people who downloaded the bytes, above `after`; a link counts as its holder."""
+    """Sorted ids above `after` of people who downloaded the bytes; a link counts for its holder."""
     rows = fetches(recall).filter(user_id__gt=after)
     ids = rows.order_by("user_id").values_list("user_id", flat=True).distinct()[:limit]
     return [pk for pk in ids if pk is not None]
@@ -55,7 +55,7 @@ class Reach:
 
 
 def reach(recall: Recall, rows: "QuerySet[Download] | None" = None) -> Reach:
-    """Counts `rows`, by default all fetches of the recall: one query."""
+    """Counts `rows`, by default all fetches of the recall, in one query."""
     counts = (fetches(recall) if rows is None else rows).aggregate(
         people=Count("user_id", distinct=True),
         answers=Count("pk"),
@@ -75,7 +75,7 @@ class Place:
 
 
 def places_by_person(recall: Recall, people: Iterable[int]) -> dict[int, list[Place]]:
-    """The places where each person fetched the bytes: one query, and those of `replacements`."""
+    """The places where each person fetched the bytes; one query, and those of `replacements`."""
     replaced = replacements(recall)
     rows = fetches(recall).filter(user_id__in=people)
     by_person: dict[int, list[Place]] = {}
@@ -87,7 +87,7 @@ def places_by_person(recall: Recall, people: Iterable[int]) -> dict[int, list[Pl
 
 
 def replacements(recall: Recall) -> dict[tuple[str, str], Place]:
-    """Places whose branch has other bytes now, by repository and path: two queries."""
+    """Places whose branch now has other bytes, by repository and path, in two queries."""
     if recall.blob_id is None:
         return {}
     uses = File.objects.filter(blob=recall.blob_id, revision__visible_at__isnull=False)

@@ -1,8 +1,8 @@
 """Mails everybody who downloaded recalled bytes, exactly once per state of the recall.
 
-The recall's row stores the progress. A batch of mails and the progress behind it share a
-transaction, so workers may be killed, run twice or in parallel: the next batch begins where the
-last one ended, and the outbox accepts each mail's key once.
+The recall's row stores the progress. Each batch of mails commits together with its progress, so
+workers may be killed, or run twice or in parallel: the next batch starts where the last one
+ended, and the outbox accepts each mail's key once.
 """
 
 from datetime import timedelta
@@ -19,22 +19,22 @@ from weights.task_names import WeightsTask
 
 #: People per transaction; each mail is a few kilobytes.
 BATCH = 200
-#: Delay of a second pass: responses that began before the bytes were blocked are in the ledger
-#: by then.
+#: Delay of a second pass: by then the ledger has the responses that began before the bytes were
+#: blocked.
 SECOND_PASS_AFTER = timedelta(minutes=15)
 MAX_PLACES = 20
 _KINDS = {Recall.State.OPEN: "recall_opened", Recall.State.REPAIRED: "recall_repaired"}
 
 
 def mail_people(recall_id: int) -> None:
-    """Writes the mails of a recall's current state; repeating it writes none twice."""
+    """Writes the mails of a recall's current state; a repeated call writes none twice."""
     while _mail_batch(recall_id):
         pass
 
 
 @transaction.atomic
 def _mail_batch(recall_id: int) -> bool:
-    """Writes one batch. Returns False if nobody is left or another worker has finished."""
+    """Writes one batch. Returns False if nobody is left, or another worker has finished."""
     unfinished = Recall.objects.select_for_update(of=("self",)).filter(pk=recall_id, told_at=None)
     recall = unfinished.select_related("blob", "revision__checkpoint", "repaired_in").first()
     if recall is None:

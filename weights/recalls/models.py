@@ -63,7 +63,7 @@ class Recall(models.Model):
     )
     opened_at = models.DateTimeField(default=timezone.now)
     repaired_at = models.DateTimeField(null=True, blank=True)
-    #: The revision with other bytes; None if the same bytes were restored.
+    #: The revision that replaced the bytes; None if the same bytes were restored.
     repaired_in = models.ForeignKey(
         "weights.Revision", models.PROTECT, null=True, blank=True, related_name="+"
     )

@@ -18,7 +18,7 @@ MAX_PLACES = 50
 
 @dataclass(frozen=True)
 class Notice:
-    """A recall and its places that are visible to the reader, at most MAX_PLACES."""
+    """A recall, and at most MAX_PLACES of its places that the reader may see."""
 
     recall: Recall
     places: list[Place]

@@ -30,7 +30,7 @@ def open_by_withdrawal(revision: Revision, reason: str, *, by: User | None) -> R
 def _open(cause: Recall.Cause, reason: str, by: User | None, **subject: Any) -> Recall:
     """Gets or creates the open recall of this blob or revision, so that people are mailed once.
 
-    The caller holds a lock on the blob or revision, which prevents races.
+    The caller must hold a lock on the blob or revision, which prevents races.
     """
     recall, created = Recall.objects.get_or_create(
         **subject,

@@ -43,7 +43,7 @@ def _is_on_a_branch(recall: Recall) -> bool:
 
 
 def _close(recall: Recall, repaired_in: Revision | None) -> None:
-    """Closes an open recall once, and restarts its mails with the new state."""
+    """Closes an open recall, once, and restarts its mails with the new state."""
     open_recall = Recall.objects.open().filter(pk=recall.pk)
     fields = {"repaired_at": timezone.now(), "repaired_in": repaired_in}
     if open_recall.update(state=Recall.State.REPAIRED, told_to=0, told_at=None, **fields):

@@ -112,7 +112,7 @@ class ReportAdmin(ReadOnlyAdmin):
         name = request.POST.get("move", "")
         by = signed_in(request)
         if name not in ACTIONS or not permissions.may_triage(by, report):
-            raise PermissionDenied("you do not triage such reports")
+            raise PermissionDenied("you may not triage this report")
         form_class, _, perform = ACTIONS[name]
         form = bound[name] = _form(form_class, request.POST, name, report, by)
         if not form.is_valid():

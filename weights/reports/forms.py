@@ -27,7 +27,7 @@ class ReportForm(forms.Form):
     checkpoint = forms.CharField(
         required=False,
         max_length=193,
-        help_text="As organisation/name. Leave it empty for no particular checkpoint.",
+        help_text="As organisation/name. Leave this empty if no checkpoint is concerned.",
     )
     path = forms.CharField(
         label="File", required=False, max_length=1024, help_text="If it is about one file."

@@ -14,13 +14,13 @@ from weights.reports.models import Report
 
 
 def readable_by(user: User) -> QuerySet[Report]:
-    """The reports that the user may triage; for auditors, those of their tiers."""
+    """The reports that the user may triage; auditors may read those of their tiers."""
     if not is_active_staff(user):
         return Report.objects.none()
     readable = Q(pk__in=[])
     for kind, roles in TRIAGERS.items():
         for tier in _tiers(user, roles | {Role.AUDITOR}):
-            # A report without a checkpoint has no tier: everybody in the role may read it.
+            # A report without a checkpoint has no tier: everybody with the role may read it.
             in_tier = Q() if tier is None else Q(checkpoint__tier=tier) | Q(checkpoint=None)
             readable |= Q(kind=kind) & in_tier
     return Report.objects.filter(readable)
@@ -53,7 +53,7 @@ def suspendable_by(user: User, report: Report) -> QuerySet[Grant]:
 
 
 def checkpoints_of(user: User) -> QuerySet[Checkpoint]:
-    """Checkpoints that are visible to the user and about which they may publish."""
+    """Checkpoints that the user can see and about which they may publish."""
     visible = Checkpoint.objects.visible_to(user)
     tiers = _tiers(user, PUBLISHERS)
     return visible if None in tiers else visible.filter(tier__in=tiers)

@@ -1,4 +1,4 @@
-"""Submission of reports: store, acknowledge, notify the triagers."""
+"""Submission of reports: store them, send a receipt, notify the triagers."""
 
 from datetime import datetime, timedelta
 
@@ -44,7 +44,7 @@ def mail_reporter(report: Report, kind: str, key: str) -> None:
 
 
 def forget_contacts(now: datetime) -> int:
-    """Deletes contacts of reports closed longer ago than CONTACT_KEPT. Returns the number."""
+    """Deletes contacts of reports that were closed over CONTACT_KEPT ago. Returns the number."""
     closed = Report.objects.filter(closed_at__lt=now - CONTACT_KEPT)
     return closed.exclude(contact="").update(contact="")
 

@@ -58,7 +58,7 @@ def assign(report: Report, to: User, *, by: User) -> None:
     """Assigns the report to a triager, possibly oneself, and marks it as triaged."""
     _require_triager(report, by)
     if not may_triage(to, report):
-        raise InvalidValue(f"{to} does not triage such reports")
+        raise InvalidValue(f"{to} may not triage this report")
     _transition(report, State.TRIAGED, assigned_to=to)
     _record(report, Deed.ASSIGNED, by, "")
 
@@ -105,7 +105,7 @@ def publish(
     _require_triager(report, by)
     subject = report.checkpoint or checkpoint
     if subject is None:
-        raise InvalidValue("choose the checkpoint that it concerns")
+        raise InvalidValue("choose the checkpoint that the report concerns")
     issue = known_issues.publish(subject, kind, title=title, text=text, by=by, report=report)
     deed = Deed.FINDING if kind == KnownIssue.Kind.FINDING else Deed.ISSUE
     _act(report, deed, by, "Thank you. It is published.", issue.title)
@@ -114,7 +114,7 @@ def publish(
 
 @transaction.atomic
 def ask_recall(report: Report, reason: str, *, by: User) -> None:
-    """Mails the checkpoint's release owners that a file should be recalled."""
+    """Asks the checkpoint's release owners by mail to recall a file."""
     _require_triager(report, by)
     if report.checkpoint is None:
         raise InvalidValue("the report names no checkpoint; publish a known issue instead")
@@ -143,17 +143,17 @@ def ask_recall(report: Report, reason: str, *, by: User) -> None:
 
 def _require_triager(report: Report, by: User) -> None:
     if not may_triage(by, report):
-        raise NotAllowed(f"you do not triage such reports as {report}")
+        raise NotAllowed(f"you may not triage {report}")
 
 
 def _transition(
     report: Report, state: State, sources: tuple[State, ...] = _OPEN, **changes: Any
 ) -> None:
-    """Changes the state in a guarded update: of two concurrent transitions one fails."""
+    """Changes the state in a guarded update, so that one of two concurrent calls fails."""
     allowed = Report.objects.filter(pk=report.pk, state__in=sources)
     if not allowed.update(state=state, **changes):
         report.refresh_from_db()
-        raise TransitionRefused(f"{report} is {report.get_state_display().lower()} already")
+        raise TransitionRefused(f"{report} is already {report.get_state_display().lower()}")
     report.refresh_from_db()
 
 

@@ -145,7 +145,7 @@ def test_a_file_shows_the_reach_of_its_quarantine_before_the_act(
     )
     asked = client.get(_quarantine_page(file)).text
     assert "2 files in 2 revisions of 2 checkpoints" in asked
-    assert "People who fetched these bytes: 2; anonymous downloads: 1" in asked
+    assert "People who downloaded these bytes: 2; anonymous downloads: 1" in asked
     assert Blob.objects.get(pk=file.blob_id).state == "verified"
     done = client.post(_quarantine_page(file), {"confirmed": "1", "reason": WHY})
     assert done["Location"] == reverse("admin:weights_file_change", args=[file.pk])
@@ -168,7 +168,7 @@ def test_the_row_of_a_file_starts_its_quarantine(
     client.force_login(release_owner)
     data = {"action": "quarantine", "_selected_action": [file.pk]}
     page = reverse("admin:weights_file_changelist")
-    assert "People who fetched these bytes: 0" in client.post(page, data).text
+    assert "People who downloaded these bytes: 0" in client.post(page, data).text
     done = client.post(page, {**data, "confirmed": "1", "reason": WHY}, follow=True).text
     assert f"Quarantined: {PATH}" in done
     assert Blob.objects.get(pk=file.blob_id).held
@@ -206,7 +206,7 @@ def test_file_and_blob_offer_to_lift_a_quarantine_and_show_its_reach_first(
     assert all(_lift_page(file.blob) in client.get(page).text for page in pages)
     asked = client.get(_lift_page(file.blob)).text
     assert "1 file in 1 revision of 1 checkpoint" in asked
-    assert "People who fetched these bytes: 1; anonymous downloads: 0" in asked
+    assert "People who downloaded these bytes: 1; anonymous downloads: 0" in asked
     assert Blob.objects.get(pk=file.blob_id).held
     done = client.post(_lift_page(file.blob), {"confirmed": "1"})
     assert done["Location"] == _blob_page(file.blob)

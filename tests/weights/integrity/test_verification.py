@@ -142,7 +142,7 @@ def grow(path: Path) -> None:
         (flip, "mismatch", "have SHA-256"),
         (cut, "mismatch", "it has 7999 bytes in the store instead of 8000"),
         (grow, "mismatch", "it has 8001 bytes"),
-        (Path.unlink, "missing", "the store does not hold it"),
+        (Path.unlink, "missing", "the store does not have it"),
     ],
 )
 def test_a_damaged_blob_is_quarantined_and_its_revision_stays_invisible(

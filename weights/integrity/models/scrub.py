@@ -1,10 +1,10 @@
-"""Turns of the scrub, surveys of the store and their findings."""
+"""Scrub turns, surveys of the store, and their findings."""
 
 from django.db import models
 
 
 class ScrubTurn(models.Model):
-    """One of the `SCRUB_AT_ONCE` turns to read, which a worker leases."""
+    """One of the `SCRUB_AT_ONCE` turns, which workers lease in order to read."""
 
     number = models.PositiveSmallIntegerField(unique=True)
     leased_until = models.DateTimeField(null=True, blank=True)
@@ -14,11 +14,11 @@ class ScrubTurn(models.Model):
 
 
 class StoreSurvey(models.Model):
-    """One survey of all objects in the store, without reading them."""
+    """One survey of all objects in the store, which does not read them."""
 
     store = models.CharField(max_length=1024)
     started_at = models.DateTimeField()
-    #: None while it runs under its lease.
+    #: None while the survey is running under its lease.
     finished_at = models.DateTimeField(null=True, blank=True)
     leased_until = models.DateTimeField(null=True, blank=True)
     stored = models.PositiveIntegerField(default=0, help_text="Objects in the store")

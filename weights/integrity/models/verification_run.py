@@ -40,10 +40,10 @@ class VerificationRun(models.Model):
 
     @property
     def progress(self) -> str:
-        """The part of the blob that was read when the row was last written, in percent."""
+        """The percentage of the blob that was read when the row was last saved."""
         return f"{100 * self.bytes_read // max(1, self.blob.size)} %"
 
     @property
     def rate(self) -> float:
-        """Bytes per second; 0 while it runs."""
+        """Bytes per second; 0 while running."""
         return self.bytes_read / self.seconds if self.seconds else 0.0

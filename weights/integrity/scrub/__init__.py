@@ -1,7 +1,7 @@
-"""Read every stored byte again on a schedule, and survey the store for missing objects.
+"""Re-read every stored byte on a schedule, and survey the store for missing objects.
 
-A worker's turn (`worker_turn`) surveys the store (`store_survey`) and then checks what was read
-the longest ago (`reading`) at the pace of its turn (`turns`).
+A worker's turn (`worker_turn`) surveys the store (`store_survey`), then checks the blobs that
+were read longest ago (`reading`) at its share of the rate (`turns`).
 """
 
 from weights.integrity.scrub.reading import due, late, read, read_to_the_end

@@ -33,7 +33,7 @@ def survey_now() -> StoreSurvey:
 
 
 def ids_to_read(checkpoint: Checkpoint | None, *, everything: bool) -> list[int]:
-    """Return the ids of the blobs to read, oldest first: due or all, and suspect ones."""
+    """Return the ids of blobs to read, least recently read first: due or all, and suspect ones."""
     read_before = Blob.objects.exclude(last_verified_at=None)
     in_doubt = read_before.exclude(check_due_at=None).exclude(state=Blob.State.QUARANTINED)
     chosen = due(timezone.now())
@@ -49,7 +49,7 @@ def ids_to_read(checkpoint: Checkpoint | None, *, everything: bool) -> list[int]
 def quarantined(checkpoint: Checkpoint | None = None) -> BlobQuerySet:
     """Quarantined blobs of visible revisions, of one checkpoint or of all.
 
-    Blobs that were refused before they were served do not count as damage.
+    Blobs that were refused before they were ever served do not count as damage.
     """
     visible = Revision.objects.visible()
     if checkpoint is not None:
@@ -59,7 +59,7 @@ def quarantined(checkpoint: Checkpoint | None = None) -> BlobQuerySet:
 
 
 def read_all(ids: list[int], advance: Callable[[int], object]) -> Iterator[tuple[Blob, str]]:
-    """Read these blobs and yield each with verified, quarantined, unreadable or waiting.
+    """Read these blobs; yields each with `verified`, `quarantined`, `unreadable` or `waiting`.
 
     `advance` is called with the bytes of each step. Waits for a turn; raises StorageUnavailable.
     """

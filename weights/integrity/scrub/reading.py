@@ -1,4 +1,4 @@
-"""Reads again the blobs that were read longest ago, at the rate of a turn."""
+"""Re-reads the blobs that were read longest ago, at the rate of a turn."""
 
 import time
 from collections.abc import Callable
@@ -14,19 +14,19 @@ from weights.storage.models import Blob, BlobQuerySet
 
 Result = VerificationRun.Result
 
-#: The part of SCRUB_DAYS after which a blob is due, so that its read ends within the period.
+#: The fraction of SCRUB_DAYS after which a blob is due, so that its read ends within the period.
 DUE_AFTER = 0.9
 
 
 def due(now: datetime) -> BlobQuerySet:
-    """Idle verified blobs that were last read long ago, the oldest first."""
+    """Idle verified blobs that are due, least recently read first."""
     since = now - DUE_AFTER * timedelta(days=settings.SCRUB_DAYS)
     idle = Blob.objects.idle(now).filter(_read_before(since), state=Blob.State.VERIFIED)
     return idle.order_by(models.F("last_verified_at").asc(nulls_first=True), "pk")
 
 
 def late(now: datetime) -> BlobQuerySet:
-    """Verified blobs that were not read for longer than the period."""
+    """Verified blobs that have not been read for longer than the period."""
     since = now - timedelta(days=settings.SCRUB_DAYS)
     return Blob.objects.filter(_read_before(since), state=Blob.State.VERIFIED)
 
@@ -36,9 +36,9 @@ def _read_before(moment: datetime) -> models.Q:
 
 
 def read(blob: Blob, pace: Callable[[int], None], worker: str = "") -> bool:
-    """Check one blob at this rate. Returns False if another worker checks it or has checked it.
+    """Check one blob at this rate; returns False if another worker is checking or has checked it.
 
-    A killed check stays requested, so the sweep queues it.
+    A killed check remains requested, so the sweep queues it.
     """
     if not verification.claim_fresh_check(blob):
         return False
@@ -47,12 +47,12 @@ def read(blob: Blob, pace: Callable[[int], None], worker: str = "") -> bool:
 
 
 def is_unreadable(blob: Blob) -> bool:
-    """True if the store did not answer its last check, which is retried later."""
+    """True if the store did not answer at the last check, which is retried later."""
     return _last_result(blob) == Result.UNREADABLE
 
 
 def seems_lost(blob: Blob) -> bool:
-    """True if its last check did not find it in the store."""
+    """True if the last check did not find it in the store."""
     return _last_result(blob) == Result.MISSING
 
 
@@ -63,9 +63,9 @@ def _last_result(blob: Blob) -> str:
 
 
 def read_to_the_end(blob: Blob, worker: str = "", patience: float = 200.0) -> None:
-    """Read a doubted blob until it is verified or quarantined, or cannot be read.
+    """Read a suspect blob until it is verified or quarantined, or cannot be read.
 
-    Waits up to `patience` seconds for another worker that reads it.
+    Waits up to `patience` seconds for another worker that is reading it.
     """
     end = time.monotonic() + patience
     while time.monotonic() < end:

@@ -1,9 +1,8 @@
-"""Survey the store without reading it: missing, orphaned, changed and overlaid objects.
+"""Survey the store, without reading objects, for missing, orphaned, changed and overlaid ones.
 
-A survey checks the objects that are served. If the portal serves a fixed version of an object,
-newer versions and delete markers are harmless and only reported as overlaid. A survey stores its
-results in one transaction at the end, so a killed survey leaves the previous findings. It never
-deletes anything in the store.
+If the portal serves a fixed version of an object, newer versions and delete markers are harmless
+and only reported as overlaid. A survey stores its results in one transaction at the end, so a
+killed survey leaves the previous findings. It never deletes anything in the store.
 """
 
 import itertools
@@ -32,9 +31,9 @@ log = logging.getLogger(__name__)
 
 Kind = StoreFinding.Kind
 
-#: Younger objects may belong to a publication that is not recorded yet.
+#: Objects younger than this may belong to a publication that is not recorded yet.
 YOUNG = timedelta(hours=24)
-#: Maximum findings of each kind listed individually; the rest are only counted.
+#: Maximum findings listed of each kind; the rest are only counted.
 LISTED = 1000
 #: The pause after a failed survey.
 RETRY_AFTER = timedelta(minutes=10)
@@ -56,13 +55,13 @@ class _Counts:
     touched: list[int] = field(default_factory=list)
     orphaned: int = 0
     orphans: dict[str, int] = field(default_factory=dict)
-    #: Size in bytes of the version over the served one, by key; 0 for a delete marker.
+    #: Size in bytes of the version that hides the served one, by key; 0 for a delete marker.
     overlaid: dict[str, int] = field(default_factory=dict)
 
     def judge(
         self, blob: Blob, newest: StoredObject, served: StoredObject | None, storage: BlobStorage
     ) -> None:
-        """Compare a verified blob with its newest and its served version in the store."""
+        """Compare a verified blob with its newest and served versions in the store."""
         version = blob.served_version(storage)
         if served is None:
             if version:
@@ -94,11 +93,11 @@ def last_good() -> StoreSurvey | None:
 
 
 def survey() -> StoreSurvey | None:
-    """Survey the whole store now; returns None while another survey runs.
+    """Survey the whole store now; returns None if another survey is running.
 
-    Changed blobs are suspended, missing and touched ones are queued for a check. A store that
-    does not answer, or that lacks most of its blobs (another disk or another prefix), is
-    reported as `trouble`, and its findings are discarded.
+    Suspends changed blobs, and queues missing and touched ones for a check. If the store does not
+    answer, or lacks most of its blobs (a wrong disk or prefix), reports `trouble` and discards
+    the findings.
     """
     storage = blob_storage()
     running = _begin(storage.address)
@@ -164,14 +163,14 @@ def _batches(stored: Iterable[StoredObject]) -> Iterator[list[StoredObject]]:
 def _keep_alive(
     running: Lease[StoreSurvey], stored: Iterable[StoredObject]
 ) -> Iterator[StoredObject]:
-    """Yields the same objects while renewing the lease; raises LeaseLost."""
+    """Yields the objects and renews the lease meanwhile; raises LeaseLost."""
     for one in stored:
         running.renew_if_due()
         yield one
 
 
 def _blobs(batch: list[StoredObject]) -> dict[str, Blob]:
-    """The blobs that belong at these places, by key: one query."""
+    """The blobs stored under these keys, by key, with one query."""
     names = {one.key.rpartition("/")[2] for one in batch}
     wanted = ("sha256", "size", "state", "mark", "version", "version_in")
     blobs = Blob.objects.filter(sha256__in=names).only(*wanted)
@@ -179,7 +178,7 @@ def _blobs(batch: list[StoredObject]) -> dict[str, Blob]:
 
 
 def _uploaded(keys: set[str]) -> set[str]:
-    """The keys of objects that a commit may still name; the sweep of uploads deletes them."""
+    """The keys of uploaded objects that a commit may still use; the upload sweep deletes them."""
     if not keys:
         return keys
     names = {key.rpartition("/")[2] for key in keys}
@@ -188,9 +187,9 @@ def _uploaded(keys: set[str]) -> set[str]:
 
 
 def _served(blobs: dict[str, Blob], storage: BlobStorage) -> dict[str, StoredObject | None]:
-    """The served versions of the verified blobs of a remote store, by key.
+    """The served versions of verified blobs in a remote store, by key.
 
-    The listing of a bucket has neither checksums nor older versions.
+    A bucket's listing has neither checksums nor older versions.
     """
     if storage.is_local:
         return {}
@@ -205,9 +204,9 @@ def _look(blob: Blob, storage: BlobStorage) -> StoredObject | None:
 
 
 def _missing(running: Lease[StoreSurvey], counts: _Counts, storage: BlobStorage) -> list[Blob]:
-    """Blobs older than the survey that it did not find, after a second lookup of each.
+    """Blobs older than the survey that neither it nor a second lookup found.
 
-    A blob whose served version still exists under a delete marker is overlaid, not missing.
+    A blob whose served version still exists below a delete marker is overlaid, not missing.
     """
     wanted = ("sha256", "size", "version", "version_in")
     older = Blob.objects.filter(created_at__lt=running.row.started_at).only(*wanted)
@@ -239,7 +238,7 @@ def _trouble(missing: int, present: int) -> str:
 def _end(
     running: Lease[StoreSurvey], counts: _Counts, missing: list[Blob], trouble: str
 ) -> StoreSurvey:
-    """Store findings, counts and audit event at once, then request checks; raises LeaseLost."""
+    """Store findings, counts and audit event together, then request checks; raises LeaseLost."""
     with transaction.atomic():
         ended = running.lock()
         ended.finished_at, ended.leased_until = timezone.now(), None
@@ -276,7 +275,7 @@ def _report(ended: StoreSurvey, trouble: str) -> None:
 
 
 def _replace_findings(kind: StoreFinding.Kind, found: dict[str, int], at: datetime) -> None:
-    """Replace the findings of this kind (key -> bytes); repeated findings keep their first date."""
+    """Replace the findings of this kind (key -> bytes); recurring ones keep their first date."""
     earlier = StoreFinding.objects.filter(kind=kind)
     earlier.exclude(key__in=found).delete()
     StoreFinding.objects.bulk_create(

@@ -1,7 +1,7 @@
-"""Leased turns of the scrub: one rate for any number of workers.
+"""Leased scrub turns, which limit the total rate for any number of workers.
 
-There are `SCRUB_AT_ONCE` turns, each with its share of `SCRUB_BYTES_PER_SECOND`. A worker leases
-one, so all together read no faster than the rate.
+There are `SCRUB_AT_ONCE` turns, each with its share of `SCRUB_BYTES_PER_SECOND`. Each worker
+leases one, so together they read no faster than that rate.
 """
 
 import time
@@ -26,7 +26,7 @@ class Turn:
         self._paid_until = time.monotonic()
 
     def passed(self, count: int) -> None:
-        """Sleep until `count` more bytes may have been read; raises Stopped if a turn is lost."""
+        """Sleep to keep the rate after reading `count` bytes; raises Stopped if a turn is lost."""
         now = time.monotonic()
         self._paid_until = max(self._paid_until, now) + count / self.rate
         self.keep_alive()
@@ -36,7 +36,7 @@ class Turn:
             self._sleep(self._paid_until - now)
 
     def keep_alive(self) -> None:
-        """Renew the leases that are due; `lost` is set once another worker has one of them."""
+        """Renew leases that are due; sets `lost` once another worker has taken one."""
         try:
             for one in self._leases:
                 one.renew_if_due()

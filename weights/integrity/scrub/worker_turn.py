@@ -1,4 +1,4 @@
-"""One scrub run of a worker: surveys the store if due, then reads blobs for a while."""
+"""One scrub turn of a worker: survey the store if due, then read blobs for a while."""
 
 import time
 from collections.abc import Callable
@@ -11,14 +11,14 @@ from weights.integrity import shutdown
 from weights.integrity.scrub import store_survey, turns
 from weights.integrity.scrub.reading import due, is_unreadable, read, seems_lost
 
-#: Seconds after which a turn begins no other blob, so that its thread is free for other work.
+#: Seconds after which a turn starts no further blob, to free its thread for other work.
 TURN = 50.0
 
 
 def work(worker: str = "") -> int:
-    """Take a turn if one is free. Returns the number of blobs read.
+    """Take a turn if one is free; returns the number of blobs read.
 
-    A store that does not answer ends the turn; the next one tries again.
+    If the store does not answer, the turn ends and the next one tries again.
     """
     with turns.taken(1) as turn:
         if turn is None:
@@ -36,7 +36,7 @@ def _survey() -> None:
 
 
 def _in_trouble() -> bool:
-    """Return True if this may be the wrong store: reading it could quarantine every blob."""
+    """True if this may be the wrong store; reading it could quarantine every blob."""
     last = store_survey.last_one()
     return last is not None and bool(last.trouble)
 
@@ -59,6 +59,6 @@ def _read(turn: turns.Turn, worker: str) -> int:
 
 
 def _store_is_lost() -> bool:
-    """Survey the store immediately: if one blob is missing, most may be."""
+    """Survey the store at once: if one blob is missing, most may be."""
     store_survey.survey()
     return _in_trouble()

@@ -1,8 +1,8 @@
 """Reads every new blob back from the store, inspects it, and makes verified revisions visible.
 
-All state is in rows. A blob is due until its check has a result. A worker leases the row, and
-its result counts only while it holds the lease. A check may therefore be queued twice, run late
-or be killed at any time without changing the outcome.
+All state is in the database. A blob is due until its check has a result. A worker leases the row,
+and its result counts only while it holds the lease. A check may therefore be queued twice, run
+late or be killed at any time without changing the outcome.
 """
 
 from weights.integrity.verification.check_batch import verify_batch

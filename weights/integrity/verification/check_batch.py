@@ -1,4 +1,4 @@
-"""Checks small new blobs together: their rows cost more than their bytes."""
+"""Checks small new blobs in batches, since their queries cost more than their bytes."""
 
 import logging
 import time
@@ -29,7 +29,7 @@ Result = VerificationRun.Result
 
 
 class _Check(NamedTuple):
-    """A check of good bytes."""
+    """A check of bytes that match their hash."""
 
     run: VerificationRun
     finding: Finding
@@ -37,10 +37,10 @@ class _Check(NamedTuple):
 
 
 def verify_batch(blob_ids: Collection[int], *, worker: str = "") -> None:
-    """Check blobs as `verify` does, those that are small and new in few statements.
+    """Check blobs like `verify`, but small new ones together, with few queries.
 
-    What does not pass at once, for whatever reason, is checked again alone: only that check records
-    another result than a good one. A killed worker leaves all of them to checks of their own.
+    A blob that does not pass, for whatever reason, is checked again on its own; only that check
+    records a bad result. If the worker is killed, each blob gets its own check.
     """
     new = Blob.objects.unverified().filter(
         attempts=0, held=False, last_verified_at=None, size__lte=SMALL
@@ -53,7 +53,7 @@ def verify_batch(blob_ids: Collection[int], *, worker: str = "") -> None:
         except (LeaseLost, Stopped):
             outcomes.start_over(lease, paced=False)
             return
-        except Exception:  # a bug: the checks one by one show which blob has it
+        except Exception:  # a bug; individual checks will show which blob triggers it
             log.exception("a batch of %d checks failed", len(lease.rows))
             lease.release(attempts=0)
         check_blob.settle_revisions(done)
@@ -63,7 +63,7 @@ def verify_batch(blob_ids: Collection[int], *, worker: str = "") -> None:
 
 
 def _verify_leased(lease: Lease[Blob], worker: str) -> set[int]:
-    """Check the leased blobs. Returns the ids of those that passed; raises LeaseLost, Stopped."""
+    """Check the leased blobs; returns the ids of those that passed. Raises LeaseLost, Stopped."""
     runs = check_blob.begin_runs(lease.rows, worker)
     try:
         Blob.objects.transition_all("hash", {blob: {} for blob in lease.rows})
@@ -77,7 +77,7 @@ def _verify_leased(lease: Lease[Blob], worker: str) -> set[int]:
 
 
 def _checks(lease: Lease[Blob], runs: Sequence[VerificationRun]) -> dict[int, _Check]:
-    """The checks of the blobs with good bytes that could be inspected, by the blobs' ids."""
+    """Checks of blobs that match their hash and could be inspected, by blob id."""
     storage, families = blob_storage(), families_by_blob(lease.rows)
     checks = {}
     for run in runs:
@@ -100,7 +100,7 @@ def _conclude(
     runs: Sequence[VerificationRun],
     seconds: float,
 ) -> set[int]:
-    """Store the checks of the blobs that pass, and forget the runs of the others."""
+    """Store the checks of the blobs that pass, and delete the runs of the others."""
     found = [blob for blob in lease.lock_all() if blob.pk in checks and not blob.held]
     inspect_blob.save({blob: checks[blob.pk].verdicts for blob in found})
     inspections = Inspection.objects.filter(blob__in=found)
@@ -120,7 +120,7 @@ def _conclude(
     )
     others = VerificationRun.objects.filter(pk__in=[run.pk for run in runs])
     others.exclude(result=Result.VERIFIED).delete()
-    lease.release(attempts=0)  # the check alone is the first one that counts
+    lease.release(attempts=0)  # this attempt does not count for the individual checks
     return set(passed)
 
 

@@ -28,11 +28,11 @@ Result = VerificationRun.Result
 
 
 def verify(blob_id: int, *, worker: str = "", pace: Callable[[int], None] | None = None) -> None:
-    """Check a blob that awaits a result, and record it. Does nothing for any other blob.
+    """Check a blob that awaits a result and record the result; does nothing for other blobs.
 
-    Skips a blob that another worker has leased, so a task may be delivered twice.
-    `pace` is called with the number of bytes of each step and may sleep. If the store cannot be
-    read, the check is retried later. A check that is stopped or killed starts over.
+    Skips a blob that another worker has leased, so a task may be delivered twice. `pace` is called
+    with the number of bytes of each step and may sleep. If the store cannot be read, the check is
+    retried later. A stopped or killed check starts over.
     """
     lease = acquire(Blob.objects.awaiting_result(), blob_id, attempts=F("attempts") + 1)
     if lease is None:
@@ -91,14 +91,14 @@ def _check(reading: Reading, storage: BlobStorage) -> tuple[Finding, list[NamedV
 
 @transaction.atomic
 def _begin_step(lease: Lease[Blob], transition: str) -> None:
-    """Set the state of a blob that was never verified to its current step; others keep theirs."""
+    """Set the state of a never-verified blob to its current step; others keep their state."""
     blob = lease.lock()
     if blob.state in UNVERIFIED:
         blob.transition(transition)
 
 
 def begin_runs(blobs: Collection[Blob], worker: str) -> list[VerificationRun]:
-    """Record the start of reads. A run without an end means that its worker was killed."""
+    """Record the start of checks. A run without an end means that its worker was killed."""
     abandon(VerificationRun.objects.filter(blob__in=blobs, result=Result.RUNNING))
     worker = worker or f"{socket.gethostname()}:{os.getpid()}"
     return VerificationRun.objects.bulk_create(
@@ -107,7 +107,7 @@ def begin_runs(blobs: Collection[Blob], worker: str) -> list[VerificationRun]:
 
 
 def abandon(runs: "QuerySet[VerificationRun]") -> None:
-    """Record the end of reads without a result."""
+    """Record that checks ended without a result."""
     runs.update(result=Result.ABANDONED, finished_at=timezone.now())
 
 

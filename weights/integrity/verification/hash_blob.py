@@ -16,18 +16,18 @@ from weights.storage.models import Blob
 from weights.storage.read_ahead import blocks_of
 
 Result = VerificationRun.Result
-#: Bytes after which pages of a file that were not in the system's cache are dropped from it.
+#: After this many bytes, pages that were not cached before are dropped from the system's cache.
 DROP_EACH = 16 * 1024 * 1024
-#: Bytes for which a paced read sleeps at once: two seconds at the slowest rate of the settings.
+#: Bytes per sleep of a paced read: two seconds at the slowest rate that settings allow.
 PACED_BYTES = 128 * 1024
 
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of one read; `reason` is a sentence unless the bytes are good.
+    """The result of one read; `reason` is a sentence, empty if the bytes are good.
 
-    `version` (empty if the store keeps none) and `mark` identify the state of the object that was
-    read in the store `version_in`.
+    `version` (empty if the store has no versions) and `mark` identify the object as read from the
+    store `version_in`.
     """
 
     result: VerificationRun.Result
@@ -40,7 +40,7 @@ class Finding:
 
 
 class Reading:
-    """A read of one blob, which renews its lease and records its progress."""
+    """The read of one blob; renews the lease and records the progress."""
 
     def __init__(
         self, lease: Lease[Blob], run: VerificationRun, pace: Callable[[int], None] | None = None
@@ -51,7 +51,7 @@ class Reading:
         self._pace = pace
 
     def advance(self, count: int, total: int) -> None:
-        """Note that `count` more bytes were read, `total` in all; raises LeaseLost and Stopped."""
+        """Record that `count` more bytes were read, `total` in all; raises LeaseLost, Stopped."""
         if self._pace is None:
             self._keep_alive(total)
             return
@@ -66,7 +66,7 @@ class Reading:
 
 
 def hash_blob(reading: Reading, storage: BlobStorage) -> Finding:
-    """Read all bytes of the blob and compare them. Raises LeaseLost and Stopped."""
+    """Read all bytes of the blob and compare their hash. Raises LeaseLost and Stopped."""
     blob = reading.blob
     try:
         with _open(blob, storage) as stream:
@@ -94,9 +94,9 @@ def _hash(stream: Any, reading: Reading) -> tuple[str, int]:
 
 
 def _open(blob: Blob, storage: BlobStorage) -> Any:
-    """Open the served version; the newest one if that is gone or was never good.
+    """Open the served version, or the newest one if that is gone or was never good.
 
-    So bytes written over good ones do not affect what is served, and good ones written over bad
+    Thus bytes written over good ones do not affect what is served, and good bytes written over bad
     ones are found.
     """
     version = blob.served_version(storage) if blob.was_good else ""
@@ -124,7 +124,7 @@ def _judge(stream: Any, hashed: tuple[str, int], blob: Blob, storage: BlobStorag
 def unreadable(error: Exception) -> Finding:
     """The finding if the store raised `error`."""
     if isinstance(error, BlobMissing):
-        return Finding(Result.MISSING, "the store does not hold it")
+        return Finding(Result.MISSING, "the store does not have it")
     return Finding(Result.UNREADABLE, f"the store could not be read: {error}")
 
 

@@ -1,7 +1,7 @@
 """Inspects the format of a blob's bytes, and stores the verdicts.
 
-Loaders choose by name, so a blob is inspected once for each family of names that it has.
-An inspection is repeated when the rules of the inspector have changed.
+Loaders choose a format by file name, so a blob is inspected once for each family of names that
+it has. An inspection is repeated when the inspector's rules have changed.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -33,7 +33,7 @@ _UPDATED += ["version", "allowed", "made_at"]
 
 @dataclass(frozen=True)
 class NamedVerdict:
-    """The inspection of the bytes under the names of one family."""
+    """The verdict on the bytes for one family of names."""
 
     family: str
     verdict: Verdict
@@ -48,7 +48,7 @@ class StoredSource:
         self._storage, self._version = storage, version
 
     def read(self, start: int, length: int) -> bytes:
-        """Return `length` bytes from `start`, fewer at the end. Raises what the store raises."""
+        """Return `length` bytes from `start`, fewer at the end; raises the errors of the store."""
         self._lease.renew_if_due()
         length = max(0, min(length, self.size - start))
         if not length:
@@ -62,10 +62,10 @@ class StoredSource:
 def run(
     lease: Lease[Blob], storage: BlobStorage, version: str = "", *, again: bool = False
 ) -> list[NamedVerdict]:
-    """Inspect the blob under each family of its names that has no verdict by the current rules.
+    """Inspect the blob for each family of its names that has no verdict by the current rules.
 
-    With `again`, refused families are inspected once more: their verdict may be about damaged
-    bytes, and these are good. Raises what the store raises, and LeaseLost.
+    With `again`, re-inspects refused families: the refusal may have been about damaged bytes, and
+    these are good. Raises the errors of the store, and LeaseLost.
     """
     blob = lease.row
     families = name_families(blob) - _inspected_families(blob, again=again)
@@ -73,7 +73,7 @@ def run(
 
 
 def inspect_as(families: Collection[str], source: StoredSource) -> list[NamedVerdict]:
-    """Inspect a blob under names of these families; raises as `run`."""
+    """Inspect a blob for these families of names; raises the errors of `run`."""
     extra = settings.PICKLE_IMPORTS
     return [
         NamedVerdict(family, runner.inspect(source, family, extra=extra))
@@ -82,7 +82,7 @@ def inspect_as(families: Collection[str], source: StoredSource) -> list[NamedVer
 
 
 def save(verdicts: Mapping[Blob, Sequence[NamedVerdict]]) -> None:
-    """Store the verdicts by blob, in the transaction that stores their consequences."""
+    """Store the verdicts; call this in the transaction that stores their consequences."""
     now, mark = timezone.now(), allowed_imports_mark()
     measured.store_counts(
         {blob: [one.verdict for one in named] for blob, named in verdicts.items()}
@@ -96,9 +96,9 @@ def save(verdicts: Mapping[Blob, Sequence[NamedVerdict]]) -> None:
 
 
 def delete_outdated(blob: Blob) -> None:
-    """Delete verdicts by old rules under names that no file has any more.
+    """Delete verdicts of old rules for names that no file has any more.
 
-    Nothing would replace them, so the hourly task would request them forever.
+    Nothing would replace them, so the hourly task would request an inspection forever.
     """
     outdated = Inspection.objects.filter(blob=blob).outdated(VERSION, allowed_imports_mark())
     outdated.exclude(family__in=name_families(blob)).delete()
@@ -122,7 +122,7 @@ def _inspection(blob: Blob, named: NamedVerdict, mark: str, now: datetime) -> In
 
 
 def allowed_imports_mark() -> str:
-    """A hash of the imports that are allowed in addition to the standard ones; empty for none."""
+    """A hash of the additionally allowed imports, or ""."""
     extra = sorted(settings.PICKLE_IMPORTS)
     return sha256("\n".join(extra).encode()).hexdigest()[:16] if extra else ""
 
@@ -137,9 +137,9 @@ def _inspected_families(blob: Blob, *, again: bool) -> set[str]:
 
 
 def uninspected_files(files: "models.QuerySet[File]") -> dict[int, int]:
-    """Of these files, the ones whose names have no verdict by the current rules: two queries.
+    """The files whose names have no verdict by the current rules, as file id -> blob id.
 
-    Returns the id of the blob by the id of the file.
+    Two queries.
     """
     rows = Inspection.objects.filter(blob__in=files.values("blob"))
     outdated = rows.outdated(VERSION, allowed_imports_mark()).values("pk")

@@ -1,4 +1,4 @@
-"""Make a revision visible once all of its blobs are verified and all of its names accepted."""
+"""Make a revision visible once all its blobs are verified and all its file names accepted."""
 
 from django.db import models, transaction
 from django.db.models.functions import Coalesce
@@ -20,15 +20,15 @@ from weights.task_names import WeightsTask
 
 
 def settle_each(revisions: "models.QuerySet[Revision]") -> None:
-    """Settle these revisions; one that cannot be settled is shown on the health page."""
+    """Settle these revisions; the health page shows any that fail to settle."""
     each("revisions settled", revisions, settle)
 
 
 def settle(revision: Revision) -> bool:
-    """Make a revision visible if all its files passed. Returns True if it is visible now.
+    """Make a revision visible if all its files passed; returns True if it is now visible.
 
-    A revision with a refused file fails. Names without an inspection are queued for one. A draft
-    stays a draft.
+    A revision with a refused file fails. File names without an inspection are queued for one. A
+    draft stays a draft.
     """
     if revision.state in {Revision.State.VISIBLE, Revision.State.DRAFT}:
         return revision.state == Revision.State.VISIBLE
@@ -74,9 +74,9 @@ def _show(revision: Revision) -> bool:
 
 
 def _lock_verified_blobs(revision: Revision) -> bool:
-    """Lock the blobs until the transaction ends. Returns True if all are still verified.
+    """Lock the blobs until the transaction ends; returns True if all are still verified.
 
-    One may have been quarantined, doubted or refused since the first look-up.
+    One may have been quarantined, suspended or refused since the first query.
     """
     used = revision.files.order_by().values("blob")
     blobs = Blob.objects.select_for_update().filter(pk__in=used).order_by("pk")

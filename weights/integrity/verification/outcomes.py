@@ -1,4 +1,4 @@
-"""Record the result of a check: the blob's state, and the revisions that wait for it."""
+"""Record the result of a check in the blob's state and the revisions that wait for it."""
 
 import logging
 from datetime import timedelta
@@ -25,14 +25,14 @@ from weights.task_names import WeightsTask
 log = logging.getLogger(__name__)
 
 Result = VerificationRun.Result
-#: Checks without a result after which waiting revisions fail; the sweep goes on trying.
+#: Checks without a result after which waiting revisions fail; the sweep keeps trying.
 TRIES = 8
 RETRY_AT_MOST = timedelta(hours=1)
 INSPECT_AGAIN = timedelta(minutes=5)
-#: Bytes that were good are read again this many times before they count as bad, since memory,
-#: cables and caches fail too. They are not served meanwhile.
+#: Bytes that were good before are re-read this many times before they count as bad, since memory,
+#: cables and caches can fail too. They are not served meanwhile.
 REREADS = 3
-#: The fields of a blob whose check has ended, and of one whose bytes are good.
+#: Field values of a blob whose check has ended, and of one whose bytes are good.
 ENDED: dict[str, Any] = {"leased_until": None, "check_due_at": None, "inspect_due_at": None}
 GOOD: dict[str, Any] = {"attempts": 0, "doubts": 0}
 
@@ -64,7 +64,7 @@ def conclude(
 
 
 def start_over(lease: Lease[Blob], *, paced: bool) -> None:
-    """Leave a stopped check to the sweep, or a paced one of a verified blob to the next scrub.
+    """Leave a stopped check to the sweep, or a stopped scrub of a verified blob to the next one.
 
     It is not queued now, because the stopping worker might take it again.
     """
@@ -74,12 +74,12 @@ def start_over(lease: Lease[Blob], *, paced: bool) -> None:
 
 @transaction.atomic
 def fail_without_result(lease: Lease[Blob]) -> None:
-    """Fail the revisions of a blob whose checks end without a result, as if each kills its worker.
+    """Fail the revisions of a blob whose checks never have a result, as if they killed the worker.
 
-    It is then retried hourly, since something else may have killed the workers.
+    The blob is then retried hourly, since something else may have killed the workers.
     """
     lease.renew(check_due_at=timezone.now() + RETRY_AT_MOST)
-    log.error("%s: %d checks of it had no result", lease.row, lease.row.attempts - 1)
+    log.error("%s: %d checks had no result", lease.row, lease.row.attempts - 1)
     fail_revisions(lease.row, "its checks end without a result; see the workers' log")
 
 
@@ -102,13 +102,13 @@ def conclude_inspection(lease: Lease[Blob], verdicts: list[NamedVerdict]) -> Non
 
 
 def inspect_later(lease: Lease[Blob], reason: str) -> None:
-    """Have the sweep request the inspection again: the store did not answer."""
+    """Let the sweep request the inspection again, since the store did not answer."""
     log.warning("%s is not inspected yet: %s", lease.row, reason)
     lease.release(inspect_due_at=timezone.now() + INSPECT_AGAIN)
 
 
 def _accept_bytes(blob: Blob, finding: Finding) -> None:
-    """Verify a blob of good bytes, unless it is in manual quarantine or refused for its format."""
+    """Verify a blob with good bytes, unless it is in manual quarantine or its format is refused."""
     read: dict[str, Any] = {
         "version": finding.version,
         "mark": finding.mark,
@@ -124,10 +124,10 @@ def _accept_bytes(blob: Blob, finding: Finding) -> None:
 
 
 def _refuse(blob: Blob, reason: str, **read: Any) -> None:
-    """Quarantine intact bytes that would do harm when loaded.
+    """Quarantine intact bytes that could do harm when loaded.
 
-    People who downloaded them are not notified: stricter rules prove nothing about the past. An
-    owner who considers them harmful recalls them (`manual_quarantine.hold`).
+    People who downloaded them are not notified, since stricter rules prove nothing about the past.
+    An owner who considers them harmful can recall them (`manual_quarantine.hold`).
     """
     refusing = Inspection.objects.refusing().filter(blob=blob)
     imports = {one.family: one.imports for one in refusing if one.imports}
@@ -154,7 +154,7 @@ def _verify(blob: Blob, **read: Any) -> None:
 
 
 def _doubt(blob: Blob, reason: str) -> None:
-    """Stop serving a blob that seems bad, and queue it to be read again at once."""
+    """Stop serving a blob that seems bad, and queue another check at once."""
     doubts = blob.doubts + 1
     blob.transition(
         "doubt",
@@ -169,7 +169,7 @@ def _doubt(blob: Blob, reason: str) -> None:
 
 
 def _retry_later(blob: Blob, reason: str) -> None:
-    """Have the sweep try again with exponential backoff; after TRIES the revisions show why."""
+    """Let the sweep retry with exponential backoff; after TRIES the revisions fail."""
     wait = min(timedelta(seconds=5 * 2**blob.attempts), RETRY_AT_MOST)
     _update(blob, leased_until=None, check_due_at=timezone.now() + wait)
     log.warning("%s: %s; try %s, next in %s", blob, reason, blob.attempts, wait)
@@ -190,7 +190,7 @@ def _quarantine(blob: Blob, finding: Finding) -> None:
 
 
 def _update(blob: Blob, **changes: object) -> None:
-    """Write fields of a locked blob; its state changes only by a transition."""
+    """Save fields of a locked blob. Its state changes only through transitions."""
     Blob.objects.filter(pk=blob.pk).update(**changes)
     for field, value in changes.items():
         setattr(blob, field, value)
@@ -204,7 +204,7 @@ def fail_revisions(blob: Blob, reason: str) -> None:
 
 
 def fail(revision: Revision, reason: str) -> None:
-    """Fail a pending revision; the first reason remains, and is recorded once."""
+    """Fail a pending revision. Only the first reason is kept and recorded."""
     pending = Revision.objects.filter(pk=revision.pk, state=Revision.State.PENDING)
     if pending.update(state=Revision.State.FAILED, state_reason=reason[:500]):
         details = {"sha": revision.sha, "reason": reason}

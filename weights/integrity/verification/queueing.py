@@ -1,4 +1,4 @@
-"""Queueing of blobs for verification and inspection, and retries."""
+"""Queues blobs for verification and inspection, and retries."""
 
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
@@ -22,12 +22,12 @@ from weights.task_names import WeightsTask
 #: Time after which a blob is queued again, in case its message was lost.
 QUEUE_AGAIN = timedelta(seconds=settings.VERIFICATION_QUEUED)
 BATCH = 500
-#: Bytes up to which a blob is small, and small blobs that one message names.
+#: Maximum bytes of a small blob, and maximum small blobs in one message.
 SMALL, TOGETHER = 2 * 1024 * 1024, 48
 
 
 def queue_after_commit(revision: Revision) -> None:
-    """Queue the blobs of a revision, the largest first, once the transaction has committed."""
+    """Queue the blobs of a revision, largest first, once the transaction has committed."""
     transaction.on_commit(lambda: _queue_blobs_of(revision))
 
 
@@ -40,7 +40,7 @@ def _queue_blobs_of(revision: Revision) -> None:
 
 
 def recheck(blobs: "models.QuerySet[Blob]") -> None:
-    """Queue a new check of these blobs, regardless of the result of the last one."""
+    """Queue a new check of these blobs, whatever the last result."""
     now = timezone.now()
     Blob.objects.filter(pk__in=blobs.values("pk")).update(check_due_at=now, attempts=0)
     queue(blobs)
@@ -49,8 +49,8 @@ def recheck(blobs: "models.QuerySet[Blob]") -> None:
 def claim_fresh_check(blob: Blob) -> bool:
     """Reserve an idle blob for a new check by the caller.
 
-    If the caller fails, the sweep queues the check. Returns False for a blob that is not idle, or
-    that another worker has checked since `blob` was loaded.
+    If the caller fails, the sweep queues the check. Returns False if the blob is not idle or if
+    another worker has checked it since `blob` was loaded.
     """
     now = timezone.now()
     unchanged = {"state": blob.state, "last_verified_at": blob.last_verified_at}
@@ -59,7 +59,7 @@ def claim_fresh_check(blob: Blob) -> bool:
 
 
 def queue(blobs: "models.QuerySet[Blob]") -> None:
-    """Send blobs to the workers, the largest first. Without a broker they wait for the sweep."""
+    """Send blobs to the workers, largest first. Without a broker they wait for the sweep."""
     rows = blobs.order_by("-size", "pk").values_list("pk", "size")
     sent = _send(WeightsTask.VERIFY_BLOB, _batches(rows))
     again = timezone.now() + QUEUE_AGAIN
@@ -70,7 +70,7 @@ def queue(blobs: "models.QuerySet[Blob]") -> None:
 
 
 def _batches(rows: "Iterable[tuple[int, int]]") -> Iterator[list[int]]:
-    """The ids of rows (id, size): large blobs alone, small ones together."""
+    """Batches of ids from rows (id, size): large blobs alone, small ones together."""
     batch: list[int] = []
     for pk, size in rows:
         if size > SMALL:
@@ -85,7 +85,7 @@ def _batches(rows: "Iterable[tuple[int, int]]") -> Iterator[list[int]]:
 
 
 def make_unverified_due() -> None:
-    """Let the next sweep queue every unverified blob: messages may have died with a worker."""
+    """Let the next sweep queue every unverified blob, since a worker may have lost its messages."""
     now = timezone.now()
     Blob.objects.unverified().filter(check_due_at__gt=now).update(check_due_at=now)
 
@@ -100,7 +100,7 @@ def _queue_inspections(blobs: "models.QuerySet[Blob]") -> None:
 
 
 def _send(task: WeightsTask, batches: Iterable[list[int]]) -> list[int]:
-    """Queue `task` for each batch of ids. Returns the ids sent before the broker failed."""
+    """Queue `task` for each batch of ids; returns the ids sent before the broker failed."""
     sent: list[int] = []
     for ids in batches:
         if not queue_now(task, *ids):
@@ -110,7 +110,7 @@ def _send(task: WeightsTask, batches: Iterable[list[int]]) -> list[int]:
 
 
 def sweep() -> None:
-    """Queue checks that are due or were lost, and publish revisions that are fully verified."""
+    """Queue checks that are due or were lost, and settle revisions that await verification."""
     due = Blob.objects.due_for_check(timezone.now()).order_by("-size", "pk")
     queue(Blob.objects.filter(pk__in=list(due.values_list("pk", flat=True)[:BATCH])))
     _queue_inspections(Blob.objects.due_for_inspection(timezone.now()))
@@ -118,7 +118,7 @@ def sweep() -> None:
 
 
 def reinspect_outdated() -> int:
-    """Request an inspection of each blob whose verdict is outdated. Returns the number of blobs."""
+    """Request an inspection of each blob with an outdated verdict; returns their number."""
     outdated = Inspection.objects.outdated(VERSION, allowed_imports_mark())
     refused = Inspection.objects.filter(outcome=Inspection.Outcome.REFUSED).values("blob")
     verified = models.Q(state=Blob.State.VERIFIED)
@@ -130,8 +130,8 @@ def reinspect_outdated() -> int:
 def inspect_strictly(checkpoints: "models.QuerySet[Checkpoint]") -> int:
     """Request an inspection of uninspected files in tiers that require inspected files.
 
-    Call it in the transaction that moves a checkpoint into such a tier, and periodically for
-    tiers that become strict. Blobs are sent after commit. Returns the number of blobs.
+    Call it in the transaction that moves a checkpoint into such a tier, and periodically for tiers
+    that become strict. Messages are sent after commit. Returns the number of blobs.
     """
     files = File.objects.filter(
         revision__checkpoint__in=checkpoints.filter(tier__inspected_only=True),
@@ -146,9 +146,9 @@ def inspect_strictly(checkpoints: "models.QuerySet[Checkpoint]") -> int:
 
 
 def verify_replaced(sha256: str) -> None:
-    """Request a first check of a blob whose lost or bad bytes were replaced by good ones.
+    """Request a first check of a blob whose lost or bad bytes were replaced.
 
-    The check reads the newest version and discards the version verified before.
+    The check reads the newest version; the version verified before is discarded.
     """
     for blob in Blob.objects.filter(sha256=sha256, held=False):
         blob.transition(

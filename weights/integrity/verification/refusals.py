@@ -1,4 +1,4 @@
-"""Refusals of blobs and revisions, derived from the inspections of their bytes."""
+"""Decides from inspections which blobs and revisions are refused."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from weights.storage.models import Blob
 
 @dataclass(frozen=True)
 class Obstacle:
-    """Why a revision of good bytes stays invisible; without a `reason` it awaits inspections."""
+    """Why a revision with good bytes stays invisible; without a `reason` it awaits inspections."""
 
     reason: str = ""
     #: Ids of blobs with a name that was never inspected.
@@ -19,12 +19,12 @@ class Obstacle:
 
 
 def name_families(blob: Blob) -> set[str]:
-    """The families of names that files of the blob have, withdrawn revisions left out."""
+    """The name families of the blob's files, except in withdrawn revisions."""
     return families_by_blob([blob])[blob.pk]
 
 
 def families_by_blob(blobs: Collection[Blob]) -> dict[int, set[str]]:
-    """The same for several blobs, by their ids: one query."""
+    """The same for several blobs, by id, with one query."""
     families: dict[int, set[str]] = {blob.pk: set() for blob in blobs}
     files = File.objects.filter(blob__in=families).exclude(revision__state=Revision.State.WITHDRAWN)
     for blob_id, path in files.order_by().values_list("blob_id", "path").distinct():
@@ -33,9 +33,9 @@ def families_by_blob(blobs: Collection[Blob]) -> dict[int, set[str]]:
 
 
 def refusal_reason(blob: Blob) -> str:
-    """The reason to quarantine the blob for its format; empty if some name may be served.
+    """The reason to quarantine the blob for its format, or "" if it may be served.
 
-    A refused name stops the revision that uses it, not those that use another name for the same
+    A refused name blocks the revision that uses it, not others that use another name for the same
     bytes. If a visible revision has the refused name, the blob is refused.
     """
     refusing = {one.family: one for one in Inspection.objects.refusing().filter(blob=blob)}
@@ -62,7 +62,7 @@ def uninspected_blobs(revision: Revision) -> frozenset[int]:
 
 
 def obstacle(revision: Revision) -> Obstacle | None:
-    """The first reason that keeps a revision of good bytes hidden, or none: three queries."""
+    """The first reason to keep a revision with good bytes invisible, or None: three queries."""
     inspections = _by_name(revision)
     rows = Inspection.objects.filter(blob__in=revision.files.values("blob"))
     refusing = set(rows.refusing().values_list("pk", flat=True))

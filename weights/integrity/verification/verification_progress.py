@@ -15,13 +15,13 @@ from weights.publishing.models import File, Revision
 from weights.storage.models import UNVERIFIED, Blob
 
 Result = VerificationRun.Result
-#: Interrupted checks in a row after which the health page names the blob.
+#: Consecutive interrupted checks after which the health page lists the blob.
 INTERRUPTIONS = 3
 
 
 @dataclass(frozen=True)
 class VerificationProgress:
-    """Progress of the checks of some revisions; sizes in bytes, failures as (file, reason)."""
+    """Progress of the checks of given revisions; sizes in bytes, failures as (file, reason)."""
 
     counts: dict[str, int]
     bytes_done: int
@@ -36,7 +36,7 @@ class VerificationProgress:
 
 @dataclass(frozen=True)
 class ReadProgress:
-    """Bytes of one blob: those read so far, and all."""
+    """Bytes of one blob read so far, and its total bytes."""
 
     done: int
     all: int
@@ -47,15 +47,15 @@ class ReadProgress:
 
 
 def progress_of(blob: Blob) -> ReadProgress | None:
-    """The progress of the running check; None if none runs."""
+    """The progress of the running check, or None."""
     run = blob.runs.filter(result=Result.RUNNING).first()
     return ReadProgress(run.bytes_read, blob.size) if run else None
 
 
 def interrupted_blobs() -> dict[str, int]:
-    """Blobs whose last INTERRUPTIONS checks were stopped or killed: the number by SHA-256.
+    """Blobs whose last INTERRUPTIONS checks or more were stopped or killed: SHA-256 -> number.
 
-    Each of these checks began at the first byte.
+    Each of these checks started over at the first byte.
     """
     runs = VerificationRun.objects.filter(blob__held=False).order_by()
     ended = runs.filter(blob=models.OuterRef("blob")).exclude(
@@ -68,7 +68,7 @@ def interrupted_blobs() -> dict[str, int]:
 
 
 def progress_of_revisions(revisions: Iterable[Revision]) -> VerificationProgress:
-    """Count the blobs of these revisions by result, and list what failed."""
+    """Count the blobs of these revisions by result, and list the failures."""
     ids = [revision.pk for revision in revisions]
     blobs = Blob.objects.filter(files__revision__in=ids).distinct()
     counts = {"verified": 0, "quarantined": 0, "unreadable": 0, "waiting": 0}
@@ -84,7 +84,7 @@ def progress_of_revisions(revisions: Iterable[Revision]) -> VerificationProgress
     running = VerificationRun.objects.filter(result=Result.RUNNING, blob__in=blobs.values("pk"))
     done += running.aggregate(read=models.Sum("bytes_read"))["read"] or 0
     failures = _failures(ids, reasons) + _refused_names(ids, reasons)
-    # Several revisions may have the same file: one good copy repairs all of them.
+    # Several revisions may have the same file, so remove duplicates.
     return VerificationProgress(counts, done, everything, list(dict.fromkeys(failures)))
 
 
@@ -108,7 +108,7 @@ def _failures(revision_ids: list[int], reasons: dict[int, str]) -> list[tuple[st
 
 
 def _refused_names(revision_ids: list[int], failed: dict[int, str]) -> list[tuple[str, str]]:
-    """Files with refused names whose bytes are served under other names."""
+    """Files with refused names whose bytes may be served under other names."""
     refusing = Inspection.objects.refusing().filter(blob__files__revision__in=revision_ids)
     reasons = {
         (one.blob_id, one.family): one.refusal
@@ -131,9 +131,9 @@ def _address(file: File) -> str:
 
 
 def revisions_to_verify(checkpoint: Checkpoint | None) -> "models.QuerySet[Revision]":
-    """Revisions that are visible or will be, of one checkpoint or of all.
+    """Visible, pending and failed revisions, of one checkpoint or of all.
 
-    A failed revision counts until a later one of its branch is visible.
+    Leaves out a failed revision once a later one of its branch is visible.
     """
     revisions = Revision.objects.exclude(state__in=[Revision.State.WITHDRAWN, Revision.State.DRAFT])
     if checkpoint is not None:
