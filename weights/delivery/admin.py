@@ -19,7 +19,7 @@ class CheckpointLinkAdmin(ReadOnlyAdmin, TierScopedAdmin):
     list_filter = ["state", "cause"]
     search_fields = ["holder__username", "public_id"]
     list_select_related = ["checkpoint", "holder"]
-    #: Credentials of the holder, and the long plan.
+    #: The holder's credentials, and the long plan.
     exclude = ["plan", "id_digest", "token", "session_key"]
 
 
@@ -33,7 +33,7 @@ class DownloadAdmin(ReadOnlyAdmin):
     show_full_result_count = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Download]:
-        """Limit the rows to the tiers of the reader's roles, by the checkpoint's id."""
+        """Limit the rows to the tiers of the user's roles, by checkpoint id."""
         tiers = permitted_tiers(signed_in(request), "weights.view_download")
         rows: QuerySet[Download] = super().get_queryset(request)
         if tiers is None:

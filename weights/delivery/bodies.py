@@ -1,4 +1,4 @@
-"""Response bodies from a part of a file, and the limit on how many a process sends at once."""
+"""Response bodies from parts of files, and the limit on how many a process sends at once."""
 
 import math
 import socket
@@ -22,7 +22,7 @@ _BYTES_ACKED = 120
 
 
 class RangedFile:
-    """A part of an open file; `read` ends with the part, and the kernel may send from `fileno`."""
+    """A part of an open file. `read` stops at its end; the kernel may send it from `fileno`."""
 
     def __init__(
         self, stream: BinaryIO, start: int, length: int, release: Callable[[], object]
@@ -30,7 +30,7 @@ class RangedFile:
         stream.seek(start)
         self._stream = stream
         self._left = length
-        # Runs also when a response is dropped without being closed.
+        # Also runs if a response is dropped without being closed.
         self._finish = weakref.finalize(self, _close_both, stream, release)
 
     def fileno(self) -> int:
@@ -59,11 +59,11 @@ class RangedResponse(FileResponse):
     block_size = 256 * 1024  # bytes per read, on servers where the kernel does not send
 
     def set_headers(self, filelike: Any) -> None:
-        """Do not guess from the file: its name is a hash, and its length not that of the part."""
+        """Do not guess from the file: its name is a hash, and its length is not the part's."""
 
 
 class Transfer:
-    """A body that is being sent: its start, its length in bytes and, if known, its connection."""
+    """A body being sent: start time, length in bytes and, if known, the connection."""
 
     def __init__(self, length: int, connection: socket.socket | None) -> None:
         self.began = time.monotonic()
@@ -72,7 +72,7 @@ class Transfer:
         self._before = _acknowledged(connection)
 
     def seconds_left(self, now: float) -> float:
-        """Seconds that the rest takes at the rate so far; without a rate the elapsed seconds."""
+        """Estimated seconds left at the rate so far, or the elapsed seconds if it is unknown."""
         age = now - self.began
         acknowledged = _acknowledged(self._connection)
         if self._before is None or acknowledged is None:
@@ -82,7 +82,7 @@ class Transfer:
 
 
 def _acknowledged(connection: socket.socket | None) -> int | None:
-    """Bytes that the client acknowledged since it connected; None where the kernel cannot tell."""
+    """Bytes that the client acknowledged since it connected; None if the kernel does not tell."""
     if connection is None or sys.platform != "linux":
         return None
     try:
@@ -93,7 +93,7 @@ def _acknowledged(connection: socket.socket | None) -> int | None:
 
 
 class Slots:
-    """Count the bodies that this process sends, up to `DOWNLOADS_AT_ONCE`."""
+    """Counts the bodies that this process is sending, up to `DOWNLOADS_AT_ONCE`."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -107,7 +107,7 @@ class Slots:
     def take(
         self, length: int = 0, connection: socket.socket | None = None
     ) -> Callable[[], None] | None:
-        """Take a slot. Returns the function that frees it once; None when all are taken."""
+        """Take a slot; returns a function to call once to free it, or None if all are taken."""
         with self._lock:
             if self.taken >= settings.DOWNLOADS_AT_ONCE:
                 return None
@@ -120,10 +120,10 @@ class Slots:
             self._running.remove(transfer)
 
     def wait(self) -> int:
-        """Seconds after which a slot is free for one more caller, 1 to LONGEST_WAIT.
+        """Seconds until a slot is free for one more caller, 1 to LONGEST_WAIT.
 
-        Assumes that running transfers keep their rates. Callers that were refused earlier and
-        are not due yet come first.
+        Assumes that running transfers keep their rates. Callers that were refused earlier and are
+        still waiting come first.
         """
         now = time.monotonic()
         with self._lock:
@@ -143,9 +143,9 @@ slots = Slots()
 def release_connections() -> None:
     """Return database connections to the pool before the body, which may take hours to send.
 
-    Django would do it only when the response is closed; as many downloads as the pool has
-    connections would then stop every page. Inside a transaction they must stay; SQLite's are
-    shared by nobody, and opening one costs more than the rest of the request.
+    Django would return them only when the response is closed, so as many downloads as the pool has
+    connections would block every page. Connections in a transaction must stay. SQLite has no pool,
+    and opening a connection costs more than the rest of the request.
     """
     for connection in connections.all(initialized_only=True):
         if connection.vendor != "sqlite" and not connection.in_atomic_block:

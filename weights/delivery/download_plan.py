@@ -18,7 +18,7 @@ class DownloadPlan:
     """The files of a revision with path, size in bytes, SHA-256, signed `url` and its `expires`.
 
     A file that is not served has the gate's `code` instead of `url` and `expires`. `seconds` is
-    None without a rate.
+    None if no rate is given.
     """
 
     revision: Revision
@@ -32,8 +32,8 @@ def download_plan(
 ) -> DownloadPlan:
     """Returns the plan for a caller who may fetch the revision; `rate` is in bytes per second.
 
-    Checks access once for the revision and the state of each file. Raises GateRefused. Records
-    the plan of an authenticated caller, because each URL opens a file.
+    Checks access once for the revision, and the state of each file. Raises GateRefused. Records the
+    plan of an authenticated caller in the audit trail, because each URL gives access to a file.
     """
     decision = gate.may_fetch_revision(caller, repo_id, name, now)
     decision.demand_published(name)
@@ -60,7 +60,7 @@ def download_plan(
 
 
 def _entry(file: File, addresses: file_links.Addresses, expires: datetime) -> dict[str, Any]:
-    """The file with its address, or with the code of the gate that does not serve it."""
+    """The file with its URL, or with the gate's code if it is not served."""
     entry = {"path": file.path, "size": file.size, "sha256": file.sha256}
     if (code := rules.blob(file.blob.state)) is not None:
         return entry | {"url": None, "expires": None, "code": str(code)}

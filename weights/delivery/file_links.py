@@ -23,12 +23,12 @@ from weights.gate.caller import Caller
 from weights.gate.refusals import Refusal
 from weights.publishing.models import File, Revision
 
-_RATE = 1_000_000  # bytes a second that the lifetime of a link allows for
+_RATE = 1_000_000  # bytes per second, assumed for the lifetime of a link
 _LEAST = 15 * 60  # seconds
 
 
 def lifetime(size: int, tier_minutes: int) -> int:
-    """Seconds that a file of `size` bytes takes at 1 MB/s, at least 15 and at most 60 minutes.
+    """Seconds to download `size` bytes at 1 MB/s, but between 15 and 60 minutes.
 
     A tier may set a lower limit (docs/requirements.md, UR-1).
     """
@@ -42,16 +42,15 @@ def expiry(
     *limits: datetime | None,
     seconds: int | None = None,
 ) -> datetime:
-    """When an address of a file that is issued `now` expires, on any route and in any store.
+    """When a file's URL that is issued `now` expires, whatever the route and store.
 
-    That is `seconds` later, or its `lifetime` later without `seconds`, but no later than any of
-    the `limits` (see `ends_of`). Raises GateRefused with `bad_lifetime` for `seconds` beyond the
-    tier's limit.
+    That is after `seconds`, by default after its `lifetime`, but no later than any of the `limits`
+    (see `ends_of`). Raises GateRefused with `bad_lifetime` if `seconds` exceed the tier's limit.
     """
     longest = _longest(tier_minutes)
     if seconds is not None and not 1 <= seconds <= longest:
         raise GateRefused(
-            WeightsCode.BAD_LIFETIME, f"this tier's file links live 1 to {longest} seconds"
+            WeightsCode.BAD_LIFETIME, f"this tier's file links last 1 to {longest} seconds"
         )
     life = lifetime(size, tier_minutes) if seconds is None else seconds
     ends = [now + timedelta(seconds=life), *(limit for limit in limits if limit is not None)]
@@ -59,20 +58,20 @@ def expiry(
 
 
 def ends_of(grant: Grant | None, caller: Caller) -> list[datetime | None]:
-    """The ends of the grant, token and link behind a download, as limits of `expiry`."""
+    """When the grant, token and link behind a download end, as limits for `expiry`."""
     return [behind.expires_at if behind else None for behind in (grant, caller.token, caller.link)]
 
 
 def _longest(tier_minutes: int) -> int:
-    """The longest life of an address in seconds."""
+    """The longest lifetime of a URL in seconds."""
     return min(settings.FILE_LINK_LIFETIME_MOST, tier_minutes * 60)
 
 
 class Addresses:
-    """Signed addresses of one revision's files; what they share is computed once.
+    """Signed URLs of one revision's files; their common parts are computed once.
 
-    They end with the credential of `caller`: with the token, or, for a person without one, when
-    the person's password changes.
+    They end with the caller's credential: with the token or, without one, when the person's
+    password changes.
     """
 
     def __init__(self, revision: Revision, grant: Grant | None, caller: Caller) -> None:
@@ -86,12 +85,12 @@ class Addresses:
         self._signer = signed_claims.FileSigner(settings.LINK_KEYS, right)
 
     def of(self, file: File, expires: int) -> str:
-        """The address of one file until `expires`, in Unix seconds."""
+        """The URL of one file until `expires`, in Unix seconds."""
         query = self._signer.query(file.id, file.blob.sha256, expires)
         return f"{self._folder}{_quoted(file.path)}?{query}"
 
 
-#: Each link of a revision signs the same paths.
+#: Cached, since all links of a revision use the same paths.
 _quoted = lru_cache(maxsize=8192)(quote)
 
 
@@ -103,10 +102,10 @@ def _password_mark(user: User) -> str:
 def issue(
     caller: Caller, repo_id: str, revision: str, path: str, seconds: int | None = None
 ) -> str:
-    """Issue a file link to a caller whom the gate allows the file.
+    """Issue a file link to a caller who may fetch the file.
 
-    It lives `seconds`, or as long as its size takes. Raises GateRefused with the gate's code, or
-    with `bad_lifetime` beyond the tier's limit.
+    It lasts `seconds`, by default as long as its size requires. Raises GateRefused with the gate's
+    code, or with `bad_lifetime` beyond the tier's limit.
     """
     now = timezone.now()
     decision = gate.decide(caller, repo_id, revision, path, now)
@@ -125,7 +124,7 @@ def issue(
     return Addresses(file.revision, grant, caller).of(file, int(expires.timestamp()))
 
 
-#: As a queryset it costs more than the rest of the request (bench/serving.py, first byte).
+#: Raw SQL, since a queryset would cost more than the rest of the request (bench/serving.py).
 _SIGNED = """
     SELECT f.id, b.sha256, t.user_id, u.is_active,
         t.revoked_at IS NULL AND t.expires_at > %s
@@ -140,7 +139,7 @@ _SIGNED = """
 
 
 class _SignedFacts(NamedTuple):
-    """The file that an address names, and the token behind the address, if any."""
+    """The file of a signed URL, and the token behind it, if any."""
 
     file_id: int
     sha256: str
@@ -150,10 +149,10 @@ class _SignedFacts(NamedTuple):
 
 
 def caller_of(repo_id: str, sha: str, path: str, raw_query: str, now: datetime) -> Caller:
-    """The caller that a file link proves, checked in the order pattern, key, signature, expiry.
+    """The caller of a file link, which is checked in the order pattern, key, signature, expiry.
 
-    Raises signed_claims.BadSignature, also when no file has this name. An expired link returns
-    a caller with the problem LINK_EXPIRED, and one whose credential ended LINK_REVOKED.
+    Raises signed_claims.BadSignature, also if there is no such file. The caller has the problem
+    LINK_EXPIRED if the link has expired, and LINK_REVOKED if its credential has ended.
     """
     query = signed_claims.parse_file_query(raw_query)
     facts = _signed_facts(repo_id, sha, path, query.token_id, now)
@@ -187,14 +186,14 @@ def _holder(grant_id: int) -> User:
 
 
 def _by_id(user_id: int | None) -> User | None:
-    """An account whose other columns are read when they are accessed; None without an id."""
+    """An account with its other columns deferred; None without an id."""
     return None if user_id is None else User.from_db(DEFAULT_DB_ALIAS, ["id"], [user_id])
 
 
 def _signed_facts(
     repo_id: str, sha: str, path: str, token_id: int | None, now: datetime
 ) -> _SignedFacts:
-    """The file that an address names and its token; raises BadSignature for no such file."""
+    """The file of a signed URL and its token; raises BadSignature if there is no such file."""
     org, _, name = repo_id.partition("/")
     if not is_storable(f"{repo_id}/{sha}/{path}"):
         raise signed_claims.BadSignature("no such file")

@@ -38,7 +38,7 @@ LINKS_A_DAY = 3
 
 
 def offered(tier: Tier) -> CheckpointQuerySet:
-    """The checkpoints of a tier for which its holders get links."""
+    """The checkpoints of a tier that its grant holders get links for."""
     return Checkpoint.objects.visible_to(None).with_main().filter(tier=tier)
 
 
@@ -64,11 +64,10 @@ def links_of_grant(grant: Grant) -> list[CheckpointLink]:
 def request_link(
     user: User, checkpoint: Checkpoint, *, token: ApiToken | None = None, session_key: str = ""
 ) -> CheckpointLink:
-    """Queue a new link for its holder, at most three a day for each checkpoint.
+    """Queue a new link for its holder, at most three a day per checkpoint.
 
-    The link ends with the credential of the request: `token`, or the session of `session_key`.
-    Raises GateRefused with the gate's code when this person may not fetch `main`, or with
-    `quota`.
+    The link ends with the request's credential: `token`, or the session `session_key`. Raises
+    GateRefused with the gate's code if this person may not fetch `main`, or with `quota`.
     """
     caller = session_caller(user) if token is None else holder_of(token)
     decision = gate.may_fetch_revision(caller, checkpoint.repo_id, "main", timezone.now())
@@ -86,10 +85,10 @@ def request_link(
 
 
 def show_link(user: User, checkpoint: Checkpoint, *, session_key: str) -> str:
-    """Issue a link to the page that requested it; returns its address, `…/d/<token>/`.
+    """Issue a link and return its URL, `…/d/<token>/`, for the page to show.
 
-    For portals that send no mail. The address is not stored, so only this response contains it.
-    The link ends with the session; GateRefused as from `request_link`.
+    For portals that send no mail. The URL is not stored, so only this response contains it. The
+    link ends with the session. Raises GateRefused like `request_link`.
     """
     caller = session_caller(user)
     decision = gate.may_fetch_revision(caller, checkpoint.repo_id, "main", timezone.now())
@@ -109,7 +108,7 @@ def _request(
     token: ApiToken | None = None,
     session_key: str = "",
 ) -> CheckpointLink:
-    """Record the request of a link within the daily quota; the caller's user is locked."""
+    """Record the request for a link, within the daily quota; call with the user locked."""
     user = caller.user
     assert user is not None  # the gate allowed this person
     _demand_daily_quota(user, checkpoint)
@@ -131,9 +130,9 @@ def _request(
 
 
 def issue_now(user: User, repo_id: str, hours: int) -> str:
-    """Issue a link by command and return its address, `…/d/<token>/`.
+    """Issue a link by command and return its URL, `…/d/<token>/`.
 
-    Raises GateRefused, also with `bad_lifetime` beyond the tier's hours.
+    Raises GateRefused, also with `bad_lifetime` if `hours` exceed the tier's limit.
     """
     caller = Caller(user=user, kind="command")
     decision = gate.may_fetch_revision(caller, repo_id, "main", timezone.now())
@@ -142,7 +141,7 @@ def issue_now(user: User, repo_id: str, hours: int) -> str:
     most = decision.checkpoint.tier.checkpoint_link_hours
     if not 1 <= hours <= most:
         raise GateRefused(
-            WeightsCode.BAD_LIFETIME, f"this tier's links live 1 to {most} hours, not {hours}"
+            WeightsCode.BAD_LIFETIME, f"this tier's links last 1 to {most} hours, not {hours}"
         )
     link = CheckpointLink(
         grant=decision.grant,
@@ -156,9 +155,9 @@ def issue_now(user: User, repo_id: str, hours: int) -> str:
 
 
 def issue(link_id: int) -> None:
-    """Sign a queued link, store its plan and mail its holder. Idempotent.
+    """Sign a queued link, store its plan and email its holder. Idempotent.
 
-    The gate decides again: the link fails if the grant or the credential ended meanwhile, or the
+    The gate decides again: the link fails if the grant or credential has ended meanwhile, or the
     revision was withdrawn.
     """
     with transaction.atomic():
@@ -223,7 +222,7 @@ def folder_url(token: str) -> str:
 
 
 def _ends_of_credentials(link: CheckpointLink, grant: Grant | None) -> list[datetime]:
-    """The ends of the grant, token and session behind the link; it outlives none of them."""
+    """When the grant, token and session behind the link end; the link must not outlive them."""
     ends = [one.expires_at for one in (grant, link.token) if one is not None]
     if link.session_key:
         sessions = Session.objects.filter(session_key=link.session_key)
@@ -232,7 +231,7 @@ def _ends_of_credentials(link: CheckpointLink, grant: Grant | None) -> list[date
 
 
 def _plan(revision: Revision) -> list[dict[str, Any]]:
-    """Each file with its path, size in bytes and SHA-256; no address, since those are secrets."""
+    """Each file with its path, size in bytes and SHA-256; without URLs, which are secrets."""
     return [
         {"path": file.path, "size": file.size, "sha256": file.sha256}
         for file in revision.files.select_related("blob")
@@ -258,7 +257,7 @@ def _demand_daily_quota(user: User, checkpoint: Checkpoint) -> None:
     )
     newest = list(made.order_by("-created_at").values_list("created_at", flat=True)[:LINKS_A_DAY])
     if len(newest) == LINKS_A_DAY:
-        message = f"at most {LINKS_A_DAY} links a day for one checkpoint; try tomorrow"
+        message = f"at most {LINKS_A_DAY} links a day per checkpoint; try again tomorrow"
         wait = math.ceil((newest[-1] - since).total_seconds())
         raise GateRefused(Refusal.QUOTA, message, wait=wait)
 
@@ -267,10 +266,10 @@ def _demand_daily_quota(user: User, checkpoint: Checkpoint) -> None:
 
 
 def link_caller(token: str, now: datetime) -> Caller:
-    """The caller that the token of a checkpoint link proves.
+    """The caller of a checkpoint link's token.
 
-    Raises signed_claims.BadSignature for an altered or unknown token. A revoked or expired one,
-    or one whose credential ended, returns a caller with a problem; an expired one costs no query.
+    Raises signed_claims.BadSignature for an altered or unknown token. The caller has a problem if
+    the link was revoked, has expired (without a query), or its credential has ended.
     """
     claim = signed_claims.read_token(token, settings.LINK_KEYS)
     if claim.expires <= now.timestamp():
@@ -297,7 +296,7 @@ def link_caller(token: str, now: datetime) -> Caller:
 
 
 def expired_link(token: str) -> CheckpointLink | None:
-    """The record of a genuine, expired link, whose page offers a new one."""
+    """The record of a valid but expired link, whose page offers a new one."""
     claim = signed_claims.read_token(token, settings.LINK_KEYS)
     return (
         CheckpointLink.objects.select_related("checkpoint").filter(id_digest=claim.digest).first()
@@ -305,7 +304,7 @@ def expired_link(token: str) -> CheckpointLink | None:
 
 
 def revoke_link(link: CheckpointLink, *, by: User | None) -> None:
-    """Refuse this link from the next request on. Idempotent."""
+    """Revoke this link, with effect from the next request. Idempotent."""
     now = timezone.now()
     with transaction.atomic():
         if CheckpointLink.objects.filter(pk=link.pk, revoked_at=None).update(revoked_at=now):
@@ -313,7 +312,7 @@ def revoke_link(link: CheckpointLink, *, by: User | None) -> None:
 
 
 def end_links(person: User, *, by: User | None, sessions_only: bool = False) -> None:
-    """Revoke every link of `person` that has not ended, or those requested in a session.
+    """Revoke all unexpired links of `person`, or only those requested in a session.
 
     Idempotent.
     """
@@ -325,7 +324,7 @@ def end_links(person: User, *, by: User | None, sessions_only: bool = False) -> 
 
 
 def sweep() -> None:
-    """Queue waiting links, and those of approvals for which none was made."""
+    """Queue waiting links, and links for approvals that have none."""
     waiting = CheckpointLink.objects.waiting()
     if not queue_each(WeightsTask.ISSUE_CHECKPOINT_LINK, waiting, 200):
         return

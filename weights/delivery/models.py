@@ -1,4 +1,4 @@
-"""Checkpoint links: one address for a whole revision, mailed to the holder of a grant."""
+"""Checkpoint links: one URL for a whole revision, mailed to a grant holder."""
 
 import uuid
 from datetime import datetime
@@ -10,7 +10,7 @@ from django.utils import timezone
 
 
 def _credential_holds(now: datetime) -> models.Q:
-    """The token or session that requested the link still works, or none requested it."""
+    """The token or session that requested the link is still valid, or there was none."""
     token_works = models.Q(token__revoked_at=None, token__expires_at__gt=now)
     sessions = Session.objects.filter(
         session_key=models.OuterRef("session_key"), expire_date__gt=now
@@ -30,18 +30,18 @@ class CheckpointLinkQuerySet(models.QuerySet["CheckpointLink"]):
         )
 
     def waiting(self) -> "CheckpointLinkQuerySet":
-        """Links that are still to be issued."""
+        """Links that have yet to be issued."""
         return self.filter(state=CheckpointLink.State.QUEUED, revoked_at=None)
 
     def with_credential(self) -> "CheckpointLinkQuerySet":
-        """Annotate `credential_holds`: False once the token or session behind the link ended."""
+        """Annotate `credential_holds`: False once the token or session behind it has ended."""
         return self.annotate(credential_holds=_credential_holds(timezone.now()))
 
 
 class CheckpointLink(models.Model):
-    """A signed, expiring claim on one revision; every use asks the gate again.
+    """A signed, expiring claim on one revision; the gate decides again at every use.
 
-    The token itself is not stored: the row is found by the SHA-256 of its random id. A link that
+    The token itself is not stored; the row is found by the SHA-256 of its random id. A link that
     was requested with an API token or in a session ends with it.
     """
 
@@ -56,7 +56,7 @@ class CheckpointLink(models.Model):
         COMMAND = "command", "Created by command"
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    #: None until it is issued; null, not empty, since many may wait at once.
+    #: None until it is issued; not "", since the column is unique and many links may wait.
     id_digest = models.CharField(  # noqa: DJ001
         max_length=64, unique=True, null=True, editable=False
     )
@@ -89,7 +89,7 @@ class CheckpointLink(models.Model):
     plan_made_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     issued_at = models.DateTimeField(null=True, blank=True)
-    #: When a page showed it to its holder, instead of a mail.
+    #: When a page showed it to its holder, instead of an email.
     shown_at = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)

@@ -1,4 +1,4 @@
-"""Addresses issued on a grant that still work, for the receipt of its end."""
+"""URLs issued on a grant that still work when it ends, for its receipt."""
 
 from datetime import datetime, timedelta
 
@@ -13,7 +13,7 @@ from weights.publishing.models import File
 
 
 def on_grant(grant: Grant, now: datetime) -> list[Address]:
-    """Checkpoint links, which ask the gate, and storage addresses, which do not."""
+    """Checkpoint links, which ask the gate, and storage URLs, which do not."""
     return [*_links(grant), *_storage_addresses(grant, now)]
 
 
@@ -27,7 +27,7 @@ def _links(grant: Grant) -> list[Address]:
 
 
 def _storage_addresses(grant: Grant, now: datetime) -> list[Address]:
-    """Storage addresses in the ledger: each file once, with the expiry of its last address."""
+    """Storage URLs in the ledger: each file once, with the expiry of its last URL."""
     since = now - timedelta(seconds=settings.FILE_LINK_LIFETIME_MOST)
     rows = Download.objects.filter(
         user_id=grant.user_id, grant_id=grant.pk, at__gt=since, outcome=Download.Outcome.REDIRECTED

@@ -1,4 +1,4 @@
-"""Small text files that pages show to those who may fetch them."""
+"""Small text files that pages show to people who may download them."""
 
 from accounts.web.sanitize import multiline
 from weights import gate
@@ -13,9 +13,9 @@ PREVIEW_BYTES = 64_000
 
 
 def preview(caller: Caller, decision: gate.Decision) -> str | None:
-    """The text of a small file that the caller may fetch; the ledger records that it was shown.
+    """The text of a small file that the caller may fetch; records in the ledger that it was shown.
 
-    None for anything but UTF-8 text, and for a file that cannot be read or was changed.
+    None for anything but UTF-8 text, and for a file that cannot be read or has changed.
     """
     file = decision.file
     if file is None or file.size > PREVIEW_BYTES:

@@ -1,8 +1,8 @@
 """Ranges (RFC 9110 section 14): plain Python, no database.
 
-`plan` chooses the response to a GET or HEAD: the whole file, one part, or no byte. Numbers are
-read by ASCII-only patterns, since `int()` and `isdigit()` accept signs, underscores and digits
-of other scripts.
+`plan` chooses the response to a GET or HEAD: the whole file, one part, or no bytes. Numbers are
+matched with ASCII-only patterns, since `int()` and `isdigit()` accept signs, underscores and
+digits of other scripts.
 """
 
 import re
@@ -15,7 +15,7 @@ from weights.web.conditional_requests import (
     precondition_failed,
 )
 
-#: Digits a position may have; 18 nines are a little under an exabyte and fit 64 bits.
+#: Maximum digits of a position; 18 nines are just under an exabyte and fit in 64 bits.
 _MOST_DIGITS = 18
 # Range units are case-insensitive (RFC 9110 section 14.1).
 _RANGE = re.compile(r"bytes=(?:([0-9]+)-([0-9]*)|-([0-9]+))", re.IGNORECASE | re.ASCII)
@@ -23,23 +23,23 @@ _RANGE = re.compile(r"bytes=(?:([0-9]+)-([0-9]*)|-([0-9]+))", re.IGNORECASE | re
 
 @dataclass(frozen=True)
 class Plan:
-    """The response: 200 or 206 with these bytes; 304, 412 or 416 without."""
+    """The response: 200 or 206 with these bytes, or 304, 412 or 416 without bytes."""
 
     status: int
     start: int = 0
     length: int = 0
 
     def content_range(self, size: int) -> str | None:
-        """The Content-Range header of a 206 or 416 about `size` bytes; None for the others."""
+        """The Content-Range header of a 206 or 416 for `size` bytes; None for other statuses."""
         if self.status == 206:
             return f"bytes {self.start}-{self.start + self.length - 1}/{size}"
         return f"bytes */{size}" if self.status == 416 else None
 
 
 def plan(method: str, conditions: Conditions, *, etag: str, size: int, modified: int) -> Plan:
-    """Evaluate conditions, then the range, in the order of RFC 9110 section 13.2.2.
+    """Evaluate preconditions, then the range, in the order of RFC 9110 section 13.2.2.
 
-    `etag` is the strong tag without quotes, `size` bytes, `modified` seconds since the epoch.
+    `etag` is the strong tag without quotes, `size` is in bytes, `modified` in Unix seconds.
     """
     if precondition_failed(conditions, etag, modified):
         return Plan(412)
@@ -74,6 +74,6 @@ def _last_bytes(count: int, size: int) -> Plan:
     if count == 0:
         return Plan(416)
     if size == 0:
-        return Plan(200, 0, 0)  # Content-Range has no way to say "the last bytes of nothing"
+        return Plan(200, 0, 0)  # Content-Range cannot express an empty range
     length = min(count, size)
     return Plan(206, size - length, length)

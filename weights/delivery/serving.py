@@ -1,10 +1,10 @@
 """HTTP responses with bytes or a redirect to them, from a decision of the gate.
 
-On local storage the kernel sends the bytes (gunicorn sends a file that has a `fileno`), or the
-web server in front if `ACCEL_LOCATION` names its location. On S3 a GET is redirected to a signed
-URL and the portal answers a HEAD, so that the Hub's client passes the gate again to resume. It
-sends a first byte itself too: hf-hub in Rust reads size and commit from that response, and would
-follow a redirect with its Authorization, which S3 refuses beside a signature.
+With local storage, the kernel sends the bytes (gunicorn's sendfile), or the web server in front
+if `ACCEL_LOCATION` is set. With S3, a GET is redirected to a signed URL and the portal answers
+HEAD itself, so that the Hub's client passes the gate again to resume. The portal also sends a
+first byte itself: Rust's hf-hub reads size and commit from that response, and would follow a
+redirect with its Authorization header, which S3 refuses together with a signature.
 """
 
 import logging
@@ -53,7 +53,7 @@ Refuser = Callable[[HttpRequest, Caller, Decision], HttpResponseBase]
 
 
 def refusal(request: HttpRequest, caller: Caller, decision: Decision) -> HttpResponse:
-    """The response to a refused request: status, code and message; JSON for scripts."""
+    """The response to a refused request: status, code and message, as JSON for scripts."""
     code = decision.error_code
     assert code is not None  # a refusal
     response = problem(decision.status, code, decision.message, request)
@@ -72,7 +72,7 @@ def problem(
 ) -> HttpResponse:
     """An error response: a page for a browser, JSON for a script or without a `request`.
 
-    Both carry the message in a header too. `wait` is the Retry-After of 429 and 503, in seconds.
+    Both also have the message in a header. `wait` is the Retry-After of 429 and 503, in seconds.
     """
     if request is not None and status in ERRORS and wants_page(request):
         response = error_page(request, status, code=code, message=message)
@@ -90,7 +90,7 @@ def problem(
 
 
 def wants_page(request: HttpRequest) -> bool:
-    """True if a browser sent the request; download clients accept `*/*`."""
+    """True if a browser sent the request; download tools accept `*/*`."""
     return "text/html" in request.META.get("HTTP_ACCEPT", "")
 
 
@@ -106,9 +106,9 @@ def answer(
 ) -> HttpResponseBase:
     """Answer a GET or HEAD by the gate's decision; `repo_id`, `revision`, `path` as requested.
 
-    Writes the ledger before the first byte, and raises nothing: a store that does not answer is
-    503, more downloads than `DOWNLOADS_AT_ONCE` are 429, both with Retry-After. Bytes that
-    changed since they were verified are not served and are checked again.
+    Writes the ledger before the first byte. Returns 503 if the store does not answer and 429 for
+    more downloads than `DOWNLOADS_AT_ONCE`, both with Retry-After. Does not serve bytes that
+    changed since their verification, and queues a check of them.
     """
     file = decision.file
     if file is None or not decision.allowed:
@@ -136,14 +136,14 @@ def _unavailable(request: HttpRequest, file: File, error: Exception) -> HttpResp
     code = WeightsCode.STORAGE_UNAVAILABLE
     if isinstance(error, ClockSkewed):
         code = WeightsCode.CLOCK_SKEWED
-        message = "The clock of this portal is wrong, so its store refuses it; operators must act."
+        message = "This portal's clock is wrong, so its store refuses it; operators must fix it."
     return problem(503, code, message, request)
 
 
 def _deliver(
     request: HttpRequest, caller: Caller, decision: Decision, file: File
 ) -> HttpResponseBase:
-    """The response to an allowed request, without the headers that all of them carry."""
+    """The response to an allowed request, without the common headers."""
     storage = blob_storage()
     response_plan = plan(
         str(request.method),
@@ -170,7 +170,7 @@ def _without_bytes(response_plan: Plan, file: File) -> HttpResponse:
     if response_plan.status == 304:
         response = HttpResponse(status=304)
         del response["Content-Type"]
-        # That of the 200, or none (RFC 9110 8.6): a cache would note the 0 of this empty body.
+        # The length of the 200 response (RFC 9110 8.6); a cache would store this body's 0.
         response["Content-Length"] = str(file.size)
         return response
     if response_plan.status == 412:
@@ -178,8 +178,8 @@ def _without_bytes(response_plan: Plan, file: File) -> HttpResponse:
             412, WeightsCode.PRECONDITION_FAILED, "The file is not in the state you asked for."
         )
     if not file.size:
-        # Clients that begin with the first byte expect success, and the size, of an empty file
-        # too. RFC 9110 lets a server ignore Range, and a Content-Range beside 200.
+        # Clients that start with the first byte expect success and the size for an empty file
+        # too. RFC 9110 lets a server ignore Range, and send Content-Range with a 200.
         response = HttpResponse(content_type="application/octet-stream")
         response["Content-Range"] = "bytes */0"
         return response
@@ -189,7 +189,7 @@ def _without_bytes(response_plan: Plan, file: File) -> HttpResponse:
 
 
 def _head(storage: BlobStorage, file: File) -> HttpResponse:
-    """The headers of a GET. A local file is compared first, so that HEAD and GET agree."""
+    """The headers of a GET. Checks a local file for changes first, so that HEAD and GET agree."""
     if storage.is_local:
         suspension.demand_unchanged(storage.stat(file.sha256), file.blob, storage)
     response = HttpResponse(content_type="application/octet-stream")
@@ -209,7 +209,7 @@ def _redirect(storage: BlobStorage, caller: Caller, decision: Decision, file: Fi
         version=file.blob.version_of(storage.address),
     )
     if url is None:
-        raise StorageUnavailable("the store gives neither a path nor an address")
+        raise StorageUnavailable("the store provides neither a path nor a URL")
     _record(caller, decision, file, Download.Outcome.REDIRECTED, Plan(302, 0, file.size))
     response = HttpResponse(status=302)
     response["Location"] = url
@@ -228,7 +228,7 @@ def _first_byte(
     response = HttpResponse(content, status=206, content_type="application/octet-stream")
     response["Content-Length"] = "1"
     response["Content-Range"] = f"bytes 0-0/{file.size}"
-    # A browser that stored it would ask for the other bytes and be redirected.
+    # A browser that cached it would request the other bytes and be redirected.
     response["Cache-Control"] = "private, no-store"
     return response
 
@@ -267,12 +267,12 @@ def _send(
 
 
 def _server_would_misread(request: HttpRequest) -> bool:
-    """nginx compares these headers with its own tag and date instead of ours."""
+    """True for headers that nginx would compare with its own ETag and date instead of ours."""
     return not _COMPARED.isdisjoint(request.META)
 
 
 def _handed_over(file: File) -> HttpResponse:
-    """An empty response that makes the web server send the file and read Range itself."""
+    """An empty response that makes the web server send the file and handle Range itself."""
     response = HttpResponse(content_type="application/octet-stream")
     location = settings.ACCEL_LOCATION.rstrip("/")
     response["X-Accel-Redirect"] = f"{location}/{blob_key(file.sha256)}"
@@ -290,7 +290,7 @@ def _streamed(body: RangedFile, response_plan: Plan, size: int) -> RangedRespons
 
 
 def _opened(storage: BlobStorage, file: File) -> BinaryIO:
-    """The open blob. Raises BlobChanged before any header promises its length."""
+    """Open the blob. Raises BlobChanged before any header states its length."""
     stream = storage.open(file.sha256)
     try:
         found: StoredObject = stream.stored  # type: ignore[attr-defined]
@@ -313,7 +313,7 @@ def _record(
 
 
 def _headers(caller: Caller, file: File) -> dict[str, str]:
-    """The headers of every response about an allowed file, with bytes or without."""
+    """The headers of every response for an allowed file, with or without bytes."""
     tag = f'"{file.etag}"'
     return {
         "ETag": tag,
@@ -331,7 +331,7 @@ def _headers(caller: Caller, file: File) -> dict[str, str]:
 
 
 def cache_control(caller: Caller, file: File) -> str:
-    """Caches may store open files and must revalidate them; nothing else may be stored."""
+    """Caches may store open files, which they must revalidate, and nothing else."""
     if cross_origin.is_public(caller, file.revision.checkpoint):
         return "public, no-cache"
     return "private, no-store"

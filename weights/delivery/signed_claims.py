@@ -1,8 +1,8 @@
 """Signed, expiring claims: plain Python, no database (docs/requirements.md, UR).
 
-Two kinds share one ring of 32-byte keys, the newest of which signs. A *file link* signs a
-file, a grant, the credential that it was issued to and an expiry time; a *checkpoint token* signs
-a link record and its expiry time. Both have exactly one encoding, so an altered claim is refused
+Two kinds share one ring of 32-byte keys, of which the newest signs. A *file link* signs a file,
+a grant, the credential that it was issued to, and an expiry time. A *checkpoint token* signs a
+link record and its expiry time. Both have exactly one encoding, so an altered claim is refused
 before any database query.
 """
 
@@ -45,7 +45,7 @@ class FileClaim:
 
 @dataclass(frozen=True)
 class FileQuery:
-    """A file link's query, parsed and not verified.
+    """A file link's query, parsed but not verified.
 
     `k` names the key and, after a dot, the right (see `right_of`), so that the portal need not try
     every grant.
@@ -171,5 +171,5 @@ def _b64(raw: bytes) -> str:
 
 
 def _same(mac: bytes, signature: str) -> bool:
-    """Compare as text, because several base64 texts without padding decode to the same bytes."""
+    """Compare as text, because several unpadded base64 texts decode to the same bytes."""
     return hmac.compare_digest(_b64(mac), signature)

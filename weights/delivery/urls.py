@@ -5,7 +5,7 @@ from django.urls import path
 from weights.delivery import views
 
 app_name = "delivery"
-#: Requested by scripts by the thousand; `portal.middleware.fast_path` resolves them first.
+#: Scripts request these thousands of times; `portal.middleware.fast_path` resolves them first.
 SCRIPT_ROUTES = [
     path("f/<str:org>/<str:name>/<str:sha>/<path:path>", views.file_link, name="file-link"),
     path("d/<str:token>/<path:path>", views.checkpoint_link, name="checkpoint-link"),

@@ -1,6 +1,6 @@
 """Views of signed links: `/f/…` for one file, `/d/<token>/…` for a whole revision.
 
-They verify the claim, then ask the gate like every other view. None reads cookies.
+They verify the claim, then ask the gate like any other view. None of them reads cookies.
 """
 
 from collections.abc import Callable
@@ -25,18 +25,18 @@ from weights.ledger import recording
 
 View = Callable[..., HttpResponseBase]
 
-#: Placeholders that the published download scripts replace by the name of each file.
+#: Placeholders that the published download scripts replace with each file's name.
 _PLACEHOLDERS = frozenset({"stubbed.pt", "*"})
 
 
 def _read_only(view: View) -> View:
-    """Allow GET and HEAD; any other method is 405 and not a CSRF failure."""
+    """Allow GET and HEAD; any other method is 405, not a CSRF failure."""
     return csrf_exempt(require_safe(view))
 
 
 @_read_only
 def file_link(request: HttpRequest, org: str, name: str, sha: str, path: str) -> HttpResponseBase:
-    """One file by its signed address; 403 for any query but the one that was signed."""
+    """One file by its signed URL; 403 for any query other than the signed one."""
     now = timezone.now()
     repo_id = f"{org}/{name}"
     try:
@@ -65,7 +65,7 @@ def checkpoint_link(request: HttpRequest, token: str, path: str) -> HttpResponse
         return _ended_link(request, token, caller)
     if path in _PLACEHOLDERS:
         message = (
-            f"{path} is a placeholder: replace it by the name of a file. "
+            f"{path} is a placeholder: replace it with the name of a file. "
             f"The names are listed at {links.folder_url(token)}"
         )
         return serving.problem(404, WeightsCode.STAND_IN, message, request)

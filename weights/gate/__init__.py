@@ -1,13 +1,13 @@
 """The gate: may these bytes go to this caller? Every view that serves bytes asks it.
 
 It takes the names as requested and looks them up itself, since only an entitled caller may
-learn whether a path exists. It denies by default, and denies when it raises.
+learn whether a path exists. It denies by default, and also if it raises.
 
-`decision` decides: `statement` reads the facts of the usual answer in one SQL statement, `rules`
-evaluates them, `lookups` supplies a further fact if a rule lacks one, and `drafts` what only owners
-see. `refusals` holds the codes and sentences. `Checkpoint.objects.visible_to` and
-`downloadable_by` are the same conditions as querysets;
-`tests/weights/gate/test_random_states.py` keeps both equal.
+`decision` decides: `statement` reads the facts of the usual decision in one SQL statement and
+`rules` evaluates them. If a rule needs a further fact, `lookups` supplies it, or `drafts` for what
+only owners see. `refusals` holds the codes and sentences. `Checkpoint.objects.visible_to` and
+`downloadable_by` express the same rules as querysets;
+`tests/weights/gate/test_random_states.py` compares them.
 """
 
 from weights.gate.decision import (

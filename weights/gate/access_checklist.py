@@ -36,7 +36,7 @@ class Step:
 
 @dataclass(frozen=True)
 class AccessChecklist:
-    """The gate's decision for a person, the steps to access, and the button of the next step."""
+    """The gate's decision for a person, the steps to access, and the button for the next step."""
 
     decision: Decision
     steps: list[Step]
@@ -60,7 +60,7 @@ _APPLICATION: dict[Refusal, Step] = {
         "waiting", "Application returned for changes", "", _APPLICATIONS, "Answer"
     ),
     Refusal.REJECTED: Step("refused", "Application rejected", "", _APPLICATIONS, "Read why"),
-    Refusal.TIER_RETIRED: Step("refused", "This tier is retired", "It gives no new access."),
+    Refusal.TIER_RETIRED: Step("refused", "This tier is retired", "It grants no new access."),
     Refusal.GRANT_EXPIRED: Step("refused", "Access has ended", "Apply again to renew it."),
     Refusal.REVOKED: Step(
         "refused", "Access was revoked", "", format_lazy("{}#past", _ACCESS), "Read why"
@@ -114,7 +114,7 @@ def _grant_steps(decision: Decision, checkpoint: Checkpoint) -> list[Step]:
 
 
 def _token(user: User | None) -> Step:
-    """Return the step for a token that can read gated checkpoints; links do not need one."""
+    """Return the step for a token that can read gated checkpoints, which links do not need."""
     address = resolve_url("accounts:token-list")
     if user is None:
         return Step("todo", "Token for scripts", "Create it once you have access.")

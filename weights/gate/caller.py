@@ -26,7 +26,7 @@ _BEARER = re.compile(r"Bearer ([\x21-\x7e]+)")
 class Caller:
     """A person (or nobody) and the credential that was sent.
 
-    `problem` is set if the credential is invalid: then even open checkpoints are refused.
+    `problem` is set if the credential is invalid; then even open checkpoints are refused.
     `grant_id` is the grant that a signed link was issued for.
     """
 
@@ -52,7 +52,7 @@ ANONYMOUS = Caller()
 
 
 def session_caller(user: "User | None") -> Caller:
-    """The person signed in with a browser; ANONYMOUS for nobody."""
+    """The person signed in with a browser, or ANONYMOUS."""
     if user is None or not user.is_authenticated or not user.is_active:
         return ANONYMOUS
     return Caller(user=user, kind="session")
@@ -60,16 +60,16 @@ def session_caller(user: "User | None") -> Caller:
 
 @dataclass(frozen=True)
 class TokenClaim:
-    """A well-formed token that was not looked up yet; the gate's statement does it."""
+    """A well-formed token that the gate's statement has yet to look up."""
 
     digest: str
 
 
 def token_claim(authorization: str | None) -> Caller | TokenClaim:
-    """The claim of an `Authorization` header; ANONYMOUS when none was sent.
+    """The claim in an `Authorization` header, or ANONYMOUS without one.
 
-    Only one `Bearer` header of the exact form is read. Any other form, and a typing error
-    that the checksum shows, is TOKEN_INVALID and costs no query. A token of huggingface.co is
+    Only a well-formed `Bearer` header is accepted. Any other form, and a typing error that the
+    checksum reveals, is TOKEN_INVALID and costs no query. A token of huggingface.co is
     HUGGING_FACE_TOKEN.
     """
     if authorization is None:
@@ -83,16 +83,16 @@ def token_claim(authorization: str | None) -> Caller | TokenClaim:
 
 
 def token_caller(authorization: str | None) -> Caller:
-    """The holder of the token in an `Authorization` header; ANONYMOUS when none was sent.
+    """The holder of the token in an `Authorization` header, or ANONYMOUS without one.
 
-    A malformed, unknown or revoked token, and one whose owner is gone, is TOKEN_INVALID.
+    A malformed, unknown or revoked token, and one with an inactive owner, is TOKEN_INVALID.
     """
     claim = token_claim(authorization)
     return look_up(claim, timezone.now()) if isinstance(claim, TokenClaim) else claim
 
 
 def look_up(claim: TokenClaim, now: datetime) -> Caller:
-    """The holder of the token, its use noted; a caller with a problem if it is not valid."""
+    """The holder of the token, whose use is recorded; a caller with a problem if it is invalid."""
     token = ApiToken.objects.select_related("user").filter(digest=claim.digest).first()
     facts = Facts()
     if token is not None:
@@ -117,7 +117,7 @@ def holder_of(token: ApiToken) -> Caller:
 
 
 def note_use(token_id: int, last_used: datetime | None, now: datetime) -> None:
-    """Store when and from which network a genuine token was used, at most once a minute."""
+    """Record when and from which network a valid token was used, at most once a minute."""
     request_context.mark_authenticated()
     network = request_context.current().network
     if last_used is None:

@@ -23,9 +23,9 @@ from weights.gate.statement import Row
 from weights.publishing.models import File, Revision
 
 _Rule = Callable[[Facts, datetime], rules.Outcome]
-#: Rules that a grant answers for; the others only open what everybody may read.
+#: Rules that need a grant on gated checkpoints; the others concern what everyone may read.
 _FETCH = {rules.may_fetch_file, rules.may_fetch_revision, rules.may_fetch_checkpoint}
-#: Refusals that only a caller who may know of the revision gets.
+#: Refusals given only to callers who may know about the revision.
 _OF_A_REVISION = {
     Missing.ENTRY,
     Refusal.WITHDRAWN,
@@ -36,10 +36,10 @@ _OF_A_REVISION = {
 
 @dataclass(frozen=True)
 class Decision:
-    """The file and the grant that opens it, or the reason of a refusal.
+    """The file and the grant that gives access to it, or the reason for a refusal.
 
-    `message` is a sentence with the next step and its address. `caller` is the caller as the
-    gate looked them up.
+    `message` is a sentence with the next step and its URL. `caller` is the caller as looked up by
+    the gate.
     """
 
     checkpoint: Checkpoint | None = None
@@ -73,7 +73,7 @@ class Decision:
             raise GateRefused(refusal, self.message)
 
     def demand_published(self, name: str) -> None:
-        """Raise GateRefused also for a draft, to which no link leads; `name` as requested."""
+        """Raise GateRefused also for a draft, since drafts have no links; `name` as requested."""
         self.demand_allowed()
         if self.revision is not None and self.revision.visible_at is None:
             repo_id = str(self.checkpoint)
@@ -82,7 +82,7 @@ class Decision:
 
 
 def withdrawn(checkpoint: Checkpoint, revision: Revision, caller: Caller = ANONYMOUS) -> Decision:
-    """The refusal of a withdrawn revision, with the day and the publisher's reason."""
+    """The refusal of a withdrawn revision, with the date and the publisher's reason."""
     day = revision.withdrawn_at
     message = sentence(
         Refusal.WITHDRAWN,
@@ -104,7 +104,7 @@ def decide(
 def may_fetch_revision(
     caller: Caller | TokenClaim, repo_id: str, revision: str, now: datetime
 ) -> Decision:
-    """May `caller` fetch files of this revision? `rules.blob` judges each file."""
+    """May `caller` fetch files of this revision? `rules.blob` decides about each file."""
     return _decide(rules.may_fetch_revision, caller, repo_id, revision, "", now)
 
 
@@ -133,7 +133,7 @@ def _decide(
     path: str,
     now: datetime,
 ) -> Decision:
-    """The decision by this rule, counted."""
+    """Decide by this rule, and count the decision."""
     found = _apply(rule, caller, repo_id, revision, path, now)
     metrics.decisions(rule.__name__, found.error_code or "allowed").inc()
     return found
@@ -147,7 +147,7 @@ def _apply(
     path: str,
     now: datetime,
 ) -> Decision:
-    """Read the facts, apply the rule, and once more with each further fact that it lacks."""
+    """Read the facts and apply the rule, again for each further fact that it needs."""
     if isinstance(caller, Caller) and caller.problem is not None:
         return Decision(code=caller.problem, message=sentence(caller.problem), caller=caller)
     row = statement.ask(caller, repo_id, revision or "", path, now)
@@ -190,7 +190,7 @@ def _refused(
     path: str,
     caller: Caller,
 ) -> Decision:
-    """The refusal in words; `revision` and `path` as requested."""
+    """The refusal with its message; `revision` and `path` as requested."""
     published = row.published_at is not None or row.revision_state in drafts.UNPUBLISHED
     found = None
     if published and outcome in _OF_A_REVISION:

@@ -1,8 +1,8 @@
-"""Drafts, which only the owners of a checkpoint reach: by write token, or by commit id on pages.
+"""Drafts, which only a checkpoint's owners can access: with a write token, or a session.
 
-An owner is an active release owner of the checkpoint's tier. With a write token a branch leads to
-its newest revision, published or not; a session names a commit, and on pages also a branch or tag
-that has nothing published. Anybody else gets the answer of a name that does not exist.
+An owner is an active release owner of the checkpoint's tier. With a write token, a branch means
+its newest revision, published or not. With a session, a draft needs its commit id or, on pages, a
+branch or tag that has nothing published. For everyone else, the name does not exist.
 """
 
 from dataclasses import replace
@@ -27,7 +27,7 @@ UNPUBLISHED = [Revision.State.DRAFT, Revision.State.PENDING, Revision.State.FAIL
 
 
 def owns(caller: Caller, repo_id: str, tier_id: int) -> bool:
-    """True for an owner by session, or by a write token that was made after a recent sign-in."""
+    """True for an owner with a session, or with a write token made after a recent sign-in."""
     token = caller.token
     if caller.user is None or caller.kind not in {"session", "token"}:
         return False
@@ -43,10 +43,10 @@ def owns(caller: Caller, repo_id: str, tier_id: int) -> bool:
 def find_draft(
     caller: Caller, checkpoint: Checkpoint, name: str, *, by_ref: bool = False
 ) -> Revision | None:
-    """The unpublished revision to which `name` leads this caller; None if there is none.
+    """The unpublished revision that `name` means for this caller, or None.
 
-    With `by_ref` a session too may name a branch or tag. Runs no query unless the caller is staff
-    with a write token, or with a session and a name that it may use.
+    With `by_ref`, a branch or tag is allowed with a session too. Runs no query unless the caller is
+    staff with a write token, or with a session and a permitted name.
     """
     if caller.token is None and not by_ref and not SHA.fullmatch(name):
         return None
@@ -54,7 +54,7 @@ def find_draft(
 
 
 def may_own(caller: Caller, checkpoint: Checkpoint) -> bool:
-    """True for an owner of the checkpoint, by session or by write token."""
+    """True for an owner of the checkpoint, with a session or a write token."""
     is_staff = caller.user is not None and caller.user.is_staff
     return is_staff and owns(caller, checkpoint.repo_id, checkpoint.tier_id)
 
@@ -62,10 +62,9 @@ def may_own(caller: Caller, checkpoint: Checkpoint) -> bool:
 def look_up(
     caller: Caller, facts: Facts, row: Row, repo_id: str, revision: str, path: str
 ) -> tuple[Facts, Row]:
-    """The facts and the row of the draft that is named, if the caller owns the checkpoint.
+    """The facts and the row of the named draft, if the caller owns the checkpoint.
 
-    A draft has no embargo. It needs a grant only for those of its LFS files that are published
-    too.
+    A draft has no embargo. Of its files, only LFS files that are also published need a grant.
     """
     if row.checkpoint_id is None or not owns(caller, repo_id, row.tier_id):
         return replace(facts, names_draft=False), row
@@ -92,7 +91,7 @@ def look_up(
 
 
 def _without_draft(facts: Facts, checkpoint_id: int) -> Facts:
-    """The facts if no draft is named: a checkpoint that was never published is one as a whole."""
+    """The facts if no draft is named; an unpublished checkpoint with drafts counts as a draft."""
     if facts.published or facts.revision_id is not None or not _has_drafts(checkpoint_id):
         return replace(facts, names_draft=False)
     return replace(facts, names_draft=True, published=True, embargo_until=None, gated=False)
@@ -118,7 +117,7 @@ def _has_drafts(checkpoint_id: int) -> bool:
 
 
 def _is_published(checkpoint_id: int, files: models.QuerySet[File]) -> bool:
-    """True if one of these is an LFS file whose bytes the checkpoint has published."""
+    """True if the checkpoint has published the bytes of an LFS file among these."""
     published = File.objects.filter(
         revision__checkpoint=checkpoint_id, revision__visible_at__isnull=False
     )

@@ -1,6 +1,6 @@
-"""Facts that the usual statement does not read; a rule names the one that it lacks.
+"""Facts that the usual statement does not read; a rule asks for the one it needs.
 
-They determine the wording of a refusal, the notice of a new licence text, or what staff may see.
+They determine the wording of a refusal, the notice period of a licence, or what staff may see.
 """
 
 from dataclasses import replace
@@ -21,7 +21,7 @@ from weights.publishing.models import Revision
 
 
 def supply(lookup: Lookup, facts: Facts, row: Row, now: datetime) -> Facts:
-    """The facts, completed by the one that a rule lacked."""
+    """Returns the facts with the one that a rule asked for."""
     value: Any
     match lookup:
         case Lookup.VISIBILITY:
@@ -37,7 +37,7 @@ def supply(lookup: Lookup, facts: Facts, row: Row, now: datetime) -> Facts:
 
 
 def _staff_may_know(facts: Facts) -> bool:
-    """True if the roles of this person cover the hidden checkpoint."""
+    """True if this person's roles cover the hidden checkpoint."""
     person = User.objects.get(pk=cast(int, facts.user_id))
     visible = Checkpoint.objects.visible_to(person)
     return visible.filter(pk=cast(int, facts.checkpoint_id)).exists()
@@ -66,7 +66,7 @@ def _history(facts: Facts, row: Row) -> History:
 
 
 def _acceptance_ends(row: Row, now: datetime) -> datetime:
-    """The time from which the accepted text no longer counts; `NEVER` if none replaced it."""
+    """When the accepted text stops counting; `NEVER` if it was not replaced."""
     grants = Grant.objects.select_related("licence_version", "tier__licence")
     grant = grants.get(pk=cast(int, row.grant_id))
     return grant.acceptance_ends(grant.tier, grant.tier.accepted_licence.in_force_by(now)) or NEVER

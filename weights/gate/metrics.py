@@ -1,4 +1,4 @@
-"""The gate's decisions, counted for `/metrics`."""
+"""Counts the gate's decisions for `/metrics`."""
 
 from functools import lru_cache
 
@@ -13,5 +13,5 @@ DECISIONS = Counter(
 
 @lru_cache(maxsize=1024)
 def decisions(rule: str, outcome: str) -> Counter:
-    """The counter of one rule and outcome; looking it up anew costs more than counting."""
+    """The counter of a rule and outcome; cached, since the lookup costs more than counting."""
     return DECISIONS.labels(rule, outcome)

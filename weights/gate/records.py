@@ -1,6 +1,6 @@
-"""Model instances from the gate's row, as by `from_db`, at a tenth of the cost.
+"""Builds model instances from the gate's row, like `from_db` at a tenth of the cost.
 
-Fields that the row lacks are read from the database when they are accessed.
+Fields that the row lacks are deferred.
 """
 
 import json
@@ -26,10 +26,10 @@ Record = TypeVar("Record", bound=models.Model)
 
 
 def token_holder(row: Row) -> Caller:
-    """The holder of the token; ANONYMOUS if the token is unknown."""
+    """The holder of the token, or ANONYMOUS if the token is unknown."""
     if row.token_id is None:
         return ANONYMOUS
-    # SQLite returns the hex digits.
+    # SQLite returns hex digits.
     name = row.token_name if isinstance(row.token_name, UUID) else UUID(row.token_name)
     token = _loaded(
         ApiToken,
@@ -116,7 +116,7 @@ def file(row: Row, of: Revision, path: str) -> File:
 def _loaded(
     model: type[Record], related: dict[str, models.Model] | None = None, **values: Any
 ) -> Record:
-    """A stored record with these columns, and related records as `select_related` sets them."""
+    """A stored instance with these columns, and related instances as `select_related` sets them."""
     record = model.__new__(model)
     record._state = state = ModelState()
     state.adding, state.db = False, DEFAULT_DB_ALIAS

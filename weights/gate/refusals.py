@@ -11,7 +11,7 @@ INVALID_CREDENTIALS = "Invalid credentials in Authorization header"
 
 
 class Refusal(ErrorCode):
-    """Stable code of a refusal (docs/clients.md#what-a-refusal-means), in the ledger too."""
+    """Stable code of a refusal (docs/clients.md#what-a-refusal-means), also in the ledger."""
 
     LOGIN_REQUIRED = AccountsCode.LOGIN_REQUIRED
     TOKEN_INVALID = "token_invalid"  # noqa: S105 - a code, not a secret
@@ -38,14 +38,14 @@ class Refusal(ErrorCode):
 
 
 class Missing(ErrorCode):
-    """The requested name that does not exist."""
+    """The kind of name that does not exist."""
 
     REPOSITORY = "repository"
     REVISION = "revision"
     ENTRY = "entry"
 
 
-#: Refusals of the credential itself; they hold on open checkpoints too.
+#: Refusals of the credential itself, which apply to open checkpoints too.
 OF_CREDENTIAL = frozenset(
     {
         Refusal.TOKEN_INVALID,
@@ -55,7 +55,7 @@ OF_CREDENTIAL = frozenset(
         Refusal.LINK_REVOKED,
     }
 )
-#: Every other refusal is 403, and a missing name is 404.
+#: All other refusals are 403, and missing names are 404.
 _STATUS = {
     Refusal.LOGIN_REQUIRED: 401,
     Refusal.TOKEN_INVALID: 401,
@@ -156,9 +156,9 @@ def sentence(
 ) -> str:
     """The reason and the URL of the next step, for a person or a log.
 
-    `cause` is that of a quarantined file. `names` are those that the sentence mentions: `repo`,
-    `tier` (its slug), `revision` as requested, `sha`, `path`, `when` and
-    `reason`. Raises KeyError for a missing one.
+    `cause` is that of a quarantined file. `names` are the sentence's placeholders: `repo`, `tier`
+    (its slug), `revision` as requested, `sha`, `path`, `when` and `reason`. Raises KeyError for a
+    missing one.
     """
     if refusal is Refusal.FILE_QUARANTINED:
         text = _QUARANTINED.get(cause, _SENTENCES[refusal])

@@ -14,7 +14,7 @@ def find_revision(checkpoint: Checkpoint, name: str) -> Revision | None:
 
 
 def main_revision(checkpoint: Checkpoint) -> Revision | None:
-    """The visible revision of `main`; without a query if nothing was published yet."""
+    """The visible revision of `main`; runs no query if nothing was published yet."""
     return find_revision(checkpoint, DEFAULT_BRANCH) if checkpoint.published_at else None
 
 

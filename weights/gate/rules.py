@@ -1,8 +1,8 @@
 """The gate's rules: pure functions of facts and the current time.
 
 Each rule returns None to let the request pass, or the reason not to: a refusal code, a missing
-name, or a `Lookup`, a fact without which the rule cannot decide. The first rule that returns a
-value decides; the order is that of docs/requirements.md, GT-6.
+name, or a `Lookup`, a fact that it needs to decide. The first rule that returns a value decides;
+docs/requirements.md, GT-6, defines the order.
 """
 
 from datetime import datetime
@@ -63,8 +63,8 @@ def repository(facts: Facts, now: datetime) -> Outcome:
     """The checkpoint exists, and the caller may see it.
 
     A hidden checkpoint gets the same answer as an unknown name, without a further query, so that
-    response times do not differ either. A token shows a hidden checkpoint only if it may read
-    gated files of it; a draft, if it may write to it and belongs to an owner.
+    response times do not differ either. A token reveals a hidden checkpoint only if it may read
+    gated files there, and a draft only if it may write there and belongs to an owner.
     """
     if facts.checkpoint_id is None:
         return Missing.REPOSITORY
@@ -84,7 +84,7 @@ def repository(facts: Facts, now: datetime) -> Outcome:
 
 
 def published(facts: Facts) -> Outcome:
-    """A revision was published."""
+    """The checkpoint has a published revision."""
     if facts.published:
         return None
     if facts.first_verification is None:
@@ -110,7 +110,7 @@ def standing(facts: Facts) -> Outcome:
 
 
 def scope(facts: Facts) -> Outcome:
-    """The token may read gated checkpoints, this one among them."""
+    """The token may read gated checkpoints, including this one."""
     return None if facts.token_covers else Refusal.TOKEN_SCOPE
 
 
@@ -127,7 +127,7 @@ def grant(facts: Facts, now: datetime) -> Outcome:
 
 
 def licence(facts: Facts, now: datetime) -> Outcome:
-    """The accepted text is in force, or the notice of each text that replaced it runs."""
+    """The accepted text is in force, or within the notice period of each text that replaced it."""
     if not facts.licence_replaced:
         return None
     if facts.acceptance_ends is None:
@@ -136,7 +136,7 @@ def licence(facts: Facts, now: datetime) -> Outcome:
 
 
 def link(facts: Facts) -> Outcome:
-    """A checkpoint link reaches exactly the revision that it was issued for."""
+    """A checkpoint link gives access only to the revision that it was issued for."""
     return None if facts.link_revision_id in {None, facts.revision_id} else Missing.REVISION
 
 
@@ -153,7 +153,7 @@ def path(facts: Facts) -> Outcome:
 
 
 def blob(state: str) -> Outcome:
-    """The bytes were verified."""
+    """The bytes are verified."""
     if state == "verified":
         return None
     return Refusal.FILE_QUARANTINED if state == "quarantined" else Refusal.FILE_UNVERIFIED
@@ -179,10 +179,10 @@ _BY_APPLICATION_STATUS = {
 
 
 def without_grant(history: History) -> Refusal:
-    """Refuse by the newer of the last grant and the last application.
+    """The refusal for the newer of the last grant and the last application.
 
-    Neither opens the gate: an application is history, and the grant is not live. In a retired
-    tier, nobody is asked to apply.
+    Neither gives access: an application is history, and the grant is not live. In a retired tier,
+    nobody is asked to apply.
     """
     refusal = _by_newest(history)
     return Refusal.TIER_RETIRED if history.tier_retired and refusal in _APPLY else refusal

@@ -1,11 +1,11 @@
-"""The one SQL statement that reads what the gate's rules need for the usual answer.
+"""The one SQL statement that reads what the gate's rules need for the usual decision.
 
-Rights are read at each request and nothing is cached between two of them. The SQL is the
+Rights are read at each request, and nothing is cached between requests. The SQL is the
 common subset of SQLite and PostgreSQL; names and times are bound parameters.
 
-It bypasses Django's cursor: PostgreSQL takes several times as long to plan it as to run it, so
-it is prepared once per connection, and Django's work around a statement takes as long as SQLite
-takes to run it.
+It bypasses Django's cursor. PostgreSQL takes several times as long to plan it as to run it, so
+it is prepared once per connection. On SQLite, Django's overhead would take as long as the
+statement.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ from weights.publishing.queries import SHA, ref_name
 
 
 class Row(NamedTuple):
-    """A row of the statement; None if a name does not exist. SQLite's times lack a zone."""
+    """A row of the statement; ids are None for missing names. SQLite's times lack a time zone."""
 
     token_id: int | None
     token_name: Any
@@ -71,9 +71,9 @@ class Row(NamedTuple):
 
 
 def ask(caller: Caller | TokenClaim, repo_id: str, revision: str, path: str, now: datetime) -> Row:
-    """Look up the caller, their right, and the names as requested; an empty name is not looked up.
+    """Look up the caller, their grant, and the names as requested; an empty name finds nothing.
 
-    A name that no database can store is looked up as an empty one, which does not exist.
+    A name that a database cannot store is treated as empty.
     """
     if not is_storable(f"{repo_id}{revision}{path}"):
         repo_id, revision, path = (
@@ -99,7 +99,7 @@ def ask(caller: Caller | TokenClaim, repo_id: str, revision: str, path: str, now
 def facts_of(
     row: Row, caller: Caller, repo_id: str, revision: str = "", *, by_token: bool
 ) -> Facts:
-    """The row as plain values for the rules; `by_token` if `caller` was looked up by it."""
+    """The row as plain values for the rules; `by_token` if the row was looked up by token."""
     facts = object.__new__(Facts)  # the generated __init__ takes three times as long
     facts.__dict__.update(
         by_token=by_token,
@@ -131,7 +131,7 @@ def facts_of(
 
 
 def _may_own(row: Row, caller: Caller, repo_id: str, revision: str) -> bool:
-    """True if it depends on the person's roles whether they reach a draft."""
+    """True if only the person's roles decide whether they may access a draft."""
     if not row.user_active or row.user_suspended is not None:
         return False
     names_commit = SHA.fullmatch(revision) is not None
@@ -144,7 +144,7 @@ def _may_own(row: Row, caller: Caller, repo_id: str, revision: str) -> bool:
 
 
 def utc(moment: datetime | None) -> datetime | None:
-    """SQLite returns times without their zone, which is UTC."""
+    """Adds the time zone to SQLite's times, which are in UTC."""
     return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
 
 
@@ -167,7 +167,7 @@ def _first_row(sql: str, values: Sequence[Any]) -> tuple[Any, ...]:
             found = connection.connection.execute(_for_sqlite(sql), values).fetchone()
         else:
             with _psycopg().Cursor(connection.connection) as cursor:
-                # Where `prepare_threshold` is None, psycopg does not prepare.
+                # If `prepare_threshold` is None, psycopg does not prepare it.
                 found = cursor.execute(sql, values, prepare=True).fetchone()
     return tuple(found)
 
@@ -179,7 +179,7 @@ def _for_sqlite(sql: str) -> str:
 
 @cache
 def _psycopg() -> Any:
-    # Loaded on PostgreSQL only: it costs a process 9 MB and a tenth of a second.
+    # Loaded only for PostgreSQL, since it costs a process 9 MB and a tenth of a second.
     return import_module("psycopg")
 
 
@@ -205,7 +205,7 @@ _CHECKPOINT = (
     " LEFT JOIN weights_checkpoint c ON c.org = %s AND c.name = %s"
     " LEFT JOIN accounts_tier k ON k.id = c.tier_id"
 )
-# A constraint allows one active grant of a person and tier.
+# A constraint allows only one active grant per person and tier.
 _RIGHT = (
     " LEFT JOIN accounts_grant g"
     " ON g.user_id = u.id AND g.tier_id = c.tier_id AND g.state = 'active'"
@@ -250,7 +250,7 @@ _REVISION = {
         f" LEFT JOIN weights_revision r ON r.id = a.revision_id{_SHOWN}"
     ),
 }
-#: Joined to one constant row, so that the answer always has exactly one row.
+#: Joined to one constant row, so that the result always has exactly one row.
 _STATEMENTS = {
     (who, by): f"SELECT {columns}, {_OTHER_COLUMNS} FROM (SELECT 1) AS asked"  # noqa: S608
     f"{person}{_CHECKPOINT}{right}{revision}{_FILE}"

@@ -1,7 +1,7 @@
-"""The folder of a checkpoint link: its files, and lists of them for people and downloaders.
+"""The folder of a checkpoint link: its files, and lists of them for people and download tools.
 
-Every list is made from the manifest on request, with the address of the request, so that the
-token is stored nowhere.
+Every list is generated on request with the URL of the request, so that the token is never
+stored.
 """
 
 from weights.delivery.folder.contents import Entry, Folder, folder_of

@@ -25,13 +25,13 @@ class Entry:
     sha256: str
     md5: str
     url: str
-    #: The state of a file that the gate refuses; None for the others.
+    #: The state of a file that the gate refuses; None for other files.
     closed: State | None = None
 
 
 @dataclass(frozen=True)
 class Folder:
-    """A revision under the address of one link."""
+    """A revision under the URL of one link."""
 
     repo_id: str
     sha: str
@@ -41,7 +41,7 @@ class Folder:
     licence_title: str
     licence_text: str
     attribution: str
-    #: Empty if no text is known.
+    #: Empty if there is no licence text.
     terms_url: str
     revision: Revision
     signed: bool
@@ -51,10 +51,10 @@ class Folder:
         return sum(entry.size for entry in self.entries)
 
     def listing(self, inside: str) -> tuple[list[str], list[tuple[str, Entry]]]:
-        """Names below `inside` (empty, or ending with a slash): folders, then files.
+        """Names directly below `inside` (empty, or ending with a slash): folders, then files.
 
-        Each level has its own page, as in the folder lists of web servers, which rclone and
-        `wget --recursive` follow.
+        Each level has its own page, like a web server's folder listing, which rclone and
+        `wget --recursive` can follow.
         """
         below = [
             (entry.path.removeprefix(inside), entry)
@@ -69,16 +69,16 @@ class Folder:
         return {entry.path for entry in self.entries}
 
     def name_for(self, name: str) -> str:
-        """The name of a list; a different one if the revision has a file of that name."""
+        """The name of a list, changed if the revision has a file of that name."""
         return portal_file_name(name, self._paths)
 
     def licence_files(self) -> dict[str, str]:
-        """name -> text of the files that accompany the bytes: the licence and the notice."""
+        """name -> text of the licence and the notice, which accompany the files."""
         texts = {"LICENCE.md": self.licence_text, "NOTICE.txt": "\n".join(self.notices()) + "\n"}
         return {self.name_for(name): text for name, text in texts.items() if text}
 
     def everything(self) -> tuple[Entry, ...]:
-        """The files and, after them, the licence files: the content of a downloader's list."""
+        """The files, then the licence files, for the lists of download tools."""
         return (
             *self.entries,
             *(self._licence_file(*item) for item in self.licence_files().items()),
@@ -90,9 +90,9 @@ class Folder:
         return Entry(name, len(content), digest, "", self.address + name)
 
     def notices(self) -> list[str]:
-        """Lines for the head of every list: the revision, and the notice that the licence requires.
+        """Lines for the top of every list: the revision, and the notice that the licence requires.
 
-        No line contains a line break or a control character, whatever a record contains:
+        No line contains a line break or control character, whatever the database contains;
         otherwise `download.sh` would run the part of the comment after the break.
         """
         lines = [
@@ -104,7 +104,7 @@ class Folder:
         return [sanitize.log_line(line.strip()) for line in lines if line.strip()]
 
     def copyright(self) -> str:
-        """The notice that the licence requires, in one line; its title if it requires none."""
+        """The notice that the licence requires, on one line, or else its title."""
         required = [line.strip() for line in self.attribution.splitlines() if line.strip()]
         return sanitize.log_line(" ".join(required) or self.licence_title)
 

@@ -1,4 +1,4 @@
-"""The lists of a folder, each in the format of one kind of downloader."""
+"""The lists of a folder, each in the format of one download tool."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _METALINK = "urn:ietf:params:xml:ns:metalink"
 
 @dataclass(frozen=True)
 class ListKind:
-    """One list: its name, media type, purpose and maker.
+    """One list: its name, media type, purpose and generator.
 
     `make` returns None if there is nothing to list.
     """
@@ -26,7 +26,7 @@ class ListKind:
 
 
 def manifest_json(folder: Folder) -> str:
-    """The document of the revision, the same for everybody."""
+    """The revision's manifest, the same for everyone."""
     return document_of(folder.revision).text
 
 
@@ -37,18 +37,18 @@ def signature(folder: Folder) -> str | None:
 
 
 def sha256sums(folder: Folder) -> str:
-    """Input of `sha256sum -c`, which allows no comments: NOTICE.txt has the notices."""
+    """Input of `sha256sum -c`, which allows no comments; NOTICE.txt has the notices."""
     return "".join(_sum_line(entry.sha256, entry.path) for entry in folder.entries)
 
 
 def md5sums(folder: Folder) -> str | None:
-    """Input of `md5sum -c`, to compare with lists published elsewhere; no proof of integrity."""
+    """Input of `md5sum -c`, for comparison with lists published elsewhere, not for integrity."""
     listed = [entry for entry in folder.entries if entry.md5]
     return "".join(_sum_line(entry.md5, entry.path) for entry in listed) or None
 
 
 def aria2_input(folder: Folder) -> str:
-    """aria2's input file: address, then options of that download, indented (aria2c -i)."""
+    """aria2's input file (aria2c -i): a URL, then the indented options of that download."""
     parts = [f"# {line}\n" for line in folder.notices()]
     for entry in folder.everything():
         parts.append(
@@ -59,7 +59,7 @@ def aria2_input(folder: Folder) -> str:
 
 
 def curl_config(folder: Folder) -> str:
-    """curl's config file (curl -K): resumes each file, creates folders, fails on errors."""
+    """curl's config file (curl -K), which resumes files, creates folders and fails on errors."""
     parts = [f"# {line}\n" for line in folder.notices()]
     parts.append('fail\nlocation\ncreate-dirs\nremote-time\nretry = 5\ncontinue-at = "-"\n')
     for entry in folder.everything():
@@ -68,7 +68,7 @@ def curl_config(folder: Folder) -> str:
 
 
 def metalink(folder: Folder) -> str:
-    """Metalink 4 (RFC 5854): each file with size, SHA-256 and address."""
+    """Metalink 4 (RFC 5854): each file with size, SHA-256 and URL."""
     ET.register_namespace("", _METALINK)
     root = ET.Element(f"{{{_METALINK}}}metalink")
     for entry in folder.everything():
@@ -93,7 +93,7 @@ def notice(folder: Folder) -> str:
 
 LISTS = (
     ListKind(
-        "download.sh", "text/x-shellscript", "fetches, resumes and checks all", download_script
+        "download.sh", "text/x-shellscript", "downloads, resumes and checks all", download_script
     ),
     ListKind(
         "manifest.json", "application/json", "every file with size and SHA-256", manifest_json
@@ -110,7 +110,7 @@ LISTS = (
 
 
 def offered(folder: Folder) -> dict[str, ListKind]:
-    """name -> list; a list gets another name if a file of the revision has its name."""
+    """name -> list; a list is renamed if a file of the revision has its name."""
     absent = set() if any(entry.md5 for entry in folder.entries) else {"md5sums.txt"}
     if not folder.signed:
         absent.add("model.sig")
@@ -118,12 +118,12 @@ def offered(folder: Folder) -> dict[str, ListKind]:
 
 
 def _sum_line(digest: str, path: str) -> str:
-    """One line of coreutils' sum files; the names never contain a backslash or line break."""
+    """One line of a coreutils checksum file; names never contain a backslash or line break."""
     return f"{digest}  {path}\n"
 
 
 def _quoted(text: str) -> str:
-    """A word in curl's config file: in double quotes, backslash and quote escaped."""
+    """A value in curl's config file: in double quotes, with backslashes and quotes escaped."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 

@@ -1,4 +1,4 @@
-"""The download script of a folder, from a template in POSIX sh."""
+"""The download script of a folder, from a POSIX sh template."""
 
 import re
 from functools import cache
@@ -26,12 +26,12 @@ def download_script(folder: Folder) -> str:
         "TABLE": table,
         "PAPERS": "\n".join(_written(name, text) for name, text in folder.licence_files().items()),
     }
-    # In one pass, so that a placeholder in a name or text is not replaced.
+    # In one pass, so that placeholders in a name or text are not replaced.
     return re.sub("@([A-Z]+)@", lambda place: facts[place[1]], _template())
 
 
 def _written(name: str, text: str) -> str:
-    """Commands that write a text beside the files; its end marker cannot occur in it."""
+    """Commands that write a text next to the files; the end marker cannot occur in it."""
     end = f"END_{sha256(text.encode()).hexdigest()[:24]}"
     return f"cat >\"$OUT/{name}\" <<'{end}' || exit 2\n{text.removesuffix(chr(10))}\n{end}"
 
