@@ -1,4 +1,4 @@
-"""Downloads, counted for `/metrics` when their row in the ledger is written."""
+"""Counts downloads for `/metrics` when their ledger row is written."""
 
 from prometheus_client import Counter
 

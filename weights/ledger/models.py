@@ -7,7 +7,7 @@ from django.utils import timezone
 class Download(models.Model):
     """A row per response with bytes or a redirect, and per refusal of a signed-in caller.
 
-    Names are stored as text beside the ids, since the ledger outlives the objects.
+    Names are stored as text next to the ids, since the ledger outlives the objects.
     """
 
     class Outcome(models.TextChoices):
@@ -16,7 +16,7 @@ class Download(models.Model):
         SHOWN = "shown", "Shown on a page"
         REFUSED = "refused", "Refused"
 
-    #: Of the response, which in read-only mode is earlier than the row.
+    #: The time of the response; in read-only mode, the row is written later.
     at = models.DateTimeField(default=timezone.now, editable=False, db_index=True)
     user_id = models.BigIntegerField(null=True)
     credential_kind = models.CharField(max_length=20)

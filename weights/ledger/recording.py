@@ -1,4 +1,4 @@
-"""Writes the download ledger, and defines how its rows are sealed."""
+"""Writes the download ledger, and defines which fields are sealed."""
 
 from datetime import datetime
 from typing import Any
@@ -22,10 +22,10 @@ from weights.ledger import metrics, waiting_rows
 from weights.ledger.models import Download
 from weights.publishing.models import File
 
-#: Append-only like the audit trail: only the network may be blanked.
+#: Append-only like the audit trail; only the network may be cleared.
 PROTECTED: append_only.Tables = {"weights_download": "network"}
 
-#: Refusals per user that are recorded individually; enough for a download of 992 shards.
+#: Refusals per user and hour that are recorded individually; enough for 992 shards.
 REFUSALS = Limit("row-refusal", 1000, 3600)
 _ANONYMOUS, _OVER_LIMIT = "refused-strangers", "refused-unwritten"
 _EVENTS = {
@@ -42,7 +42,7 @@ SEALED = (
 
 
 def download_form(row: Row) -> dict[str, Any]:
-    """Returns a ledger row in the form that is hashed."""
+    """Returns a ledger row as it is hashed."""
     return {"log": "download", **dict(zip(SEALED, row, strict=True)), "at": timestamp(row[1])}
 
 
@@ -84,10 +84,10 @@ def record_served(
 def record_refusal(
     caller: Caller, decision: Decision, repo_id: str, revision: str, path: str
 ) -> None:
-    """Records the refusal of a signed-in caller; of anonymous ones, counts refusals by code.
+    """Records the refusal of a signed-in caller; counts refusals of anonymous ones by code.
 
-    404s are not recorded: clients request many optional files. Refusals beyond a user's limit
-    are also only counted: a scan must not fill the disk with rows that cannot be deleted.
+    Does not record 404s, since clients request many optional files. Refusals beyond a user's limit
+    are only counted too: a scan must not fill the disk with rows that cannot be deleted.
     """
     if decision.code is None:
         return
@@ -109,9 +109,9 @@ def record_refusal(
 
 
 def record_counted_refusals() -> None:
-    """Moves the counts of refusals by code into the audit trail, once an hour.
+    """Moves the counts of refusals into the audit trail, hourly.
 
-    A process that is killed during the move loses the counts of that hour.
+    If the process is killed meanwhile, the counts of that hour are lost.
     """
     for tally, action in _EVENTS.items():
         if counts := tallies.drain(tally):
@@ -119,7 +119,7 @@ def record_counted_refusals() -> None:
 
 
 def forget_networks(now: datetime) -> int:
-    """Blanks networks older than NETWORKS_KEPT. Returns the number of rows."""
+    """Clears networks older than NETWORKS_KEPT; returns the number of rows."""
     old = Download.objects.filter(at__lt=now - NETWORKS_KEPT).exclude(network="")
     return old.update(network="")
 
@@ -141,5 +141,5 @@ def _write(caller: Caller, **fields: object) -> None:
 
 
 def _clip(name: str, length: int) -> str:
-    """A requested name on one line, truncated to its column, with hidden characters escaped."""
+    """A requested name on one line, with hidden characters escaped, truncated to its column."""
     return sanitize.log_line(name)[:length]

@@ -1,7 +1,7 @@
-"""Rows of the ledger that wait in Redis while the portal is in read-only mode.
+"""Ledger rows that wait in Redis while the portal is in read-only mode.
 
-Downloads go on in that mode, and no byte is sent that is not recorded: a response whose row Redis
-does not take is refused. A worker moves the rows into the database once it may write again.
+Downloads continue in that mode, but only if recorded: if Redis does not accept the row, the
+download is refused. A worker moves the rows to the database once it may write again.
 """
 
 import json
@@ -31,8 +31,8 @@ def put(row: Download) -> None:
 def store() -> None:
     """Move the waiting rows into the ledger, each once, with the time of its response.
 
-    Only rows that are committed are removed from Redis, so a killed worker loses none; those that
-    another process adds meanwhile wait for the next sweep.
+    Only committed rows are removed from Redis, so a killed worker loses none; rows added meanwhile
+    wait for the next sweep.
     """
     if rows := tallies.read(_TALLY):
         _insert(rows)
@@ -44,7 +44,7 @@ def _insert(rows: Collection[str]) -> None:
     for text in sorted(rows):  # by time, their first field
         fields = json.loads(text)
         fields["at"] = parse_datetime(fields["at"])
-        # A worker that was killed after the commit did not remove them.
+        # They may remain from a worker that was killed after its commit.
         same = {name: fields[name] for name in ("checkpoint_id", "at", "request_id", "path")}
         if not Download.objects.filter(**same).exists():
             Download.objects.create(**fields)

@@ -1,7 +1,7 @@
 """The published manifest of a revision: a JSON document that never changes.
 
-It is created at its first request, at the latest on signing, and stored: tiers and licences
-change, and the document records the terms at publication. Anybody can recompute
+It is created on its first request or on signing, whichever comes first, and stored: tiers and
+licences change, and the document records the terms at that time. Anybody can recompute
 `manifest_sha256` from its files, and the revision's id from that hash and the parent's id.
 """
 

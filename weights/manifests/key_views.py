@@ -44,7 +44,7 @@ def key_file(request: HttpRequest, key_id: str) -> HttpResponse:
 
 
 def _example(key: ManifestKey | None) -> str:
-    """Verification commands for the newest open and public checkpoint; empty without one."""
+    """Verification commands for the newest open, public checkpoint; empty if there is none."""
     if key is None:
         return ""
     public = Checkpoint.objects.visible_to(None).filter(tier__mode="open")

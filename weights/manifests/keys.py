@@ -39,7 +39,7 @@ def _read(path: str) -> EllipticCurvePrivateKey:
 
 
 def key_record(key: EllipticCurvePrivateKey) -> ManifestKey:
-    """The key's row; the first use of a key creates it and retires the previous key."""
+    """Returns the key's row; the first use of a key creates it and retires the previous key."""
     fingerprint = openssf.fingerprint(key.public_key())
     record = ManifestKey.objects.filter(fingerprint=fingerprint).first()
     return record or _introduce(key, fingerprint)
@@ -69,9 +69,9 @@ def retire(
     """Retires a key; with `compromised`, its signatures are no longer trusted either.
 
     `since` is the start of the compromise, if known: signatures that others stored before it
-    stay valid. Repeating a call changes nothing; a retired key may be marked compromised later,
-    and the start of a compromise moved to an earlier time. Raises KeyRefused, and in a request
-    RecentAuthenticationRequired after an old sign-in.
+    stay valid. Repeating a call changes nothing. A later call may mark a retired key as
+    compromised, or move the start of a compromise to an earlier time. Raises KeyRefused, and
+    RecentAuthenticationRequired in a request whose sign-in is too old.
     """
     recent_authentication.require()
     reason = reason.strip()
@@ -81,7 +81,7 @@ def retire(
     if key is None:
         existing = ", ".join(ManifestKey.objects.values_list("key_id", flat=True))
         raise KeyRefused(
-            f"there is no manifest key {key_id!r}; there are: {existing or 'none yet'}"
+            f"there is no manifest key {key_id!r}; the keys are: {existing or 'none yet'}"
         )
     if since is not None and (not compromised or since > timezone.now()):
         raise KeyRefused("--since needs --compromised, and must not be in the future")

@@ -22,7 +22,7 @@ class Entry(NamedTuple):
 
 
 def canonical_text(entries: Iterable[Entry]) -> str:
-    """The manifest as text: one file per line, sorted by path; equal for equal content."""
+    """Returns the manifest as text: one file per line, sorted by path; equal for equal content."""
     lines = (f"{entry.sha256} {entry.size} {entry.path}\n" for entry in sorted(entries))
     return "weighbridge manifest 1\n" + "".join(lines)
 
@@ -38,7 +38,7 @@ def revision_sha(manifest: str, parent: str | None) -> str:
 
 
 def part_and_shard(path: str) -> tuple[int | None, int | None]:
-    """Model part and shard number from the file's name, None where it has none."""
+    """Returns the model part and shard number in the file's name, or None for each."""
     name = path.rpartition("/")[2]
     if found := _PART_AND_SHARD.fullmatch(name):
         return int(found[1]), int(found[2]) if found[2] else None
@@ -48,7 +48,7 @@ def part_and_shard(path: str) -> tuple[int | None, int | None]:
 
 
 def is_lfs(path: str, size: int, *, is_text: bool) -> bool:
-    """True if the Hub's tree marks the file LFS; its entity tag is then the SHA-256."""
+    """True if the Hub's tree marks the file as LFS; its entity tag is then the SHA-256."""
     if size > LFS_ABOVE or not is_text:
         return True
     return size > 0 and path.lower().endswith(LFS_SUFFIXES)
@@ -60,7 +60,7 @@ def git_blob_header(size: int) -> bytes:
 
 
 def lfs_pointer(sha256: str, size: int) -> bytes:
-    """The small file that git keeps in place of an LFS file."""
+    """The small file that git stores in place of an LFS file."""
     return (
         f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256}\nsize {size}\n"
     ).encode()

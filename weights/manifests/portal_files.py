@@ -16,7 +16,7 @@ def portal_file_name(name: str, paths: Collection[str]) -> str:
 
 
 def portal_file_names(paths: Collection[str]) -> list[str]:
-    """The names of all portal files, without those of top-level folders of the revision."""
+    """The names of all portal files, except those that a top-level folder of the revision has."""
     tops = {path.partition("/")[0] for path in paths}
     names = [portal_file_name(name, paths) for name in PORTAL_FILES]
     return [name for name in names if name not in tops]

@@ -1,6 +1,6 @@
 """Signs the manifest of each visible revision, from its recorded and verified hashes.
 
-Workers sign. The sweep finds revisions without a signature by the current key, also after a key
+Workers sign. The sweep finds revisions that the current key has not signed, also after a key
 rotation. Signing twice stores only the first signature.
 """
 
@@ -64,7 +64,7 @@ def sweep() -> None:
 
 
 def signature_of(revision: Revision, key_id: str = "") -> ManifestSignature | None:
-    """The revision's newest trusted signature, or its trusted one by the key `key_id`."""
+    """The revision's newest trusted signature, or the trusted one by the key `key_id`."""
     if not is_storable(key_id):
         return None
     trusted = ManifestSignature.objects.trusted_for(revision)
@@ -72,7 +72,7 @@ def signature_of(revision: Revision, key_id: str = "") -> ManifestSignature | No
 
 
 def signers(checkpoint: Checkpoint) -> dict[int, str]:
-    """The id of the newest trusted key that signed each revision, by primary key."""
+    """For each revision's primary key, the id of the newest trusted key that signed it."""
     trusted = ManifestSignature.objects.filter(
         revision__checkpoint=checkpoint, key__compromised_at=None
     )

@@ -26,18 +26,18 @@ from weights.storage.models import Blob
 
 @dataclass
 class StoreReport:
-    """The counts of a check, and one sentence for each difference from what was published."""
+    """The counts of a check, and one sentence per difference from what was published."""
 
     revisions: int = 0
     files: int = 0
-    #: Blobs whose presence and size were checked, and those of them that were read as well.
+    #: Blobs whose presence and size were checked, and those that were also read.
     blobs: int = 0
     blobs_read: int = 0
     #: Blobs that are not in the store.
     missing: int = 0
     #: Bytes.
     read: int = 0
-    #: Blobs left out, since their bytes are bad already.
+    #: Blobs left out, since their bytes are already known to be bad.
     quarantined: int = 0
     faults: list[str] = field(default_factory=list)
     #: The blobs that were read and are good.
@@ -137,7 +137,7 @@ def _document_faults(
         yield f"{revision}: its published manifest cannot be read"
         return
     if sorted(published) != sorted(entries):
-        yield f"{revision}: its published manifest names other files than it has"
+        yield f"{revision}: its published manifest does not list its files"
 
 
 # -- bytes ----------------------------------------------------------------------------------
@@ -174,7 +174,7 @@ def _blob_faults(
 def _read(
     blob: Blob, store: BlobStorage, version: str, progress: Callable[[int], None]
 ) -> tuple[str, Good]:
-    """The blob's actual hash, and its state in the store before the first byte was read."""
+    """Returns the blob's actual hash, and its state in the store before the first byte was read."""
     with store.open(blob.sha256, version=version) as stream:
         stream.wait_past_ctime()  # type: ignore[attr-defined]
         good = Good(blob.pk, stream.stored.mark, getattr(stream, "version", ""))  # type: ignore[attr-defined]

@@ -41,7 +41,7 @@ def sums(request: HttpRequest, org: str, name: str, sha: str) -> HttpResponseBas
 
 @require_safe
 def signature(request: HttpRequest, org: str, name: str, sha: str) -> HttpResponseBase:
-    """By the newest key, or by the one that `?key=` names."""
+    """The signature by the newest key, or by the key that `?key=` names."""
     decision = _find(request, org, name, sha)
     if not decision.allowed or decision.revision is None:
         return serving.refusal(request, decision.caller, decision)
@@ -58,7 +58,7 @@ def _missing_signature(revision: Revision) -> str:
     )
     key = compromised.values_list("key__key_id", flat=True).first()
     if key is None:
-        return "There is no such signature. A new revision is signed within a minute."
+        return "There is no such signature. New revisions are signed within a minute."
     return (
         f"Its signature by {key} proves nothing, because that key is compromised (/keys/)."
         " A new key signs it within minutes of its first use."
@@ -72,7 +72,7 @@ def _find(request: HttpRequest, org: str, name: str, sha: str) -> gate.Decision:
 
 
 def _revision(decision: gate.Decision) -> Revision | None:
-    """The revision with everything that its document contains; None after a refusal."""
+    """The revision with everything that its document needs; None after a refusal."""
     if not decision.allowed or decision.revision is None:
         return None
     related = Revision.objects.select_related("checkpoint__tier__licence", "parent")
@@ -82,7 +82,7 @@ def _revision(decision: gate.Decision) -> Revision | None:
 def _respond(
     request: HttpRequest, decision: gate.Decision, text: str, content_type: str
 ) -> HttpResponseBase:
-    """The text with its ETag. Only what a stranger gets of an open checkpoint may be cached."""
+    """The text with its ETag. Only anonymous responses about open checkpoints may be cached."""
     response = HttpResponse(text, content_type=f"{content_type}; charset=utf-8")
     response["ETag"] = f'"{sha256(response.content).hexdigest()}"'
     checkpoint = decision.checkpoint
@@ -91,5 +91,5 @@ def _respond(
     response["Cache-Control"] = _FIVE_MINUTES if public else "private, no-store"
     patch_vary_headers(response, ["Authorization", "Cookie"])
     conditional = get_conditional_response(request, etag=response["ETag"], response=response)
-    assert conditional is not None  # never None when a response is passed
+    assert conditional is not None  # only None when no response is passed
     return conditional

@@ -1,4 +1,4 @@
-"""The store of the blobs: one interface to files in a folder or objects in an S3 bucket."""
+"""The blob store: one interface to files in a folder or objects in an S3 bucket."""
 
 import re
 from functools import lru_cache
@@ -30,16 +30,16 @@ __all__ = [
     "store_at",
 ]
 
-#: Imported on demand: boto3 costs each process 20 MB and a sixth of a second.
+#: Imported on demand, since boto3 costs each process 20 MB and a sixth of a second.
 _S3 = "weights.storage.s3"
-#: Clients of S3 take a quarter of a second: the first requests of a process, which hold connections
-#: to the database, must not each make their own at once.
+#: Creating an S3 client takes a quarter of a second. The lock keeps a process's first requests,
+#: which hold database connections, from each creating their own.
 _CREATING = Lock()
 _ADDRESS = re.compile(r"file:///.+|s3://[a-z0-9][a-z0-9.-]{2,62}(/.*)?")
 
 
 def prepare() -> None:
-    """Import what the store needs before processes fork; close a local store to other users."""
+    """Import the store's modules before processes fork; make a local store private."""
     if urlsplit(settings.WEIGHTS_STORAGE).scheme == "s3":
         import_module(_S3)
     else:
@@ -52,7 +52,7 @@ def blob_storage() -> BlobStorage:
 
 
 def part_store() -> PartStore:
-    """The staging of `WEIGHTS_STORAGE`, for objects that are sent in parts."""
+    """The staging area of `WEIGHTS_STORAGE` for multipart uploads."""
     storage = blob_storage()
     if isinstance(storage, FileStorage):
         return FileParts(storage)
@@ -61,9 +61,9 @@ def part_store() -> PartStore:
 
 
 def store_at(address: str) -> BlobStorage:
-    """The store of this address, by the endpoints and the CDN of the settings.
+    """The store at this address, with the endpoints and the CDN from the settings.
 
-    Raises InvalidAddress for what is neither `file:///folder` nor `s3://bucket/prefix`.
+    Raises InvalidAddress unless it is `file:///folder` or `s3://bucket/prefix`.
     """
     if not _ADDRESS.fullmatch(address):
         raise InvalidAddress(f"{address!r} is neither file:///folder nor s3://bucket/prefix")

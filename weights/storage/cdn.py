@@ -1,7 +1,7 @@
-"""Signed URLs of a CDN in front of the bucket, in CloudFront's form. Plain Python.
+"""Signed URLs of a CDN in front of the bucket, in CloudFront's format. Plain Python.
 
-Each URL opens one blob until its expiry minute (a canned policy). One policy for a whole revision
-is not used: docs/decisions/0004-one-cdn-signature-for-each-file.md.
+Each URL gives access to one blob until it expires (a canned policy), not to a whole revision:
+docs/decisions/0004-one-cdn-signature-for-each-file.md.
 """
 
 import json
@@ -17,32 +17,32 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 _MINUTE = 60
-#: The CDN's base64 replaces three characters that are special in a query.
+#: The CDN's base64 replaces three characters that are special in query strings.
 _ALPHABET = bytes.maketrans(b"+=/", b"-_~")
 
 SigningKey = EllipticCurvePrivateKey | RSAPrivateKey
 
 
 class Cdn:
-    """Signs for one origin; `key_id` is the CDN's name of the key."""
+    """Signs URLs of one origin; `key_id` is the CDN's id of the key."""
 
     def __init__(self, origin: str, key_id: str, key: SigningKey) -> None:
         self._origin = origin
         self._key_id = key_id
         self._key = key
-        # Signing costs a hundred times as much as a look-up, and the URL of a file is the same for
-        # everybody within a minute.
+        # Signing costs a hundred times as much as a lookup, and a file's URL is the same for
+        # everyone within a minute.
         self._cached_url = lru_cache(maxsize=8192)(self._signed_url)
 
     @classmethod
     def of_file(cls, origin: str, key_id: str, path: str) -> "Cdn":
-        """A signer with the private key of a PEM file, which the settings have validated."""
+        """A signer with the private key in a PEM file, which the settings have validated."""
         key = load_pem_private_key(Path(path).read_bytes(), password=None)
         assert isinstance(key, EllipticCurvePrivateKey | RSAPrivateKey)
         return cls(origin, key_id, key)
 
     def url(self, path: str, disposition: str, now: int, seconds: int) -> str:
-        """The URL of one quoted path, valid until `now + seconds`, or up to a minute less.
+        """The URL of a quoted path, valid until `now + seconds` or up to a minute less.
 
         The signature covers `disposition`, the name to save under.
         """
@@ -67,7 +67,7 @@ class Cdn:
 
 
 def policy(resource: str, ends: int) -> bytes:
-    """The signed policy: a resource, exactly as it is requested, and its end in Unix seconds."""
+    """The policy to sign: a resource, exactly as requested, and its expiry in Unix seconds."""
     condition = {"DateLessThan": {"AWS:EpochTime": ends}}
     statement = {"Statement": [{"Resource": resource, "Condition": condition}]}
     return json.dumps(statement, separators=(",", ":")).encode()

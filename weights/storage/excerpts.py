@@ -7,9 +7,9 @@ from weights.storage.models import Blob
 
 
 def read(blob: Blob, most: int, storage: BlobStorage) -> bytes:
-    """Return the first `most` bytes of a blob that is unchanged since it was verified.
+    """Return the first `most` bytes of a blob that has not changed since its verification.
 
-    Raises BlobChanged, and suspends the blob, if it was modified. Errors of the store propagate.
+    Raises BlobChanged, and suspends the blob, if it was modified; raises the store's errors.
     """
     version = blob.served_version(storage)
     content = storage.excerpt(blob.sha256, most, version)
@@ -18,9 +18,9 @@ def read(blob: Blob, most: int, storage: BlobStorage) -> bytes:
 
 
 def confirm_unchanged(blob: Blob, version: str, storage: BlobStorage) -> None:
-    """Call it after reading, so that every earlier write is detected.
+    """Raise BlobChanged, and suspend the blob, if it was modified since its verification.
 
-    Raises BlobChanged, and suspends the blob, if it was modified since it was verified.
+    Call this after reading, to detect every earlier write.
     """
     try:
         suspension.demand_unchanged(storage.stat(blob.sha256, version), blob, storage)

@@ -1,4 +1,4 @@
-"""Stages the parts of an object as files beside the unfinished uploads of a local store."""
+"""Stages multipart uploads as files, next to the unfinished uploads of a local store."""
 
 import os
 import uuid
@@ -14,7 +14,7 @@ _BUFFER = 1024 * 1024
 
 
 class FileParts:
-    """The part store of a local store: one file for each part."""
+    """The part store of a local store, with one file per part."""
 
     def __init__(self, store: FileStorage) -> None:
         self._store = store
@@ -65,7 +65,7 @@ class PartFile:
 
 
 class _Copied:
-    """Copies the parts into one new file, which nothing else writes to, while they are read."""
+    """Copies the parts, while they are read, into a new file that nothing else writes to."""
 
     def __init__(self, upload: FileUpload, paths: list[Path]) -> None:
         self._upload = upload

@@ -1,4 +1,4 @@
-"""Reads a blob that is a file: its metadata when it was opened, and the page cache."""
+"""Reads a blob from a file, with its metadata at opening and control of the page cache."""
 
 import io
 import os
@@ -10,15 +10,15 @@ from pathlib import Path
 
 from weights.storage.protocol import StoredObject
 
-#: Places of a file at which the cache is probed.
+#: Number of positions at which a file's page cache is probed.
 _PROBES = 16
-#: Seconds within which two writes may get the same time: two ticks of the slowest kernel (100
-#: Hz). Linux 6.13 and later distinguish more writes, but not those to a new file.
+#: Seconds within which two writes may get the same timestamp: two ticks of the slowest kernel (100
+#: Hz). Linux 6.13 and later have finer timestamps, but not for a new file.
 _TICK = 0.02
 
 
 class FileReader(io.FileIO):
-    """An open file with the metadata that it had when it was opened."""
+    """An open file with its metadata at opening."""
 
     def __init__(self, path: Path, key: str) -> None:
         super().__init__(path)
@@ -34,16 +34,16 @@ class FileReader(io.FileIO):
     def wait_past_ctime(self) -> None:
         """Wait until the kernel's clock is past the file's ctime.
 
-        A write in the same tick as the last one leaves all times unchanged. What is read after
-        this includes such a write, and any later one gets a later ctime, which cannot be set back.
+        A write in the same tick as the last one leaves all timestamps unchanged. Reading after this
+        wait includes such a write; any later write gets a later ctime, which cannot be set back.
         """
         if time.time_ns() - self._changed_ns < _TICK * 1e9:
             time.sleep(_TICK)
 
     def drop_after_reading(self) -> Callable[[int, int], None]:
-        """Have the system read ahead. Returns a function of (start, length) that drops pages.
+        """Enable read-ahead; returns a function of (start, length) that drops pages from the cache.
 
-        Pages that were cached before stay: a check should not slow down downloads of the file.
+        Pages that were already cached stay, so that a check does not slow down downloads.
         """
         if not hasattr(os, "posix_fadvise"):
             return lambda start, length: None
@@ -58,7 +58,7 @@ class FileReader(io.FileIO):
 
 
 def _is_cached(descriptor: int, size: int) -> bool:
-    """True if most of a file is in the page cache, by reading a byte at some places."""
+    """True if most of a file is in the page cache; tries reading single bytes without blocking."""
     if not size or not hasattr(os, "RWF_NOWAIT"):
         return False
     cached = 0
@@ -66,12 +66,12 @@ def _is_cached(descriptor: int, size: int) -> bool:
         try:
             offset = size * place // _PROBES
             cached += os.preadv(descriptor, [bytearray(1)], offset, os.RWF_NOWAIT)
-        except OSError:  # only on disk, or the file system cannot tell
+        except OSError:  # not cached, or the file system cannot tell
             continue
     return cached > _PROBES // 2
 
 
 def stored_object(key: str, found: os.stat_result) -> StoredObject:
-    """The metadata of a file in the terms of all stores."""
+    """The metadata of a file as a StoredObject."""
     mark = f"{found.st_mtime_ns}:{found.st_ino}:{found.st_size} {found.st_ctime_ns}"
     return StoredObject(key, found.st_size, mark, datetime.fromtimestamp(found.st_mtime, UTC))

@@ -1,4 +1,4 @@
-"""Blobs as files in one folder."""
+"""Stores blobs as files in a folder."""
 
 import errno
 import logging
@@ -21,16 +21,16 @@ from weights.storage.protocol import StoredObject, blob_key
 log = logging.getLogger(__name__)
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-#: The folder that a file system reserves in its root.
+#: A folder that file systems reserve in their root.
 _LOST_AND_FOUND = "lost+found"
-#: Names of the folders that hold blobs.
+#: Names of the folders for blobs.
 _BLOB_FOLDER = re.compile(r"[0-9a-f]{2}")
 
 
 class FileStorage:
-    """Stores each blob at `<root>/aa/bb/<sha256>`, by a rename of a complete temporary file.
+    """Stores each blob at `<root>/aa/bb/<sha256>`, by renaming a complete temporary file.
 
-    Only its user may read it; if the root is setgid, its group too, such as a web server's.
+    Only its user may read it or, if the root is setgid, also its group, such as a web server's.
     """
 
     is_local = True
@@ -50,7 +50,7 @@ class FileStorage:
         return False
 
     def probe(self) -> timedelta:
-        """Demand the folder, writable for uploads; its clock is ours."""
+        """Require that the staging folder exists and is writable; its clock is ours."""
         if not self.staging_folder.is_dir():
             raise self._no_store()
         if not os.access(self.staging_folder, os.W_OK | os.X_OK):
@@ -83,7 +83,7 @@ class FileStorage:
 
     @contextmanager
     def translated_errors(self) -> Iterator[None]:
-        """Raise the domain's errors for those of the operating system."""
+        """Translate errors of the operating system into the domain's."""
         try:
             yield
         except OSError as error:
@@ -92,7 +92,7 @@ class FileStorage:
     def make_blob_folder(self, folder: Path) -> None:
         """Create a blob's folder durably.
 
-        Another process may have created it and not synced it yet.
+        Another process may have created it without having synced it yet.
         """
         for one in (folder.parent, folder):
             if one in self._durable and one.is_dir():
@@ -109,7 +109,7 @@ class FileStorage:
         return bool(self.root.stat().st_mode & stat.S_ISGID)
 
     def make_private(self) -> None:
-        """Remove the permissions of other users, which an older release or the operator set."""
+        """Remove other users' permissions, which an older release or the operator set."""
         with suppress(FileNotFoundError, NotADirectoryError):
             mode = stat.S_IMODE(self.root.stat().st_mode)
             allowed = mode & (0o7750 if self.is_open_to_group() else 0o7700)
@@ -129,7 +129,7 @@ class FileStorage:
     def stat(self, sha256: str, version: str = "") -> StoredObject | None:
         try:
             key = blob_key(sha256)
-            # As text: each HEAD request calls this, and a `Path` costs more than the call.
+            # A string, since each HEAD request calls this and a `Path` costs more than the call.
             return stored_object(key, os.stat(f"{self._prefix}{key}"))  # noqa: PTH116
         except FileNotFoundError:
             return None
@@ -166,9 +166,9 @@ class FileStorage:
             return stream.read(most)
 
     def _absence(self, sha256: str) -> WeightsError:
-        """The error for a missing file: the blob is lost, or the whole store is missing."""
+        """The error for a missing file: a lost blob, or a missing store."""
         if self.staging_folder.is_dir():
-            return BlobMissing(f"the store holds no blob {sha256}")
+            return BlobMissing(f"the store has no blob {sha256}")
         return self._no_store()
 
     def _no_store(self) -> StorageUnavailable:
@@ -177,7 +177,7 @@ class FileStorage:
         )
 
     def local_path(self, sha256: str) -> Path:
-        return Path(f"{self._prefix}{blob_key(sha256)}")  # joined as text: half the cost
+        return Path(f"{self._prefix}{blob_key(sha256)}")  # joining strings costs half as much
 
     def signed_url(self, sha256: str, *, filename: str, seconds: int, version: str = "") -> None:
         return None
@@ -221,8 +221,8 @@ class FileUpload:
         try:
             if self._store.is_open_to_group():
                 os.fchmod(self._descriptor, 0o640)
-            # The kernel's time has the resolution of its tick, in which ext4 may reuse the inode of
-            # a file that was just deleted: then both files would have the same mark.
+            # File times have the resolution of a kernel tick, within which ext4 may reuse the inode
+            # of a deleted file: then both files would have the same mark.
             now = time.time_ns()
             os.utime(self._descriptor, ns=(now, now))
             os.fsync(self._descriptor)
@@ -234,7 +234,7 @@ class FileUpload:
             raise _translated(error, self._store.root) from error
 
     def move_to(self, path: Path) -> os.stat_result:
-        """Give the temporary file a name in staging, in place of any other file."""
+        """Give the temporary file a name in staging, replacing any other file."""
         assert self._path is not None, "an upload is named once"
         with self._store.translated_errors():
             self._path.replace(path)
@@ -250,10 +250,10 @@ class FileUpload:
 def _walk(
     folder: Path, prefix: str, *, folders: int, leave_out: Set[str] = frozenset()
 ) -> Iterator[StoredObject]:
-    """Every file below `folder`, down to this many levels of blob folders.
+    """Yields every file below `folder`, down to this many levels of blob folders.
 
     Any other folder is listed as one object of size 0 and never opened, because the portal did not
-    create it. A file that vanishes meanwhile is left out.
+    create it. A file that disappears meanwhile is left out.
     """
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -270,7 +270,7 @@ def _walk(
 
 
 def _text(name: str) -> str:
-    """A file's name as text that a database accepts, whatever bytes it has."""
+    """A file name as text that a database accepts, whatever its bytes."""
     return os.fsencode(name).decode(errors="backslashreplace")
 
 
@@ -293,7 +293,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _translated(error: OSError, root: Path) -> WeightsError:
-    """The domain's error for one of the operating system."""
+    """The domain's error for an error of the operating system."""
     if error.errno in _FULL:
         return StorageFull(
             f"the store at {root} is full; free some space and run the command again"

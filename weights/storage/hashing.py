@@ -24,9 +24,9 @@ def sha256_of(stream: BinaryIO, progress: Callable[[int], None]) -> str:
 def holds(
     store: BlobStorage, sha256: str, size: int, progress: Callable[[int], None] | None
 ) -> bool:
-    """True if the newest bytes under a blob's name have this SHA-256: it reads all of them.
+    """True if the newest bytes of the blob have this SHA-256; reads all of them.
 
-    Without `progress` only their size in bytes is compared. Raises StorageUnavailable.
+    Without `progress`, only compares their size. Raises StorageUnavailable.
     """
     if store.size(sha256) != size:
         return False

@@ -1,4 +1,4 @@
-"""Copies of the audit trail's signed heads, one object of a bucket for each head."""
+"""Copies of the audit trail's signed heads in a bucket, one object per head."""
 
 from collections.abc import Collection
 from typing import TYPE_CHECKING, cast
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def put(place: str, name: str, note: str) -> None:
-    """Write a head below `s3://bucket/prefix`, at the endpoint of the blobs. Raises OSError."""
+    """Write a head below `s3://bucket/prefix`, at the blobs' endpoint. Raises OSError."""
     try:
         _store(place).put_text(name, note)
     except WeightsError as error:
@@ -19,7 +19,7 @@ def put(place: str, name: str, note: str) -> None:
 
 
 def read(place: str, leave_out: Collection[str]) -> list[str]:
-    """The heads below `s3://bucket/prefix` by the time of writing. Raises OSError."""
+    """The heads below `s3://bucket/prefix` in the order of writing. Raises OSError."""
     try:
         return _store(place).texts(leave_out)
     except WeightsError as error:
@@ -27,4 +27,4 @@ def read(place: str, leave_out: Collection[str]) -> list[str]:
 
 
 def _store(place: str) -> "S3Storage":
-    return cast("S3Storage", store_at(place))  # by the scheme of the place
+    return cast("S3Storage", store_at(place))  # the scheme is s3

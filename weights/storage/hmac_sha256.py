@@ -1,12 +1,12 @@
-"""HMAC-SHA256 of many messages with one key and a common prefix: plain Python.
+"""HMAC-SHA256 of many messages with one key and a common prefix, in plain Python.
 
-`hmac.HMAC.copy` does the same at half the speed, and presigning a URL would take 1.5 times as
-long. So the two inner hashes of a key (RFC 2104, section 2) are stored and copied.
+Stores and copies the two inner hashes of a key (RFC 2104, section 2). `hmac.HMAC.copy` does the
+same at half the speed, and presigning a URL would take 1.5 times as long.
 """
 
 import hashlib
 
-#: Bytes of a block of SHA-256.
+#: SHA-256's block size in bytes.
 _BLOCK = 64
 _INNER = bytes(number ^ 0x36 for number in range(256))
 _OUTER = bytes(number ^ 0x5C for number in range(256))

@@ -1,4 +1,4 @@
-"""Bytes, stored once under their SHA-256."""
+"""Blobs: bytes, stored once under their SHA-256."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -21,7 +21,7 @@ __all__ = ["UNVERIFIED", "Blob", "BlobQuerySet", "IntakeNote", "unleased"]
 
 
 def unleased(now: datetime) -> models.Q:
-    """Rows with a `leased_until` that no worker holds now."""
+    """Matches rows that no worker currently leases."""
     return models.Q(leased_until=None) | models.Q(leased_until__lte=now)
 
 
@@ -32,9 +32,9 @@ class BlobQuerySet(models.QuerySet["Blob"]):
         return self.filter(unleased(now), waiting | models.Q(check_due_at__lte=now))
 
     def awaiting_inspection(self) -> "BlobQuerySet":
-        """Blobs with good bytes and a name whose format is not inspected yet.
+        """Blobs with good bytes and a name for which they have not been inspected yet.
 
-        A blob that is due to be read is inspected in the same check.
+        A blob that is due for a check is inspected in that check.
         """
         return self.filter(inspect_due_at__isnull=False, check_due_at=None).exclude(
             state__in=UNVERIFIED
@@ -48,7 +48,7 @@ class BlobQuerySet(models.QuerySet["Blob"]):
         return self.filter(models.Q(state__in=UNVERIFIED) | models.Q(check_due_at__isnull=False))
 
     def idle(self, now: datetime) -> "BlobQuerySet":
-        """Blobs that no worker reads and for which no check is requested."""
+        """Blobs that no worker is reading and no check is requested for."""
         return self.filter(unleased(now), check_due_at=None)
 
     def unverified(self) -> "BlobQuerySet":
@@ -59,10 +59,10 @@ class BlobQuerySet(models.QuerySet["Blob"]):
     def transition_all(
         self, name: str, details: Mapping["Blob", dict[str, Any]], **changes: object
     ) -> None:
-        """Apply a row of TRANSITIONS that ends outside quarantine to all blobs of `details`.
+        """Apply a transition that ends outside quarantine to all blobs in `details`.
 
-        As `Blob.transition`, in one statement and one for the events; no blob is changed if one
-        of them is in none of the states that the row leaves.
+        Like `Blob.transition`, with one statement and another for the events. Raises
+        TransitionRefused, and changes nothing, if any blob is in a state that does not allow it.
         """
         row = TRANSITIONS[name]
         changes |= {"state": row.target, "quarantine_cause": CAUSES.get(name, "")}
@@ -125,7 +125,7 @@ class Blob(models.Model):
     )
     created_at = models.DateTimeField(default=timezone.now)
     last_verified_at = models.DateTimeField(null=True, blank=True)
-    #: Signed addresses are bound to it.
+    #: Signed URLs are bound to it.
     version = models.CharField(
         "verified version",
         max_length=1024,
@@ -168,9 +168,9 @@ class Blob(models.Model):
         details: dict[str, Any] | None = None,
         **changes: object,
     ) -> None:
-        """Apply one row of TRANSITIONS, write `changes`, and record the event of the row.
+        """Apply a transition of TRANSITIONS, write `changes`, and record the transition's event.
 
-        Raises TransitionRefused if the blob is in none of the states that the row leaves.
+        Raises TransitionRefused if the blob's state does not allow it.
         """
         row = TRANSITIONS[name]
         changes["state"] = row.target
@@ -190,16 +190,16 @@ class Blob(models.Model):
 
     @property
     def state_label(self) -> str:
-        """The state for people; in quarantine, the cause."""
+        """The state's label or, in quarantine, the cause's."""
         return self.get_quarantine_cause_display() or self.get_state_display()
 
     @property
     def was_good(self) -> bool:
-        """True if its last check, or the last one before a doubt, found it good."""
+        """True if its bytes were verified and have not been quarantined since."""
         return self.last_verified_at is not None and self.state != BlobState.QUARANTINED
 
     def version_of(self, store: str) -> str:
-        """The version that was verified in the store of this address; empty for none."""
+        """The version that was verified in the store at this address, or ""."""
         return self.version if self.version_in == store else ""
 
     def served_version(self, storage: "BlobStorage") -> str:
@@ -207,7 +207,7 @@ class Blob(models.Model):
         return self.version_of(storage.address) if storage.binds_versions else ""
 
     def change(self, found: "StoredObject", store: str) -> str:
-        """A sentence about the change since it was verified; empty if there is none."""
+        """A sentence about a change since its verification, or "" without a change."""
         if found.size != self.size:
             return f"it has {found.size} bytes in the store instead of {self.size}"
         if self.mark and self.version_in == store and found.written_since(self.mark):
@@ -217,15 +217,15 @@ class Blob(models.Model):
         return ""
 
     def is_touched(self, found: "StoredObject", store: str) -> bool:
-        """True if it may still be served but should be read again soon."""
+        """True if only its ctime has changed: it may be served, but should be checked soon."""
         return self.version_in == store and found.touched_since(self.mark)
 
 
 class IntakeNote(models.Model):
-    """The digests of a source file, so that publishing it again does not read it again.
+    """The digests of a source file, so that it need not be read to be published again.
 
-    Device, inode, size and both times together identify one state of one file: any write
-    changes the ctime, which cannot be set back.
+    Device, inode, size and both timestamps identify one state of one file: any write changes the
+    ctime, which cannot be set back.
     """
 
     device = models.CharField(max_length=20)

@@ -1,4 +1,4 @@
-"""The interface of every store of blobs."""
+"""The interface of all blob stores."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ from typing import BinaryIO, NamedTuple, Protocol
 
 from weights.errors import StorageUnavailable, UploadRefused
 
-#: The longest life of a signed URL in seconds.
+#: The longest lifetime of a signed URL in seconds.
 URL_SECONDS_MOST = 3600
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -21,8 +21,8 @@ class StoredObject:
     """The metadata of one object in a store; `size` in bytes.
 
     `mark` changes with every write to the object: `mtime:inode:size ctime` of a file, the
-    entity tag of an S3 object. Marks of two stores cannot be compared. `sha256` is the hash that
-    the store itself computed, in hex; empty if it stores no such checksum.
+    entity tag of an S3 object. Marks of two stores cannot be compared. `sha256` is the hash in hex
+    that the store itself computed, or "" if it has none.
     """
 
     key: str
@@ -32,9 +32,9 @@ class StoredObject:
     sha256: str = field(default="", compare=False)
 
     def written_since(self, mark: str) -> bool:
-        """True if it was changed or replaced after `mark` was taken."""
+        """True if it was changed or replaced since it had this mark."""
         content = self.mark.partition(" ")[0]
-        # Marks of earlier releases are only the modification time of a file.
+        # Marks of earlier releases are only a file's modification time.
         return mark.partition(" ")[0] not in {content, content.partition(":")[0]}
 
     def touched_since(self, mark: str) -> bool:
@@ -43,17 +43,17 @@ class StoredObject:
 
 
 class PastTheEnd(StorageUnavailable):
-    """The range begins after the last byte."""
+    """The range starts after the last byte."""
 
 
 class Upload(Protocol):
-    """An upload into a store, which has no name yet."""
+    """An upload to a store, which has no name yet."""
 
     def write(self, chunk: bytes | memoryview) -> None:
         """Append; raises StorageFull or StorageUnavailable."""
 
     def commit(self, sha256: str) -> None:
-        """Make the bytes durable under this name, replacing any others."""
+        """Store the bytes durably under this name, replacing any others."""
 
 
 class BlobStorage(Protocol):
@@ -61,55 +61,55 @@ class BlobStorage(Protocol):
 
     #: `file:///folder` or `s3://bucket/prefix`.
     address: str
-    #: True if the bytes are on this machine; others are served by signed URLs.
+    #: True if the bytes are on this machine; otherwise signed URLs serve them.
     is_local: bool
-    #: True if a fixed version is served, whatever was written over it.
+    #: True if a fixed version is served, even if it was overwritten.
     binds_versions: bool
 
     @property
     def staging_folder(self) -> Path | None:
-        """A folder beside the blobs, whose files `sweep` deletes; None in a bucket."""
+        """A folder next to the blobs, whose old files `sweep` deletes; None for a bucket."""
 
     def keeps_versions(self) -> bool:
-        """Ask the store if it keeps overwritten objects as older versions."""
+        """Ask the store whether it keeps overwritten objects as older versions."""
 
     def probe(self) -> timedelta:
-        """Ask the store for an answer. Returns how far its clock is ahead of ours.
+        """Check that the store answers; returns how far its clock is ahead of ours.
 
-        Raises ClockSkewed if the two differ too much for signatures.
+        Raises ClockSkewed if the clocks differ too much for signatures.
         """
 
     def create(self) -> None:
-        """Create an empty store, if there is none; existing blobs stay.
+        """Create an empty store if there is none; existing blobs stay.
 
-        Never call it for a store that should hold blobs: its disk may be missing.
+        Never call this for a store that should have blobs: its disk may be missing.
         """
 
     def receive(self, size: int = 0) -> AbstractContextManager[Upload]:
-        """Begin an upload; leaving the context without `commit` discards it.
+        """Start an upload; leaving the context without `commit` discards it.
 
-        `size` is the number of bytes, if known, by which S3 splits large objects into parts.
-        Raises BlobTooLarge.
+        `size` is the number of bytes, if known; it determines S3's part size. Raises
+        BlobTooLarge.
         """
 
     def size(self, sha256: str) -> int | None:
-        """Size of the blob in bytes; None if it is not in the store."""
+        """The blob's size in bytes; None if it is not in the store."""
 
     def open(self, sha256: str, *, version: str = "") -> BinaryIO:
         """Open an unbuffered stream of the bytes, or of one version; raises BlobMissing.
 
-        The stream has additional attributes: `stored`, the StoredObject when it was opened;
-        `version` if the store keeps versions; `is_cached`, true if the bytes are already in
-        memory; `drop_after_reading()`, which returns a function of (start, length) that drops
-        bytes after use; `wait_past_ctime()`, to call before reading bytes that are recorded under
-        the mark, so that every later write changes it.
+        The stream has additional attributes: `stored`, the StoredObject at opening; `version` if
+        the store keeps versions; `is_cached`, true if the bytes are already in memory;
+        `drop_after_reading()`, which returns a function of (start, length) that drops used bytes
+        from the cache; `wait_past_ctime()`, to call before reading if the mark is recorded, so that
+        every later write changes it.
         """
 
     def stat(self, sha256: str, version: str = "") -> StoredObject | None:
-        """The metadata of the blob, or of one version; None if it is not in the store."""
+        """The metadata of the blob, or of one version; None if it is missing."""
 
     def list_objects(self) -> Iterator[StoredObject]:
-        """Every object of the store once, in no order, without unfinished uploads.
+        """Yields every object of the store once, in any order, without unfinished uploads.
 
         Keys are relative to the store; those of blobs are `blob_key`s.
         """
@@ -118,17 +118,17 @@ class BlobStorage(Protocol):
         """Bytes from `start`, fewer than `length` only at the end; raises BlobMissing."""
 
     def excerpt(self, sha256: str, most: int, version: str = "") -> bytes:
-        """The first `most` bytes, for a page; takes at most ten seconds."""
+        """The first `most` bytes, for a page, within ten seconds."""
 
     def local_path(self, sha256: str) -> Path | None:
-        """The file that a web server on this machine may send; None in a remote store."""
+        """The file, for a web server on this machine to send; None for a remote store."""
 
     def signed_url(
         self, sha256: str, *, filename: str, seconds: int, version: str = ""
     ) -> str | None:
-        """A URL from which clients download without the portal; None in a local store.
+        """A URL to download without the portal; None for a local store.
 
-        It expires after `seconds`, an hour, or with the credential that signs it. `version` binds
+        It expires after `seconds`, after an hour, or with the signing credential. `version` binds
         it to one version, if the store keeps versions.
         """
 
@@ -136,18 +136,18 @@ class BlobStorage(Protocol):
         """Delete the blob, if it exists."""
 
     def sweep(self, older_than: timedelta) -> int:
-        """Delete the leftovers of interrupted uploads. Returns their number."""
+        """Delete leftovers of interrupted uploads; returns their number."""
 
 
 class Part(NamedTuple):
-    """A part as the client reports it; its expected size in bytes."""
+    """A part as the client reports it; `size` is the expected size in bytes."""
 
     number: int
     etag: str
     size: int
 
     def refusal(self) -> UploadRefused:
-        """The error for a part that did not arrive as the client reports it."""
+        """The error for a part that did not arrive as reported."""
         return UploadRefused(
             f"part {self.number} did not arrive with {self.size} bytes and the entity tag"
             f" {self.etag[:100]!r}; send the file again"
@@ -161,46 +161,46 @@ class PartUpload(Protocol):
         """Append; raises StorageFull or StorageUnavailable."""
 
     def keep(self) -> str:
-        """Put the complete part in place of any earlier one. Returns its entity tag."""
+        """Store the complete part, replacing any earlier one; returns its entity tag."""
 
 
 class Assembled(Protocol):
-    """All parts of an object as one."""
+    """All parts of an object, as one."""
 
     def blocks(self) -> Iterator[memoryview | bytes]:
-        """The bytes in order, in blocks of bounded size. Call it once."""
+        """Yields the bytes in order, in blocks of limited size. Call it once."""
 
     def commit(self, sha256: str) -> None:
-        """Name exactly the bytes that `blocks` returned as a blob, durably."""
+        """Store exactly the bytes that `blocks` returned as a blob, durably."""
 
 
 class PartStore(Protocol):
-    """Staging of parts; nothing in it is a blob. `sweep` of the store deletes what is left of it.
+    """The staging area of parts, which contains no blobs. The store's `sweep` deletes leftovers.
 
     Every call may raise StorageUnavailable or StorageFull.
     """
 
     def begin(self) -> str:
-        """Returns the name of a new object without parts."""
+        """Start a new object without parts; returns its name."""
 
     def urls(self, name: str, count: int, seconds: int) -> list[str] | None:
-        """URLs to which a client sends parts 1 to `count`; None in a local store."""
+        """URLs to which a client sends parts 1 to `count`; None for a local store."""
 
     def receive(self, name: str, number: int) -> "AbstractContextManager[PartUpload]":
-        """Begin to receive a part in a local store; leaving it without `keep` discards it."""
+        """Start receiving a part in a local store; leaving it without `keep` discards it."""
 
     def close(self, name: str, parts: Sequence[Part]) -> None:
-        """End the sending; may be repeated. Raises UploadRefused for a missing or other part."""
+        """Complete the object. Idempotent. Raises UploadRefused for a missing or wrong part."""
 
     def assembled(self, name: str, count: int) -> AbstractContextManager[Assembled]:
-        """Open a closed object of `count` parts; raises BlobMissing or UploadRefused."""
+        """Open a completed object of `count` parts; raises BlobMissing or UploadRefused."""
 
     def discard(self, name: str) -> None:
         """Delete all parts, if there are any."""
 
 
 def blob_key(sha256: str) -> str:
-    """The key of the blob inside any store: `aa/bb/<sha256>`."""
+    """The key of the blob in any store: `aa/bb/<sha256>`."""
     if not _SHA256.fullmatch(sha256):
         raise ValueError(f"{sha256!r} is not a SHA-256 in lower-case hex")
     return f"{sha256[:2]}/{sha256[2:4]}/{sha256}"

@@ -1,4 +1,4 @@
-"""Reads a stream in a thread, a few buffers ahead of the consumer."""
+"""Reads a stream in a thread, some buffers ahead of the consumer."""
 
 import threading
 from collections.abc import Iterator
@@ -6,10 +6,10 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from queue import SimpleQueue
 from typing import Protocol
 
-#: Bytes: enough that two threads rarely wait for each other, and few enough that all buffers
-#: stay in a processor's last-level cache until they are used.
+#: Bytes: large enough that the two threads rarely wait for each other, and small enough that all
+#: buffers stay in the processor's last-level cache until they are used.
 BUFFER = 1024 * 1024
-#: The buffer in use, and those that are being filled or waiting.
+#: Number of buffers: one in use, the others being filled or waiting.
 BUFFERS = 8
 _SMALLEST = 64 * 1024
 
@@ -19,7 +19,7 @@ class Readable(Protocol):
 
 
 class CachedReadable(Readable, Protocol):
-    """A stream of a store that knows if its bytes are already in memory."""
+    """A store's stream that knows whether its bytes are already in memory."""
 
     @property
     def is_cached(self) -> bool: ...
@@ -29,9 +29,9 @@ def blocks_of(stream: CachedReadable, size: int) -> AbstractContextManager[Itera
     """The bytes of a stream of about `size` bytes, as writable views.
 
     Each view is valid until the next one is requested: a few buffers are reused, so memory use
-    does not depend on the size. Exceptions of reading are raised when the next view is requested.
-    Cached bytes are not read ahead, because a second thread would only take a processor from
-    another worker; nor are those that fit into one buffer.
+    does not depend on the size. Read errors are raised when the next view is requested. Cached
+    bytes are not read ahead, because a second thread would only take a processor from another
+    worker; nor are bytes that fit into one buffer.
     """
     if size <= BUFFER or stream.is_cached:
         return nullcontext(_one_by_one(stream, min(BUFFER, max(_SMALLEST, size))))
@@ -46,7 +46,7 @@ def _one_by_one(stream: Readable, size: int) -> Iterator[memoryview]:
 
 @contextmanager
 def read_ahead(stream: Readable, size: int = BUFFER) -> Iterator[Iterator[memoryview]]:
-    """The bytes of a stream of any length, read ahead in buffers of `size` bytes."""
+    """The bytes of a stream of any length, read ahead into buffers of `size` bytes."""
     empty: SimpleQueue[memoryview | None] = SimpleQueue()
     full: SimpleQueue[tuple[memoryview, int] | BaseException] = SimpleQueue()
     for _ in range(BUFFERS):

@@ -1,6 +1,6 @@
-"""The states of a blob and the table of transitions between them. Plain Python, no models.
+"""The states of a blob and the transitions between them, without models.
 
-`Blob.transition` applies one row of the table, and nothing else changes the state of a blob.
+`Blob.transition` applies a transition; nothing else changes the state of a blob.
 """
 
 from dataclasses import dataclass
@@ -19,22 +19,22 @@ class State(models.TextChoices):
 
 
 class QuarantineCause(models.TextChoices):
-    """Why bytes are in quarantine. A revision that was withdrawn says so itself."""
+    """Why bytes are in quarantine."""
 
     DAMAGED = "damaged", "Damaged bytes"
     REFUSED = "refused", "Refused by inspection"
     MANUAL = "manual", "Quarantined by a release owner"
 
 
-#: Blobs without a result that lets them be served or quarantined.
+#: States of blobs whose first check has no result yet.
 UNVERIFIED = (State.UPLOADED, State.HASHING, State.SCANNING)
 
 
 @dataclass(frozen=True)
 class Transition:
-    """The states that it leaves, the one that it reaches, and its audit event.
+    """The source states, the target state, and the audit event.
 
-    Steps within one check have no event; the check ends with one.
+    Steps within a check have no event; the end of the check has one.
     """
 
     sources: frozenset[State]
@@ -59,19 +59,19 @@ def _row(
 
 
 TRANSITIONS: dict[str, Transition] = {
-    # A worker reads bytes that were never good, also after another worker was killed.
+    # A worker reads bytes that were never verified, possibly after another worker was killed.
     "hash": _row({_U, _H, _S}, _H),
     # The bytes match their SHA-256; their format is next.
     "inspect": _row({_H}, _S),
     # The check passed.
     "verify": _row({_H, _S, _V, _Q}, _V, WeightsEvent.BLOB_VERIFIED),
-    # Bytes that were good no longer match their SHA-256, or are lost: they are read again.
+    # Verified bytes no longer match their SHA-256, or are lost: they are read again.
     "doubt": _row({_H, _S, _V}, _H, WeightsEvent.BLOB_DOUBTED, "failed"),
-    # Verified bytes were changed: they are not served until they are read again.
+    # Verified bytes were changed: they are not served until they have been read again.
     "suspend": _row({_V}, _H, WeightsEvent.BLOB_SUSPECTED, "failed"),
     # The bytes do not match their SHA-256, or are lost.
     "quarantine": _row({_H, _S, _V, _Q}, _Q, WeightsEvent.BLOB_QUARANTINED, "failed"),
-    # The bytes match their SHA-256, and would do harm when loaded.
+    # The bytes match their SHA-256, but could do harm when loaded.
     "refuse": _row({_H, _S, _V, _Q}, _Q, WeightsEvent.BLOB_REFUSED, "failed"),
     # A release owner quarantines them.
     "hold": _row({_U, _H, _S, _V, _Q}, _Q, WeightsEvent.BLOB_QUARANTINED),

@@ -1,4 +1,4 @@
-"""Blobs as objects of an S3 bucket; the only package that imports boto3."""
+"""Stores blobs as objects in an S3 bucket; the only package that imports boto3."""
 
 from weights.storage.s3.parts import S3Parts
 from weights.storage.s3.store import S3Storage

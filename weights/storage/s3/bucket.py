@@ -27,13 +27,13 @@ CONFIG = Config(
     request_checksum_calculation="when_required",
     response_checksum_validation="when_required",
 )
-#: While a person waits: two tries of 1 + 2 s and the pause between them end after 7 s.
+#: While a person waits: two attempts of 1 + 2 s and the pause between them end within 7 s.
 QUICK = CONFIG.merge(
     Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=1, read_timeout=2)
 )
-#: Bytes from which the store copies in parts; it refuses to copy more than 5 GB at once.
+#: Bytes from which copies are made in parts; S3 refuses to copy more than 5 GB at once.
 COPY_IN_PARTS_FROM = 1024 * 1024 * 1024
-#: The prefix of uploads whose hash is not known yet.
+#: The prefix of uploads whose hash is still unknown.
 STAGING = "staging/"
 
 
@@ -45,12 +45,12 @@ class Location(TypedDict):
 
 
 def version(response: Any) -> dict[str, Any]:
-    """The version in a response as arguments; none if the bucket keeps none."""
+    """The version in a response, as arguments; empty if the bucket is not versioned."""
     return {"VersionId": response["VersionId"]} if response.get("VersionId") else {}
 
 
 class Bucket:
-    """A bucket, or the part of it below `prefix`, at one endpoint."""
+    """A bucket at one endpoint, or the part of it below `prefix`."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class Bucket:
         return {"Bucket": self.bucket, "Key": self.prefix + blob_key(sha256)}
 
     def staging_location(self) -> Location:
-        """A new location for bytes whose hash is not known yet."""
+        """A new location for bytes whose hash is still unknown."""
         return self.staged(uuid.uuid4().hex)
 
     def staged(self, name: str) -> Location:
@@ -88,12 +88,12 @@ class Bucket:
         return {"Bucket": self.bucket, "Key": f"{self.prefix}{STAGING}{name}"}
 
     def discard(self, staged: Location) -> None:
-        """Delete an object in staging; the sweep deletes what cannot be deleted now."""
+        """Delete an object in staging; if that fails, the sweep deletes it later."""
         with suppress(ClientError, BotoCoreError):
-            # By its version, or the bucket would keep it below a delete marker.
+            # With its version, otherwise the bucket would keep it below a delete marker.
             found = self.client.head_object(**staged)
             self.client.delete_object(**staged, **version(found))
 
     def translated_errors(self) -> AbstractContextManager[None]:
-        """Raise the domain's errors for those of boto3."""
+        """Translate boto3's errors into the domain's."""
         return errors.translated(self.bucket)

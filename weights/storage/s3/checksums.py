@@ -1,4 +1,4 @@
-"""Checksums that the store verifies on upload, and checksums that it reports."""
+"""Checksums that the store verifies on upload, and those that it reports."""
 
 import hashlib
 import zlib
@@ -23,7 +23,7 @@ def algorithm(kind: Checksums) -> dict[str, Any]:
 
 
 def reported_sha256(response: Any) -> str:
-    """Returns the store's SHA-256 of the whole object, in hex; empty if it has none."""
+    """Returns the store's SHA-256 of the whole object in hex, or "" if it has none."""
     encoded = str(response.get("ChecksumSHA256", ""))
     if response.get("ChecksumType") == "COMPOSITE" or "-" in encoded:
         return ""

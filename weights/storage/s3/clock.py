@@ -1,4 +1,4 @@
-"""The store's clock beside ours: signatures are valid only while the two agree."""
+"""Compares the store's clock with ours, since signatures are valid only if both agree."""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -9,18 +9,18 @@ from weights.errors import ClockSkewed
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-#: A store refuses requests whose time is further away from its own, and may refuse signed URLs.
+#: Stores refuse requests with a larger clock difference, and may refuse signed URLs.
 MOST = timedelta(minutes=15)
 
 
 class StoreClock:
-    """How far the store's clock is ahead of ours, by the Date of each response."""
+    """How far the store's clock is ahead of ours, from the Date of each response."""
 
     def __init__(self) -> None:
         self.ahead = timedelta()
 
     def watch(self, client: "S3Client") -> None:
-        """Read the Date of every response that the client gets, errors included."""
+        """Read the Date of every response to the client, including errors."""
         client.meta.events.register("after-call.s3", self._read)
 
     def _read(self, parsed: dict[str, Any], **_: Any) -> None:

@@ -1,4 +1,4 @@
-"""Objects that clients send in parts straight to the bucket, by presigned URLs."""
+"""Multipart uploads that clients send directly to the bucket with presigned URLs."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -17,7 +17,7 @@ _BUFFER = 1024 * 1024
 class S3Parts:
     """Stages an object as a multipart upload below the staging prefix.
 
-    A name is `<key below the prefix>:<id of the multipart upload>`.
+    Its name is `<key below the prefix>:<id of the multipart upload>`.
     """
 
     def __init__(self, store: S3Storage) -> None:
@@ -46,13 +46,13 @@ class S3Parts:
         raise UploadRefused("parts are sent to the bucket; start the upload again")
 
     def close(self, name: str, parts: Sequence[Part]) -> None:
-        """As the protocol says. The bucket compares the entity tags, which are hashes, again."""
+        """See PartStore. The bucket compares the entity tags, which are hashes, again."""
         try:
             with self._bucket.translated_errors():
                 listed = self._listed(name)
         except BlobMissing as error:
             if self._size(name) == sum(part.size for part in parts):
-                return  # closed by an earlier call whose answer was lost
+                return  # completed by an earlier call whose response was lost
             raise UploadRefused(
                 "the bucket no longer has these parts; send the file again"
             ) from error
@@ -86,7 +86,7 @@ class S3Parts:
             found["Body"].close()
 
     def discard(self, name: str) -> None:
-        """As the protocol says; the sweep deletes what cannot be deleted now."""
+        """See PartStore. If this fails, the sweep deletes the parts later."""
         with suppress(ClientError, BotoCoreError):
             self._client.abort_multipart_upload(**self._upload(name))
         self._bucket.discard(self._location(name))
@@ -99,7 +99,7 @@ class S3Parts:
 
 
 class _Staged:
-    """A complete object in staging, as it was when it was opened."""
+    """A complete object in staging, as it was at opening."""
 
     def __init__(self, bucket: Bucket, location: Location, found: Any) -> None:
         self._bucket = bucket
@@ -111,7 +111,7 @@ class _Staged:
             yield from self._found["Body"].iter_chunks(_BUFFER)
 
     def commit(self, sha256: str) -> None:
-        """Copy it within the bucket, unless it was replaced since it was opened."""
+        """Copy it within the bucket, unless it was replaced since opening."""
         target = self._bucket.location(sha256)
         with self._bucket.translated_errors():
             self._bucket.client.copy(
@@ -133,6 +133,6 @@ def _plain(part: Any) -> str:
 
 
 def _reported(part: Any) -> dict[str, Any]:
-    """A listed part with its checksums, as the completion repeats them."""
+    """A listed part with its checksums, as the completion request must repeat them."""
     sums = {name: value for name, value in part.items() if name.startswith("Checksum")}
     return {"PartNumber": part["PartNumber"], "ETag": part["ETag"], **sums}

@@ -1,7 +1,7 @@
-"""Presigned GETs of an S3 bucket (AWS Signature Version 4), at one hash and one HMAC each.
+"""Presigned GETs of an S3 bucket (AWS Signature Version 4), with one hash and one HMAC each.
 
-Plain Python. The parts that many URLs share are computed once: the key of the day, and the query
-for one second and one lifetime. The result equals botocore's byte for byte.
+Plain Python. Parts that many URLs share are computed once: the day's key, and the query for one
+second and one lifetime. The result equals botocore's byte for byte.
 """
 
 import hashlib
@@ -27,17 +27,17 @@ class Credential:
 
 @dataclass(frozen=True)
 class SharedParts:
-    """The parts that all URLs of one second and one lifetime share."""
+    """The parts that are the same in all URLs of one second and one lifetime."""
 
     second: int
     seconds: int
-    mac: HmacSha256  # with the key of the day, and the head of the string to sign
-    query: str  # canonical, without the part of the object
-    tail: str  # of the URL, in the order in which botocore writes it
+    mac: HmacSha256  # with the day's key, and the start of the string to sign
+    query: str  # the canonical query, without the object's own part
+    tail: str  # the end of the URL, in botocore's order
 
 
 class Presigner:
-    """Signs for one base URL of a bucket, such as `https://host/bucket/`, and one region."""
+    """Signs URLs for one base URL of a bucket, such as `https://host/bucket/`, and one region."""
 
     def __init__(self, base: str, region: str, key: Credential) -> None:
         host, _, path = base.partition("://")[2].partition("/")
@@ -74,7 +74,7 @@ class Presigner:
         signed = "X-Amz-SignedHeaders=host"
         token = self._key.token
         passed = f"X-Amz-Security-Token={quote(token, safe=_UNRESERVED)}" if token else ""
-        # Signed in alphabetical order, written in another.
+        # The parameters are signed in alphabetical order, but botocore writes them in another.
         canonical = [shared, passed, signed] if token else [shared, signed]
         written = [shared, signed, passed] if token else [shared, signed]
         return SharedParts(
@@ -91,13 +91,13 @@ class Presigner:
 
 @lru_cache(maxsize=4096)
 def _quoted(text: str) -> str:
-    """Percent-encode as the signature requires; the names of a checkpoint's files recur."""
+    """Percent-encode as the signature requires; cached, since file names recur."""
     return quote(text, safe=_UNRESERVED)
 
 
 @lru_cache(maxsize=16)
 def _signing_key(secret: str, day: str, region: str) -> bytes:
-    """The signing key of a secret for one day and region."""
+    """The signing key for a secret, day and region."""
     key = f"AWS4{secret}".encode()
     for part in (day, region, "s3", "aws4_request"):
         key = hmac.digest(key, part.encode(), "sha256")

@@ -23,7 +23,7 @@ class S3Reader(io.RawIOBase):
         self.stored = stored
 
     def wait_past_ctime(self) -> None:
-        """Does nothing: an entity tag depends on the content, not on a clock."""
+        """Does nothing, since an entity tag depends on the content, not on a clock."""
 
     def drop_after_reading(self) -> Callable[[int, int], None]:
         return lambda start, length: None

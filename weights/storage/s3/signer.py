@@ -1,4 +1,4 @@
-"""Signed URLs of objects, by our own signer if its results equal the library's."""
+"""Signed URLs of objects, from our own signer if its results equal the library's."""
 
 import logging
 from datetime import datetime
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: A name without an object, for the URL by which the two signers are compared.
+#: The name of no object, for the URL that compares the two signers.
 _PROBE = "0" * 64
 
 
 class Signer:
-    """Signs URLs of one bucket at one endpoint, which may differ from the one that the portal uses.
+    """Signs URLs of one bucket at an endpoint that may differ from the portal's.
 
-    The host is part of a signature, and users may reach the store under another name.
+    The host is part of a signature, and users may reach the store under another host name.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Signer:
             "s3", region_name=bucket.region, endpoint_url=endpoint, config=CONFIG
         )
         self.credentials: Any = session.get_credentials()
-        #: The credential, and our signer; None in place of the signer if the library signs.
+        #: The credential and our signer for it, or None as the signer if the library must sign.
         self.presigner: tuple[Credential, Presigner | None] | None = None
         self._bucket = bucket
 
@@ -59,14 +59,14 @@ class Signer:
         )
 
     def _presigner_of_now(self) -> tuple[Presigner | None, int | None]:
-        """The signer of the current credential, and the end of the credential in Unix time."""
+        """The signer for the current credential, and the credential's expiry in Unix time."""
         if self.presigner is not None and type(self.credentials) is Credentials:
             return self.presigner[1], None  # a credential that never changes
         key, ends = self._key()
         return self._presigner_for(key), None if ends is None else int(ends.timestamp())
 
     def _key(self) -> tuple[Credential, datetime | None]:
-        """The current credential, renewed if it is temporary, and when it ends."""
+        """The current credential, renewed if it is temporary, and when it expires."""
         if self.credentials is None:
             raise StorageUnavailable("there are no S3 credentials; set AWS_ACCESS_KEY_ID")
         try:
@@ -74,7 +74,7 @@ class Signer:
         except (ClientError, BotoCoreError, RuntimeError) as error:
             raise StorageUnavailable(f"the S3 credentials cannot be renewed: {error}") from error
         key = Credential(str(frozen.access_key), str(frozen.secret_key), frozen.token)
-        # The library has no public name for the end of a temporary credential.
+        # The library has no public attribute for the expiry of a temporary credential.
         return key, getattr(self.credentials, "_expiry_time", None)
 
     def _presigner_for(self, key: Credential) -> Presigner | None:
@@ -85,7 +85,7 @@ class Signer:
         return latest[1]
 
     def _compared_presigner(self, key: Credential) -> Presigner | None:
-        """A signer for the bucket's URL as the library writes it, if one result is equal."""
+        """A signer for the bucket's base URL as the library writes it, if a test URL is equal."""
         theirs = self._signed_by_library(_PROBE, "probe", 60, "1")
         presigner = Presigner(
             theirs.partition("?")[0].removesuffix(blob_key(_PROBE)), self._bucket.region, key
@@ -114,10 +114,10 @@ class Signer:
 
 
 def clamp(seconds: int, left: int | None = None) -> int:
-    """Limit a URL's lifetime to our maximum and the `left` seconds of the credential.
+    """Limit a URL's lifetime to our maximum and to the credential's `left` seconds.
 
-    The library ignores the latter. Raises StorageUnavailable when the credential has ended.
+    The library ignores the latter. Raises StorageUnavailable if the credential has expired.
     """
     if left is not None and left < 1:
-        raise StorageUnavailable("the S3 credentials have ended")
+        raise StorageUnavailable("the S3 credentials have expired")
     return max(1, min(seconds, URL_SECONDS_MOST, URL_SECONDS_MOST if left is None else left))

@@ -1,4 +1,4 @@
-"""Objects of at most 64 MiB in the bucket's staging, by names that the caller chooses."""
+"""Objects of at most 64 MiB in the bucket's staging area, under names that the caller chooses."""
 
 import tempfile
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from weights.storage.s3.store import S3Storage
 
 
 class S3Staging:
-    """The staging of xorbs in a bucket (`weights.uploads.xet.staging.XorbStaging`)."""
+    """Implements `weights.uploads.xet.staging.XorbStaging` for a bucket."""
 
     def __init__(self, store: S3Storage) -> None:
         self._bucket: Bucket = store
@@ -21,7 +21,7 @@ class S3Staging:
 
     @contextmanager
     def receive(self, name: str) -> Iterator["_Writer"]:
-        """Receive into a temporary file, because a bucket accepts only objects of known length."""
+        """Receive into a temporary file, because a bucket needs to know an object's length."""
         with tempfile.TemporaryFile() as file:
             yield _Writer(self._bucket, self._location(name), file)
 

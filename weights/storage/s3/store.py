@@ -1,4 +1,4 @@
-"""A bucket as a store of blobs."""
+"""A bucket as a blob store."""
 
 import time
 from collections.abc import Collection, Iterator
@@ -23,16 +23,16 @@ from weights.web.http_headers import disposition
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-#: Seconds after which reading an excerpt is given up.
+#: Maximum seconds to read an excerpt.
 EXCERPT_SECONDS = 5.0
-#: Permissions that a sweep needs if versions are kept.
+#: Permissions that a sweep needs in a versioned bucket.
 _PERMISSIONS = "s3:GetBucketVersioning, s3:ListBucketVersions and s3:DeleteObjectVersion"
 
 
 class S3Storage(Bucket):
     """Stores each blob at `<prefix>/aa/bb/<sha256>` of one bucket.
 
-    Works at `endpoint`, and signs URLs for `public_endpoint`. `session` has arguments
+    Sends requests to `endpoint`, and signs URLs for `public_endpoint`. `session` has arguments
     that boto3 does not read itself, such as a credential from a file.
     """
 
@@ -61,7 +61,7 @@ class S3Storage(Bucket):
         self.binds_versions = cdn is None
 
     def probe(self) -> timedelta:
-        # Not a HEAD, whose errors have no code.
+        # Not HEAD, since its errors have no code.
         with self.translated_errors():
             self._quick.list_objects_v2(Bucket=self.bucket, Prefix=self.prefix, MaxKeys=1)
         self.clock.demand_agreement()
@@ -205,7 +205,7 @@ class S3Storage(Bucket):
         return removed
 
     def put_text(self, name: str, text: str) -> None:
-        """Store a short text beside the blobs, under a name that no blob has.
+        """Store a short text next to the blobs, under a name that no blob has.
 
         Raises StorageUnavailable.
         """
@@ -218,7 +218,7 @@ class S3Storage(Bucket):
             )
 
     def texts(self, leave_out: Collection[str]) -> list[str]:
-        """The texts of `put_text` that are not named in `leave_out`, in the order of writing.
+        """The texts stored by `put_text`, except those in `leave_out`, in the order of writing.
 
         Raises StorageUnavailable.
         """

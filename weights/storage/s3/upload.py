@@ -1,4 +1,4 @@
-"""Uploads to a bucket: small objects in one request, large ones in parts."""
+"""Uploads to a bucket: small objects with one request, large ones in parts."""
 
 from contextlib import suppress
 from typing import Any, cast
@@ -9,7 +9,7 @@ from weights.errors import BlobTooLarge, StorageUnavailable
 from weights.storage.s3.bucket import Bucket, version
 from weights.storage.s3.checksums import algorithm, checksum
 
-#: Bytes of each part, unless that makes more than MOST_PARTS.
+#: Bytes of each part, or more if there would be over MOST_PARTS.
 PART_SIZE = 32 * 1024 * 1024
 #: Limits of S3: parts of an upload, and bytes of an object.
 MOST_PARTS = 10_000
@@ -29,7 +29,7 @@ def part_size(size: int) -> int:
 
 
 class S3Upload:
-    """Collects parts of `size` bytes in all, 0 for unknown; large objects pass a staging key."""
+    """Collects parts of `size` bytes in total (0 if unknown); large objects are staged first."""
 
     def __init__(self, bucket: Bucket, size: int) -> None:
         self._part_size = part_size(size)
@@ -58,7 +58,7 @@ class S3Upload:
         if number > MOST_PARTS:
             raise BlobTooLarge(
                 f"{self._size} bytes make more than {MOST_PARTS} parts of {self._part_size}, the"
-                " most that S3 takes, and the size was not known before"
+                " most that S3 allows, and the size was not known in advance"
             )
         body = bytes(self._buffer[:size])
         digest = checksum(body, self._bucket.checksums)
@@ -98,8 +98,8 @@ class S3Upload:
             target, config = self._bucket.location(sha256), self._bucket.copying
             self._client.copy(self._staged, **target, Config=config)  # type: ignore[arg-type]
         finally:
-            # By its version, or the bucket would keep it below a delete marker. The sweep deletes
-            # what cannot be deleted now.
+            # With its version, otherwise the bucket would keep it below a delete marker. If this
+            # fails, the sweep deletes it later.
             with suppress(ClientError, BotoCoreError):
                 self._client.delete_object(**self._staged, **version(done))
 
