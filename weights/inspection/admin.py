@@ -96,7 +96,7 @@ class InspectionAdmin(OwnTierBlobsAdmin):
 
 @admin.register(InspectionOverride)
 class InspectionOverrideAdmin(OwnTierBlobsAdmin):
-    """Granted overrides; those that wait are change requests."""
+    """Granted overrides; pending ones are change requests."""
 
     to_blob = "inspection__blob"
     list_display = ["inspection", "refusal", "asked_why", "asked_by", "granted_by", "granted_at"]

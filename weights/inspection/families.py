@@ -1,4 +1,4 @@
-"""The family of a file's name, which determines how loaders read the file."""
+"""The family of a file's name, by which loaders choose how to read the file."""
 
 #: A family is `safetensors`, `pickle`, `code`, the suffix of a known format, or `other`.
 SAFETENSORS, PICKLE, CODE, OTHER = "safetensors", "pickle", "code", "other"
@@ -15,10 +15,10 @@ _CODE_NAMES = {
     *("ps1", "c", "cc", "cpp", "cxx", "cu", "h", "hpp", "go", "rs", "java", "ipy", "mk"),
     *("pyc", "pyo", "pyd", "so", "dll", "dylib", "exe", "jar", "whl", "egg", "pyz"),
 }
-#: Suffixes after that of a pickle. Some tell loaders how to decompress it, others mean nothing:
-#: `torch.save` writes `model.pth.tar`. `bin` is too common to be matched before them.
+#: Suffixes that may follow a pickle's. Some tell loaders how to decompress it, others mean nothing:
+#: people save `model.pth.tar`. `bin` is too common to be matched before them.
 _ARCHIVE_NAMES = {"gz", "bz2", "xz", "lzma", "lz4", "zst", "z", "zip", "tar"}
-#: Suffix -> the format that it stands for; the content decides how far it is inspected.
+#: Suffix -> the format it stands for; the content decides how far it is inspected.
 FORMATS_BY_SUFFIX = {
     "gguf": "GGUF",
     "onnx": "ONNX",
@@ -36,7 +36,7 @@ FORMATS_BY_SUFFIX = {
 
 def family_of(path: str) -> str:
     """The family of a file with this name or path."""
-    # A file may be named `.bin`, and Windows drops trailing dots and blanks.
+    # A file may be named `.bin`, and Windows drops trailing dots and spaces.
     _, *suffixes = path.rpartition("/")[2].lower().rstrip(". ").split(".")
     suffix = suffixes[-1] if suffixes else ""
     if suffix == SAFETENSORS or suffix in FORMATS_BY_SUFFIX:

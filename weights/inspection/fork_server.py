@@ -1,4 +1,4 @@
-"""The fork server: forks one sandboxed child per file, which has access to that file alone.
+"""The fork server: forks one sandboxed child per file, which can access only that file.
 
 `runner.py` starts it as a separate program without the portal's environment, and sends each job
 with two pipes. The child requests parts of the file on one pipe, reads them from the other and

@@ -1,10 +1,10 @@
 """Inspects a file by the family of its name and by its content.
 
 Some loaders choose by name, so the name determines what a file must be: a `.safetensors` must
-always parse; a file of the pickle family must parse if it begins as a zip or a pickle, and may be
-neither a tar archive nor compressed. Other loaders take no notice of names, so `content/` finds in
-any file what they would run. Source code is labelled as such, by name or content. Unknown formats
-are accepted as "not inspected".
+always parse; a file of the pickle family must parse if it begins like a zip or a pickle, and must
+not be a tar archive or compressed. Other loaders ignore names, so `content/` finds what they would
+run in any file. Source code is labelled as such, by name or content. Unknown formats are accepted
+as "not inspected".
 """
 
 from dataclasses import asdict, replace
@@ -35,10 +35,10 @@ from weights.inspection.formats.source import CachedSource, Source, UnpackedSour
 from weights.inspection.formats.verdict import Refused, Verdict
 
 MAX_TEXT_BYTES = 256 * 1024 * 1024
-#: Levels of archives in archives that are opened: pandas opens a `.tar.gz`, which has two.
+#: Maximum levels of nested archives to open; pandas opens a `.tar.gz`, which has two.
 _MAX_DEPTH = 3
 _NO_PARSER = "nothing here can look into this format"
-#: Formats of which the first bytes are known, and no more.
+#: Formats of which only the first bytes are known.
 _SIGNATURES = ((b"GGUF", gguf_file.KIND), (b"GGML", "GGML"), (b"PAR1", "Parquet"))
 #: Formats that loaders unpack before they unpickle.
 _PACKED = {zip_archive.KIND, tar_archive.KIND, *compression.KINDS}
@@ -65,7 +65,7 @@ def inspect_as_json(source: Source, family: str, extra: list[str]) -> dict[str, 
 
 
 def presumed_kind(family: str) -> str:
-    """The kind of a refused file, by its name."""
+    """The kind of a refused file, from its name."""
     kinds = {SAFETENSORS: safetensors_file.KIND, PICKLE: "PyTorch or pickle", CODE: text.CODE}
     return kinds.get(family) or FORMATS_BY_SUFFIX.get(family, "unknown")
 
@@ -116,7 +116,7 @@ def _pickle(source: Source, findings: Findings, depth: int) -> Verdict:
 
 
 def _no_pickle(source: Source, findings: Findings, depth: int) -> Verdict:
-    """The verdict on a file with the name of a pickle that does not begin as one."""
+    """The verdict on a file that is named like a pickle but does not begin like one."""
     found = _identify(source, findings, depth)
     if found is not None and found.kind in _PACKED:
         raise Refused(f"it is packed ({found.kind}); publish what is inside, unpacked")
@@ -127,7 +127,7 @@ def _no_pickle(source: Source, findings: Findings, depth: int) -> Verdict:
 
 
 def _unrecognised(source: Source, named: str, findings: Findings) -> Verdict:
-    """The verdict on a file that no loader opens by its content."""
+    """The verdict on a file whose content no loader recognises."""
     kind = named or _signature_kind(source)
     if kind == gguf_file.KIND and _signature_kind(source) == kind:
         return gguf_file.inspect(source)

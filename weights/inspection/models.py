@@ -21,9 +21,9 @@ class InspectionQuerySet(models.QuerySet["Inspection"]):
         return self.annotate(is_overridden=models.Exists(_granted()))
 
     def outdated(self, version: int, allowed: str) -> "InspectionQuerySet":
-        """Inspections under older rules, or with another list of allowed imports.
+        """Inspections by older rules, or with another list of allowed imports.
 
-        Results of newer rules stand: during an upgrade two versions run side by side.
+        Results of newer rules are kept, since two versions run side by side during an upgrade.
         """
         has_pickle = models.Q(family="pickle") | ~models.Q(imports=[])
         other_list = models.Q(has_pickle, version=version) & ~models.Q(allowed=allowed)
@@ -31,7 +31,7 @@ class InspectionQuerySet(models.QuerySet["Inspection"]):
 
 
 class Inspection(models.Model):
-    """The format of a blob under one family of names, since loaders choose by name.
+    """The verdict on a blob for one family of names, since loaders choose by name.
 
     One row per blob and family; a new inspection replaces the old one.
     """
@@ -82,7 +82,7 @@ class Inspection(models.Model):
 
     @property
     def is_partly_read(self) -> bool:
-        """True if it was refused before its end. It may import more, so no override is possible."""
+        """True if it was refused before its end; no override is possible, as it may import more."""
         return self.outcome == self.Outcome.REFUSED and not self.read_to_end
 
     @property
@@ -111,12 +111,10 @@ def _granted() -> OverrideQuerySet:
 
 
 class InspectionOverride(models.Model):
-    """The decision to serve a refused file: one release owner requested it, another granted it.
+    """The decision to serve a refused file, requested by one release owner, granted by another.
 
-    `granted_by` is empty if one decided alone (SINGLE_OPERATOR).
-
-    It is valid only for this blob, this family of names and this exact refusal, and only for a
-    file that was read to the end.
+    `granted_by` is empty if one decided alone (SINGLE_OPERATOR). It is valid only for this blob,
+    family of names and exact refusal, and only if the file was read to its end.
     """
 
     inspection = models.ForeignKey(Inspection, models.CASCADE, related_name="overrides")

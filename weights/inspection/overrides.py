@@ -1,8 +1,8 @@
 """Overrides of refused inspections: one release owner requests one, another confirms it.
 
 An override is valid for one blob, one family of names and one refusal; a different refusal needs
-a new override. A file that was not read to the end cannot be overridden, because some of its
-imports are unknown. Under SINGLE_OPERATOR one release owner overrides alone.
+a new override. A file that was not read to its end cannot be overridden, because some of its
+imports are unknown. With SINGLE_OPERATOR, one release owner may override alone.
 """
 
 from django.db import transaction
@@ -28,10 +28,10 @@ ACT = "inspection.override"
 
 @transaction.atomic
 def ask(inspection: Inspection, why: str, *, by: User) -> ChangeRequest | InspectionOverride:
-    """Opens the request for an override; overrides at once if no second person is required.
+    """Opens a request for an override, or overrides at once if no second person is required.
 
-    Raises TransitionRefused if the refusal cannot be overridden, or if its override was requested
-    before.
+    Raises TransitionRefused if the refusal cannot be overridden, or if an override was already
+    requested.
     """
     manual_quarantine.demand_owner(inspection.blob, by)
     why = reasons.checked(why, reasons.INTERNAL)
@@ -80,7 +80,7 @@ def grant(request: ChangeRequest, inspection: Inspection) -> None:
 
 
 def _override(inspection: Inspection, by: User, why: str, **decision: object) -> InspectionOverride:
-    """Stores the override and requests a check, which releases the blob."""
+    """Stores the override and requests a check, which then releases the blob."""
     override = InspectionOverride.objects.create(
         inspection=inspection,
         refusal=inspection.reason,
@@ -94,18 +94,18 @@ def _override(inspection: Inspection, by: User, why: str, **decision: object) ->
 
 
 def outdated_reason(request: ChangeRequest, inspection: Inspection) -> str:
-    """Returns why the request is outdated, as a sentence; empty if it still applies."""
+    """Returns why the request is outdated, or "" if it still applies."""
     if inspection.outcome != Inspection.Outcome.REFUSED:
-        return "the request is outdated: the file is not refused any more"
+        return "the request is outdated: the file is no longer refused"
     if inspection.reason != request.parameters["refusal"]:
-        return "the request is outdated: the file is refused for another reason by now"
+        return "the request is outdated: the file is now refused for another reason"
     if not inspection.read_to_end:
         return "the request is outdated: the file was not read to its end"
     if _is_overridden(inspection):
-        return "this refusal is overridden already"
+        return "this refusal is already overridden"
     concerned = set(request.tiers.values_list("pk", flat=True))
     if {tier.pk for tier in tiers_of(inspection.blob)} - concerned and not request.all_tiers:
-        return "the request is outdated: the file is used in another tier by now"
+        return "the request is outdated: the file is now used in another tier"
     return ""
 
 

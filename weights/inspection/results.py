@@ -12,7 +12,7 @@ from weights.publishing.models import File, Revision
 
 
 def of_files(files: Collection[File]) -> dict[int, Inspection]:
-    """The inspection of each file under its name, by file id: one query.
+    """The inspection of each file for its name, by file id, with one query.
 
     Each has `is_overridden`. Files that have not been inspected are left out.
     """

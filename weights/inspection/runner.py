@@ -1,4 +1,4 @@
-"""Runs a parser in a sandboxed child process; if the child fails, the file is refused."""
+"""Runs a parser in a sandboxed child process; the file is refused if the child fails."""
 
 import contextlib
 import importlib.util
@@ -37,7 +37,7 @@ class Job:
 
     function: str
     arguments: dict[str, Any] = field(default_factory=dict)
-    #: Bytes of address space on top of the limit, for a library that maps the file.
+    #: Additional bytes of address space, for a library that maps the file.
     mapped: int = 0
 
 
@@ -74,7 +74,7 @@ def run(job: Job, source: Source, seconds: float = SECONDS) -> dict[str, Any]:
         raise
 
 
-#: Requests run jobs in this thread, so that a process of the web server has one fork server.
+#: Requests run jobs in this thread, so that each web server process has one fork server.
 page_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="jobs")
 
 
@@ -82,7 +82,7 @@ page_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="jobs")
 
 
 class ForkServer:
-    """The process of `fork_server.py`, one per thread; it ends with its parent."""
+    """A process of `fork_server.py`, one per thread; it ends with its parent."""
 
     def __init__(self) -> None:
         self.owner = os.getpid()
@@ -97,7 +97,7 @@ class ForkServer:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 pass_fds=[remote.fileno()],
-                env={"OPENBLAS_NUM_THREADS": "1"},  # a thread would not survive the fork
+                env={"OPENBLAS_NUM_THREADS": "1"},  # threads do not survive a fork
                 cwd="/",
                 start_new_session=True,
             )

@@ -1,9 +1,9 @@
 """The sandbox that a process enters before it parses untrusted bytes.
 
-Resource limits bound memory and time. On Linux, on x86-64 and 64-bit ARM, a seccomp filter refuses
+Resource limits bound memory and time. On Linux on x86-64 and 64-bit ARM, a seccomp filter blocks
 sockets, new processes, signals, writing to any path and lifting the sandbox. A Python audit hook
-blocks the same operations; it is the only protection on other systems, and native code can
-bypass it. The process can still read any file that it has permission to read.
+blocks the same operations; on other systems it is the only protection, and native code can bypass
+it. The process can still read any file that it has permission to read.
 """
 
 import ctypes
@@ -51,9 +51,9 @@ _OPENS = {"x86_64": ((2, 24), (257, 32)), "aarch64": ((56, 32),)}
 
 
 def enter_sandbox(mapped: int = 0) -> bool:
-    """Restricts this process permanently. Returns True if the seccomp filter is active.
+    """Restricts this process permanently; returns True if the seccomp filter is active.
 
-    `mapped` is the size in bytes of a file that a library maps into memory, on top of the limit.
+    `mapped` is the size in bytes of a file that a library maps, in addition to the memory limit.
     """
     _set_limits(mapped)
     filtered = _install_filter()
@@ -90,7 +90,7 @@ def _install_filter() -> bool:
 
 
 def _bpf_program(machine: str) -> bytes:
-    """The filter as BPF: one instruction of eight bytes per line."""
+    """The filter as BPF, with one instruction of eight bytes per line."""
     name, refused = _CALLS[machine]
     lines = [(_LOAD, 0, 0, 4), (_EQUAL, 1, 0, name), (_RETURN, 0, 0, _KILL), (_LOAD, 0, 0, 0)]
     if machine == "x86_64":  # the x32 ABI has its own numbers for the same calls
@@ -105,7 +105,7 @@ def _bpf_program(machine: str) -> bytes:
 
 
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
-    """The audit hook. `os.truncate` stays allowed for a file in memory."""
+    """The audit hook. It allows `os.truncate`, which is needed for a file in memory."""
     if event.startswith(("socket.", "subprocess.", "ctypes.", "shutil.")):
         raise PermissionError(event)
     if event.startswith("os.") and event != "os.truncate":

@@ -1,6 +1,6 @@
-"""Lists the tensors of a safetensors or GGUF file by its header, one page at a time.
+"""Lists the tensors in the header of a safetensors or GGUF file, one page at a time.
 
-The child process imports this module; it returns a page, because a header may be long.
+It runs in the child process, which returns only a page because a header may be long.
 """
 
 import re
@@ -27,9 +27,9 @@ class Tensor(NamedTuple):
 def page_as_json(
     source: Source, family: str, query: str, page: int, page_size: int
 ) -> dict[str, Any]:
-    """The tensors whose name or dtype contains `query`, in natural order: those of one page.
+    """One page of the tensors whose name or dtype contains `query`, in natural order.
 
-    A page beyond the last is the last one. `problem` says why a header cannot be listed.
+    A page number beyond the last means the last page. `problem` says why a header cannot be listed.
     """
     try:
         tensors, header_bytes = _tensors(source, family)

@@ -470,7 +470,7 @@ def test_code_is_labelled_on_pages_in_the_api_and_in_the_hub_s_fields(
 ) -> None:
     publish(modeling_py=b"import torch\n", c_json=b"{}")
     page = client.get("/acme/model/blob/main/modeling.py").text
-    assert "a program, which nothing here judges" in page
+    assert "a program, which the portal does not check" in page
     assert "code: source code" in client.get("/acme/model/tree/main").text
     files = client.get("/api/v1/checkpoints/acme/model/files").json()["files"]
     outcomes = {one["path"]: one["inspection"]["outcome"] for one in files}

@@ -1,8 +1,8 @@
-"""Compressed files, which joblib and pandas unpack and unpickle, by their first bytes.
+"""Detects compressed files, which joblib and pandas unpack and unpickle, by their first bytes.
 
-The signatures of zlib and of LZMA without a container are short, so they count only if the unpacked
-content is recognised. Formats that Python's library cannot unpack are refused, since other packages
-can: pandas opens Zstandard, joblib opens LZ4.
+The signatures of zlib and raw LZMA are short, so they count only if the unpacked content is
+recognised. Formats that Python's library cannot unpack are refused, since other packages can:
+pandas opens Zstandard, joblib opens LZ4.
 """
 
 import re
@@ -17,7 +17,7 @@ from weights.inspection.formats.verdict import Refused, Verdict
 _UNSUPPORTED = (
     (re.compile(rb"\x28\xb5\x2f\xfd"), "Zstandard"),
     (re.compile(rb"\x04\x22\x4d\x18"), "LZ4"),
-    (re.compile(rb"[\x50-\x5f]\x2a\x4d\x18"), "Zstandard or LZ4"),  # a frame that is skipped
+    (re.compile(rb"[\x50-\x5f]\x2a\x4d\x18"), "Zstandard or LZ4"),  # a skippable frame
     (re.compile(rb"LZIP[\0\1]"), "lzip"),
 )
 _SIGNATURES = (
@@ -26,14 +26,14 @@ _SIGNATURES = (
     (re.compile(rb"\xfd7zXZ\0"), "xz", unpacking.xz),
 )
 KINDS = {"gzip", "bzip2", "xz", "zlib", "LZMA", "an old joblib"}
-#: The head of files by joblib before 0.10: the length in hexadecimal, then perhaps a blank.
+#: The head of files from joblib before 0.10: the length in hexadecimal, optionally a space.
 _OLD_JOBLIB = re.compile(rb"ZF\s*[+-]?(0x)?[0-9A-Fa-f_]+\s*", re.IGNORECASE)
 _OLD_JOBLIB_HEAD = 21
 _UNRECOGNISED = {"text", "unknown"}
 
 
 def inspect(source: Source, inspect_part: InspectPart) -> Verdict | None:
-    """The verdict on a compressed file and its content; none if it is not compressed."""
+    """The verdict on a compressed file and its content; None if it is not compressed."""
     head = source.read(0, _OLD_JOBLIB_HEAD + 1)
     for signature, name in _UNSUPPORTED:
         if signature.match(head):
@@ -53,7 +53,7 @@ def inspect(source: Source, inspect_part: InspectPart) -> Verdict | None:
 
 
 def _candidates(source: Source, head: bytes) -> Iterator[tuple[str, Unpack, bool]]:
-    """Formats by name, how to unpack them, and whether the signature is long enough."""
+    """Yields a format's name, how to unpack it, and whether its signature is conclusive."""
     for signature, name, unpack in _SIGNATURES:
         if signature.match(head):
             yield name, unpack(source), True

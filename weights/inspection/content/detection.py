@@ -16,16 +16,16 @@ from weights.inspection.formats.import_check import Findings
 from weights.inspection.formats.source import Source, SourceStream, UnpackedSource
 from weights.inspection.formats.verdict import Refused, Verdict
 
-#: The worst first.
+#: Worst first.
 _ORDER = ("code", "not_inspected", "inspected")
 
 
 def identify(
     source: Source, findings: Findings, inspect_part: InspectPart | None
 ) -> Verdict | None:
-    """The worst verdict of the formats that the content has; none if it has no known one.
+    """The worst verdict among the formats found in the content; None if it has no known format.
 
-    Raises Refused if a loader would run something. Parts are not opened without `inspect_part`.
+    Raises Refused if a loader would run something. Opens no parts without `inspect_part`.
     """
     found = [
         pickle_of_any_protocol(source, findings),
@@ -43,7 +43,7 @@ def identify(
 
 
 def pickle_of_any_protocol(source: Source, findings: Findings) -> Verdict | None:
-    """The verdict on a pickle that imports something; none for other files."""
+    """The verdict on a pickle that imports something; None for other files."""
     head = text.head_of(source)
     if head.startswith(torch_legacy.MAGIC):
         return torch_legacy.inspect(source, findings)
@@ -55,7 +55,7 @@ def pickle_of_any_protocol(source: Source, findings: Findings) -> Verdict | None
 
 
 def bare_pickle(source: Source, findings: Findings) -> Verdict:
-    """The verdict on a file that is a single pickle; raises Refused for any other."""
+    """The verdict on a file that is a single pickle; raises Refused for any other file."""
     if pickles.MAX_BYTES < source.size < UnpackedSource.UNKNOWN:
         raise Refused(f"its pickle has {source.size} bytes; at most {pickles.MAX_BYTES} are read")
     stream = io.BufferedReader(SourceStream(source, 0, source.size), 1 << 16)

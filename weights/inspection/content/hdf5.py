@@ -1,7 +1,7 @@
-"""HDF5 files: not parsed, but searched for code that Keras and PyTables would run.
+"""Searches HDF5 files, without parsing them, for code that Keras and PyTables would run.
 
-Keras puts a model's configuration into an attribute, PyTables and pandas pickle attributes and
-objects. Compressed data are not searched, nor the middle of a large file, so such a file passes as
+Keras stores a model's configuration in an attribute; PyTables and pandas pickle attributes and
+objects. Compressed data and the middle of large files are not searched, so the best verdict is
 "not inspected".
 """
 
@@ -15,7 +15,7 @@ from weights.inspection.formats.verdict import Refused, Verdict
 
 KIND = "HDF5"
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
-#: Blocks of the user may stand before the signature; HDF5 allows longer ones too.
+#: A user block may precede the signature; HDF5 allows longer ones too.
 _OFFSETS = (0, *(512 << n for n in range(7)))
 #: Bytes searched at either end of a file that is larger than both.
 SEARCHED_BYTES = 16 * 1024 * 1024
@@ -27,7 +27,7 @@ _MAX_CANDIDATES = 100_000
 
 
 class _Tail:
-    """The bytes of `part` from an offset on, as a source."""
+    """The bytes of `part` from an offset, as a source."""
 
     def __init__(self, part: bytes, start: int) -> None:
         self._part, self._start = part, start
@@ -38,7 +38,7 @@ class _Tail:
 
 
 def inspect(source: Source) -> Verdict | None:
-    """The verdict on an HDF5 file, "not inspected" or refused; none for other files."""
+    """The verdict on an HDF5 file, "not inspected" or refused; None for other files."""
     if not any(source.read(at, len(SIGNATURE)) == SIGNATURE for at in _OFFSETS):
         return None
     candidates = 0
@@ -57,7 +57,7 @@ def inspect(source: Source) -> Verdict | None:
 
 
 def _searched(source: Source) -> Iterator[bytes]:
-    """The parts to search, which overlap."""
+    """Yields the parts to search, which overlap."""
     is_endless = source.size == UnpackedSource.UNKNOWN
     tail = source.size if is_endless else max(SEARCHED_BYTES, source.size - SEARCHED_BYTES)
     for begin, end in ((0, min(SEARCHED_BYTES, source.size)), (tail, source.size)):

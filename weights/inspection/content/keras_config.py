@@ -1,4 +1,4 @@
-"""Keras configurations, which can hold code (Lambda layers) or name functions to import."""
+"""Keras configurations, which can contain code (Lambda layers) or name functions to import."""
 
 import json
 import re
@@ -15,14 +15,14 @@ _UNREADABLE = (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, Ru
 _CODE = {"Lambda", "__lambda__"}
 #: Packages whose classes a configuration may name.
 _PACKAGES = {"keras", "keras_hub", "keras_nlp", "keras_cv", "tf_keras"}
-#: A layer of code in an HDF5 file, whose configuration is text in it.
+#: A Lambda layer in an HDF5 file, which contains the configuration as text.
 LAMBDA = re.compile(rb'"class_name"\s*:\s*"(Lambda|__lambda__)"')
 
 
 def check_archive(archive: zipfile.ZipFile) -> None:
     """Raises Refused if the archive has a Keras configuration that runs or imports code.
 
-    Keras deserialises `config.json` before it looks for any other member, so that name suffices.
+    Keras deserialises `config.json` before it looks for other members, so that name suffices.
     """
     if "config.json" not in archive.namelist():
         return
@@ -37,7 +37,7 @@ def check_archive(archive: zipfile.ZipFile) -> None:
 
 
 def refuse_code(document: Any) -> None:
-    """Raises Refused if a JSON document holds a Lambda layer, at any depth."""
+    """Raises Refused if a JSON document contains a Lambda layer, at any depth."""
     if any(_is_code(entry) for entry in _entries(document)):
         raise Refused("its Keras configuration holds a Lambda layer, which runs code")
 
@@ -48,7 +48,7 @@ def _is_code(entry: dict[str, Any]) -> bool:
 
 
 def check(raw: bytes) -> None:
-    """Raises Refused if the configuration runs or imports code, or is no JSON."""
+    """Raises Refused if the configuration runs or imports code, or is not JSON."""
     try:
         config = json.loads(raw)
         refuse_code(config)

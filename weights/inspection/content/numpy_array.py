@@ -1,4 +1,4 @@
-"""NumPy arrays (`.npy`): numbers, unless their type holds Python objects, which are pickled."""
+"""NumPy arrays (`.npy`): numbers, unless the dtype has Python objects, which are pickled."""
 
 import ast
 import math
@@ -10,14 +10,14 @@ from weights.inspection.formats.verdict import Refused, Verdict
 
 KIND = "NumPy array"
 MAGIC = b"\x93NUMPY"
-#: numpy reads no more either, unless it may unpickle.
+#: numpy has the same limit, unless it may unpickle.
 MAX_HEADER_BYTES = 10_000
 _LENGTHS = {1: "<H", 2: "<I", 3: "<I"}
 _FIELDS = {"descr", "fortran_order", "shape"}
 
 
 def inspect(source: Source) -> Verdict | None:
-    """The verdict on an array; none if the file does not begin as one."""
+    """The verdict on an array; None if the file does not begin like one."""
     if source.read(0, len(MAGIC)) != MAGIC:
         return None
     header, start = _header(source)

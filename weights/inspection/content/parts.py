@@ -19,7 +19,7 @@ InspectPart = Callable[[Part], Verdict]
 
 
 def summary(kind: str, verdicts: Iterable[Verdict], *, is_complete: bool) -> Verdict:
-    """The verdict on an archive: code if a part is, inspected if all parts of it are."""
+    """The verdict on an archive: code if any part is, inspected if all parts are."""
     parts = list(verdicts)
     if any(part.outcome == "code" for part in parts):
         return Verdict(kind, "code", "it holds source code")

@@ -1,4 +1,4 @@
-"""Tar archives of any name: PyTorch's oldest layout, and what pandas unpickles."""
+"""Tar archives with any name, such as PyTorch's oldest layout and pickles for pandas."""
 
 import io
 import tarfile
@@ -17,10 +17,10 @@ _PYTORCH = {"storages", "tensors", "pickle"}
 
 
 def inspect(source: Source, inspect_part: InspectPart) -> Verdict | None:
-    """The verdict on a tar archive; none if the file is not one.
+    """The verdict on a tar archive; None if the file is not one.
 
-    Of a compressed archive only the first member is read: pandas unpickles an archive only if it
-    has a single one, and PyTorch none that is compressed.
+    Reads only the first member of a compressed archive: pandas unpickles an archive only if it has
+    a single member, and PyTorch never reads compressed ones.
     """
     if not tar_file.is_tar(source.read(0, tar_file.BLOCK)):
         return None

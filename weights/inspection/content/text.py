@@ -1,4 +1,4 @@
-"""Texts: plain ones, and those that programs run: source code, notebooks, chat templates."""
+"""Text files: plain ones, and those that programs run (scripts, notebooks, chat templates)."""
 
 import codecs
 import json
@@ -10,9 +10,9 @@ from weights.inspection.formats.verdict import Verdict
 
 #: Bytes read to tell text from binary data.
 HEAD_BYTES = 64 * 1024
-#: The same of a part of an archive, which may have thousands.
+#: The same for a part of an archive, which may have thousands.
 PART_HEAD_BYTES = 4 * 1024
-#: Larger texts are not read whole.
+#: Larger texts are not read completely.
 MAX_READ_BYTES = 128 * 1024 * 1024
 _CHUNK = 1024 * 1024
 _MAX_JSON_BYTES = 16 * 1024 * 1024
@@ -22,17 +22,17 @@ _PROGRAMS = (
     *(b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe"),
 )
 _LETTERS = b"".join(b"(?:%c|%%%02x)" % (letter, letter) for letter in b"python")
-#: Tags by which YAML loaders that are not safe call Python: with escaped characters, or shortened
-#: by a directive.
+#: Tags with which unsafe YAML loaders call Python, including escaped ones and those shortened by a
+#: directive.
 _YAML = re.compile(
     rb"![!<]\S{0,100}?" + _LETTERS + rb"(?:/|%2f)|tag:yaml\.org,2002:python/|%TAG +!",
     re.IGNORECASE,
 )
-#: The key of a template in a JSON text too large to parse, perhaps with escaped letters.
+#: The key of a template in JSON that is too large to parse, possibly with escaped letters.
 _LARGE_TEMPLATE = re.compile(rb'"chat_template"\s*:\s*["\[{]|\\u00(?:5f|6[1-9a-f]|7[0-4])', re.I)
 #: Byte order marks by which YAML loaders recognise UTF-16.
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-#: A match of the patterns above is shorter.
+#: Matches of the patterns above are shorter.
 _OVERLAP = 1024
 _OPENVINO = re.compile(rb"<net\s[^<>]*>")
 
@@ -46,7 +46,7 @@ def head_of(source: Source) -> bytes:
 
 
 def is_text(head: bytes, size: int) -> bool:
-    """True if the head of a file of this size is UTF-8 without NUL; it may end in a character."""
+    """True if the head of a file of this size is UTF-8 without NUL; it may end mid-character."""
     if b"\0" in head:
         return False
     try:
@@ -57,16 +57,16 @@ def is_text(head: bytes, size: int) -> bool:
 
 
 def program_kind(head: bytes) -> str:
-    """The kind of a file that systems run by its first bytes; empty for others."""
+    """The kind of a file that systems execute because of its first bytes, or ""."""
     if _SHEBANG.match(head):
         return "script"
     return "program" if head.startswith(_PROGRAMS) else ""
 
 
 def inspect(source: Source) -> Verdict | None:
-    """The verdict on a text, which is read whole if it is not too large; none for binary data.
+    """The verdict on a text, which is read completely unless too large; None for binary data.
 
-    Raises Refused for the configuration of a Keras model with a Lambda layer.
+    Raises Refused for a Keras configuration with a Lambda layer.
     """
     head = head_of(source)
     is_utf_16 = head.startswith(_UTF_16)
@@ -94,7 +94,7 @@ def _is_openvino(head: bytes) -> bool:
 
 
 class _Content:
-    """Searches a whole file once, for bytes that are not UTF-8 and for patterns."""
+    """Searches a whole file once, for invalid UTF-8 and for the patterns."""
 
     def __init__(self, source: Source) -> None:
         self.is_text, self.calls_python, self.has_template = True, False, False
@@ -103,7 +103,7 @@ class _Content:
         for start in range(0, source.size, _CHUNK):
             part = source.read(start, _CHUNK)
             self._decode(part, is_last=start + _CHUNK >= source.size)
-            searched = end + part.replace(b"\0", b"")  # which leaves ASCII of UTF-16
+            searched = end + part.replace(b"\0", b"")  # turns ASCII in UTF-16 into plain ASCII
             self.calls_python = self.calls_python or bool(_YAML.search(searched))
             self.has_template = self.has_template or bool(_LARGE_TEMPLATE.search(searched))
             end = searched[-_OVERLAP:]
@@ -119,7 +119,7 @@ class _Content:
 
 
 def _json_kind(source: Source, head: bytes, content: _Content) -> str:
-    """The kind of code that a JSON text of any name is; empty for others."""
+    """The kind of code that JSON, whatever its name, contains, or ""."""
     if not head.lstrip().startswith((b"{", b"\xef\xbb\xbf")):
         return ""
     if source.size > _MAX_JSON_BYTES:

@@ -1,7 +1,7 @@
-"""Streaming decompression as Python's loaders do it, without their checks of checksums.
+"""Streaming decompression like that of Python's loaders, but without verifying checksums.
 
 A loader runs the start of a pickle before it reaches a wrong checksum at the end, so checksums do
-not matter here. Where data break, everything before the broken byte is yielded.
+not matter here. If data are damaged, everything before the damage is yielded.
 """
 
 import bz2
@@ -16,11 +16,11 @@ from weights.inspection.formats.verdict import Refused
 
 #: Bytes read and yielded at a time.
 _CHUNK = 1 << 14
-#: Packed bytes that may yield nothing: empty members, zeros.
+#: Maximum compressed bytes that may yield nothing: empty members, zeros.
 MAX_BARREN_BYTES = 64 * 1024 * 1024
-#: Bytes of memory for an LZMA window. More changes nothing for as many bytes of output.
+#: Bytes of the LZMA window. A larger one changes nothing for this many bytes of output.
 _LZMA_WINDOW = 128 * 1024 * 1024
-#: Larger contents are written without their size.
+#: Headers with a larger size, other than `_NO_SIZE` (unknown), count as invalid.
 _MAX_LZMA_SIZE, _NO_SIZE = 1 << 38, (1 << 64) - 1
 _LZMA_HEADER = struct.Struct("<BLQ")
 #: The bytes of an empty LZMA stream: header and the start of its range coder.
@@ -32,7 +32,7 @@ _FAILURES = (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError)
 
 
 class _Input:
-    """Packed bytes from an offset on, read as needed."""
+    """Compressed bytes from an offset, read as needed."""
 
     def __init__(self, source: Source, start: int) -> None:
         self._source, self._at = source, start
@@ -57,7 +57,7 @@ class _Input:
         return taken
 
     def skip_text(self) -> None:
-        """Skips the bytes up to a NUL and the NUL."""
+        """Skips the bytes up to and including a NUL."""
         while (end := self.part.find(b"\0")) < 0:
             self.part = b""
             if not self.more():
@@ -75,9 +75,9 @@ class _Input:
 
 
 class Unpacker:
-    """Yields what the members of a compressed file contain, one after the other.
+    """Yields the content of a compressed file's members, one after the other.
 
-    `begin` consumes a member's header and returns a decompressor, and `end` consumes its trailer.
+    `begin` consumes a member's header and returns a decompressor; `end` consumes its trailer.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Unpacker:
         self._begin, self._end = begin, end
 
     def __call__(self) -> Iterator[bytes]:
-        """Raises Unreadable where the data break, and Refused if they yield nothing for long."""
+        """Raises Unreadable at damaged data, and Refused if too many bytes yield nothing."""
         done = 0
         try:
             for part in self._parts():
@@ -103,7 +103,7 @@ class Unpacker:
             yield from self._last_bytes(done)
 
     def _last_bytes(self, done: int) -> Iterator[bytes]:
-        """Unpacks once more, byte by byte: a failing call returns none of its output."""
+        """Unpacks again, byte by byte, since a failing call returns none of its output."""
         at = 0
         try:
             for part in self._parts(single_from=done):
@@ -114,7 +114,7 @@ class Unpacker:
             raise Unreadable from error
 
     def _parts(self, single_from: int | None = None) -> Iterator[bytes]:
-        """What the members contain, in single bytes after the first `single_from` ones."""
+        """Yields the members' content, as single bytes after the first `single_from` bytes."""
         packed, at = _Input(self._source, self._start), 0
         while packed.part or packed.more():
             member = self._begin(packed)
@@ -129,7 +129,7 @@ class Unpacker:
 
 
 def _decompress(member: Any, packed: _Input, limit: int) -> bytes:
-    """The next bytes of a member; empty if it needed more input, which is read then."""
+    """The next bytes of a member; empty if it needed more input, which is then read."""
     part: bytes = member.decompress(packed.part, limit)
     packed.part = getattr(member, "unconsumed_tail", b"")  # of zlib; the others keep their input
     needs_input = not (part or member.eof or packed.part) and getattr(member, "needs_input", True)
@@ -169,7 +169,7 @@ def zlib_stream(source: Source, start: int = 0) -> Unpack:
 
 
 def _begin_zlib(packed: _Input) -> Any:
-    """Without the header's check, so that the checksum at the end is not checked either."""
+    """Raw deflate after the header, so that the checksum at the end is not verified."""
     if (packed.take(2)[1]) & 0x20:
         raise OSError("it needs a dictionary")
     return zlib.decompressobj(-zlib.MAX_WBITS)
@@ -196,7 +196,7 @@ def lzma_alone(source: Source, start: int = 0) -> Unpack:
 
 
 def _begin_lzma(packed: _Input) -> Any:
-    """With a smaller window, which suffices for the first bytes and takes less memory."""
+    """Uses a smaller window, which suffices for the first bytes and takes less memory."""
     packed.skip_zeros(_EMPTY_LZMA)
     if packed.barren > MAX_BARREN_BYTES:
         raise OSError("nothing but zeros")

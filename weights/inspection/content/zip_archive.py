@@ -1,4 +1,4 @@
-"""Zip archives, found from their end as Python's `zipfile` does, with a comment or in disguise.
+"""Zip archives, located from their end like Python's `zipfile`, so also after other data.
 
 Loaders open their members: numpy the arrays of `.npz`, pandas a single pickle, Keras a
 configuration, PyTorch pickles and tensors.
@@ -21,18 +21,18 @@ from weights.inspection.formats.verdict import Refused, Verdict
 KIND = "zip archive"
 MAX_MEMBERS = 2000
 _SIGNATURES = (b"PK\3\4", b"PK\5\6", b"PK\7\x08")
-#: The least that `zipfile` reads at a time.
+#: The minimum that `zipfile` reads at a time.
 _CHUNK = 4096
 _METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
 _FAILURES = (zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, ValueError)
 _ZSTANDARD = 93
 _ENCRYPTED = 0x1
-#: Members that make an archive one of PyTorch's, whatever the file's name.
+#: Members that identify an archive as PyTorch's, whatever the file's name.
 _PYTORCH = {"data.pkl", "constants.pkl"}
 
 
 def inspect(source: Source, findings: Findings, inspect_part: InspectPart) -> Verdict | None:
-    """The verdict on a zip archive; none if the file is not one."""
+    """The verdict on a zip archive; None if the file is not one."""
     if isinstance(source, UnpackedSource) and not source.is_small:
         return None
     archive = _open(source)
@@ -53,7 +53,7 @@ def inspect(source: Source, findings: Findings, inspect_part: InspectPart) -> Ve
 
 
 def _open(source: Source) -> zipfile.ZipFile | None:
-    """Raises Refused for a file that begins as an archive and cannot be opened as one."""
+    """Raises Refused for a file that begins like an archive but cannot be opened as one."""
     stream = io.BufferedReader(SourceStream(source, 0, source.size))
     try:
         return zipfile.ZipFile(stream)
@@ -64,7 +64,7 @@ def _open(source: Source) -> zipfile.ZipFile | None:
 
 
 def _require_one_directory(source: Source, archive: zipfile.ZipFile) -> None:
-    """Raises Refused if other readers might find another directory than `zipfile` does."""
+    """Raises Refused if other readers might find a different directory from `zipfile`'s."""
     try:
         torch_zip.locate_directory(source, len(archive.comment))
     except Refused as refused:

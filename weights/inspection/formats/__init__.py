@@ -1,1 +1,1 @@
-"""Parsers of file formats, which read a file without loading it."""
+"""Parsers of file formats, which read files without loading them."""

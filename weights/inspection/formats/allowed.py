@@ -1,4 +1,4 @@
-"""The imports allowed to pickles: functions that rebuild tensors, and plain containers."""
+"""The imports that pickles may have: functions that rebuild tensors, and plain containers."""
 
 from collections.abc import Iterable
 
@@ -32,7 +32,7 @@ STANDARD = frozenset(
         *((module, "set") for module in ("builtins", "__builtin__")),
         *((module, "frozenset") for module in ("builtins", "__builtin__")),
         *((module, "complex") for module in ("builtins", "__builtin__")),
-        # Written by metaseq beside the tensors: options, meters, scalers.
+        # metaseq saves these with the tensors: options, meters, scalers.
         *(("metaseq.dataclass.configs", name) for name in ("MetaseqConfig", "CommonConfig")),
         *(("metaseq.logging.meters", name) for name in ("AverageMeter", "TimeMeter")),
     }

@@ -1,7 +1,7 @@
-"""Detection of compressed files, which some loaders of pickles, such as joblib, decompress.
+"""Detects compressed files, which some pickle loaders, such as joblib, decompress.
 
-The signatures of zlib and LZMA are too short to be reliable, so their decompression is tried up to
-the first byte of output.
+The signatures of zlib and LZMA are too short to be reliable, so their decompression is attempted
+up to the first byte of output.
 """
 
 import lzma
@@ -20,7 +20,7 @@ _SIGNATURES = (
 
 
 def compression_of(head: bytes, *, is_all: bool) -> str:
-    """The name of the compression format, empty for none. `is_all`: `head` is the whole file."""
+    """The name of the compression format, or "". `is_all`: `head` is the whole file."""
     for signature, name in _SIGNATURES:
         if signature.match(head):
             return name
@@ -32,12 +32,12 @@ def compression_of(head: bytes, *, is_all: bool) -> str:
 
 
 def _decompresses(decompress: Callable[[bytes], bytes], head: bytes, *, is_all: bool) -> bool:
-    """True if decompression yields a byte, or may do so after more input."""
+    """True if decompression yields a byte, or might with more input."""
     try:
         return bool(decompress(head)) or not is_all
     except (zlib.error, lzma.LZMAError):
         return False
-    except MemoryError:  # the window is gigabytes large, which another machine may have
+    except MemoryError:  # the window is gigabytes large; another machine may have the memory
         return True
 
 

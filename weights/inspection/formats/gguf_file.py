@@ -1,7 +1,7 @@
-"""The parser of GGUF headers, versions 2 and 3, as ggml specifies them.
+"""The parser of GGUF headers, versions 2 and 3, as specified by ggml.
 
-Only the header is read: metadata and the tensors' names, types, shapes and offsets. A file whose
-header is damaged, or does not cover the file exactly, stays "not inspected".
+Reads only the header: metadata and the tensors' names, types, shapes and offsets. A file whose
+header is damaged, or does not cover the file exactly, is "not inspected".
 """
 
 import io
@@ -20,15 +20,15 @@ MAX_HEADER_BYTES = 128 * 1024 * 1024
 _BUFFER_BYTES = 64 * 1024
 _MAX_PAIRS, _MAX_TENSORS, _MAX_ITEMS = 10_000, 200_000, 4_000_000
 _MAX_KEY_BYTES, _MAX_NAME_BYTES, _MAX_DIMENSIONS = 65_535, 1024, 4
-#: Bytes of a text in the result; longer ones, such as templates, are skipped.
+#: Maximum bytes of a text in the result; longer ones, such as templates, are skipped.
 _MAX_TEXT = 200
 _STRING, _ARRAY = 8, 9
-#: Value type -> the form of a number.
+#: Value type -> struct format of a number.
 _NUMBERS = {
     **{0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?"},
     **{10: "<Q", 11: "<q", 12: "<d"},
 }
-#: Tensor type -> name, elements of a block, bytes of a block.
+#: Tensor type -> name, elements per block, bytes per block.
 _TYPES = {
     **{0: ("F32", 1, 4), 1: ("F16", 1, 2), 2: ("Q4_0", 32, 18), 3: ("Q4_1", 32, 20)},
     **{6: ("Q5_0", 32, 22), 7: ("Q5_1", 32, 24), 8: ("Q8_0", 32, 34), 9: ("Q8_1", 32, 36)},
@@ -41,7 +41,7 @@ _TYPES = {
     **{30: ("BF16", 1, 2), 34: ("TQ1_0", 256, 54), 35: ("TQ2_0", 256, 66)},
     39: ("MXFP4", 32, 17),
 }
-#: Bytes of one element by the name of its type.
+#: Bytes of one element, by type name.
 ELEMENT_BYTES = {name: Fraction(size, elements) for name, elements, size in _TYPES.values()}
 
 
@@ -57,7 +57,7 @@ class Tensor(NamedTuple):
 
 @dataclass(frozen=True)
 class Header:
-    """Metadata (numbers, short texts; None for others), lengths of its arrays, and tensors."""
+    """Metadata (numbers and short texts, else None), lengths of its arrays, and tensors."""
 
     metadata: dict[str, Any]
     lengths: dict[str, int]
@@ -67,7 +67,7 @@ class Header:
 
 
 def inspect(source: Source) -> Verdict:
-    """The verdict on a file that begins as GGUF, with its elements by type and its metadata."""
+    """The verdict on a file that begins like GGUF, with elements by type and metadata."""
     try:
         header = read_header(source)
     except Refused as error:
@@ -128,7 +128,7 @@ def _tensor(reader: "_Reader") -> Tensor:
 
 
 def _validate_coverage(tensors: list[Tensor], alignment: Any, header: int, source: Source) -> int:
-    """Requires that the aligned tensors cover the rest of the file. Returns where that begins."""
+    """Requires that the aligned tensors cover the rest of the file; returns its start."""
     if type(alignment) is not int or not 8 <= alignment <= 1 << 20 or alignment % 8:
         raise Refused("its alignment is no multiple of 8")
 
@@ -148,7 +148,7 @@ def _validate_coverage(tensors: list[Tensor], alignment: Any, header: int, sourc
 
 
 def _architecture(header: Header) -> dict[str, Any]:
-    """The metadata that describe the architecture; numbers under keys without its name."""
+    """The metadata about the architecture; keys without the architecture's name."""
     name = header.metadata.get("general.architecture")
     if not isinstance(name, str):
         return {}

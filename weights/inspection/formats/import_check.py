@@ -1,13 +1,13 @@
 """The imports and faults that parsers find in a file.
 
-Staff who decide on an override must see all imports, so a forbidden import does not end the
-reading: the file is refused at its end.
+Staff who decide on an override must see all imports, so a forbidden import does not stop the
+reading; the file is refused at its end.
 """
 
 from weights.inspection.formats.allowed import Allowed
 from weights.inspection.formats.verdict import Refused
 
-#: Number of imports, and characters of each; a file with more of either is refused at once.
+#: Maximum imports, and characters of each; a file that exceeds either is refused at once.
 MAX_IMPORTS, MAX_NAME_LENGTH = 500, 200
 
 
@@ -38,11 +38,11 @@ class Findings:
             self._not_allowed[qualified] = None
 
     def fault(self, sentence: str) -> None:
-        """Records a fault that refuses the file without ending the reading."""
+        """Records a fault for which the file is refused after it is read to its end."""
         self._faults[sentence] = None
 
     def reasons(self) -> list[str]:
-        """The reasons to refuse the file although it was read to its end; may be empty."""
+        """The reasons to refuse a file that was read to its end; may be empty."""
         return [*self._forbidden_imports(), *self._faults]
 
     def _forbidden_imports(self) -> list[str]:

@@ -1,14 +1,14 @@
-"""Detection of pickles by following their instructions, since old ones have no signature.
+"""Detects pickles by following their instructions, since old ones have no signature.
 
-An unpickler executes any bytes until they make no sense. This module follows the instructions in
-the same way, over the whole file, with a count in place of the stack. It parses arguments at least
+An unpickler executes any bytes until they are invalid. This module follows the instructions in
+the same way, over the whole file, with a counter instead of a stack. It parses arguments at least
 as leniently as Python's C unpickler, which accepts hexadecimal numbers and anything after a NUL.
 
-- Under the name of a pickle, bytes are a pickle if an unpickler would reach an import or STOP.
-- Under other names, bytes are a pickle if an unpickler would come to run something. Binary data
-  does by any import. In a text, such as a list of words, `cat` followed by `dog` reads as the
-  import of `dog` from a module `at`; so a text counts if it imports from Python's own library, or
-  if a call or STOP follows an import, and no import of anything but identifiers comes before.
+- With a pickle's file name, bytes are a pickle if an unpickler would reach an import or STOP.
+- With other names, bytes are a pickle if an unpickler would run something. In binary data, any
+  import counts. In a text, such as a word list, `cat` followed by `dog` looks like an import of
+  `dog` from the module `at`; so a text counts only if it imports from Python's standard library,
+  or if a call or STOP follows an import, with nothing but identifiers imported before.
 """
 
 import pickletools
@@ -21,20 +21,20 @@ from typing import Any, NamedTuple
 from weights.inspection.formats.source import Source
 from weights.inspection.formats.verdict import Refused
 
-#: Instructions followed, and bytes read for them; other files end far sooner.
+#: Maximum instructions to follow, and bytes to read for them; most files end far sooner.
 MAX_STEPS = 1 << 20
 MAX_READ_BYTES = 64 * 1024 * 1024
-#: Bytes read at a time, twice as many each time.
+#: Bytes of the first read, doubled each time, and of the largest read.
 _FIRST_READ_BYTES, _READ_BYTES = 4 * 1024, 64 * 1024
 #: Instructions that only a pickle reaches.
 _PROOFS = {"GLOBAL", "INST", "STACK_GLOBAL", "STOP"}
-#: Calls, which fail before anything is imported, and references that a loader may resolve itself.
+#: Calls, which fail before anything is imported, and references that a loader may resolve.
 _CALLS = {"OBJ", "REDUCE", "NEWOBJ", "NEWOBJ_EX"}
 _PERSISTENT_IDS = {"PERSID", "BINPERSID"}
 #: References to the loading process's extension registry, which is empty.
 _REGISTERED = {"EXT1", "EXT2", "EXT4"}
 _IMPORTS = {"GLOBAL", "INST", "STACK_GLOBAL"}
-#: Instructions that show a text with an import to be a pickle.
+#: Instructions that prove a text with an import to be a pickle.
 _RUNS = _CALLS | {"STOP"}
 
 
@@ -48,7 +48,7 @@ def refuse_old_pickle(source: Source) -> None:
 
 
 def is_executed(source: Source, *, is_text: bool) -> bool:
-    """True if an unpickler would run something; raises Refused if that takes too long to tell."""
+    """True if an unpickler would run something; raises Refused if finding out takes too long."""
     try:
         return _Execution(source, is_text=is_text).is_pickle()
     except _LimitExceeded:
@@ -94,7 +94,7 @@ class _Interpreter:
         return step.name in self._proofs
 
     def _is_mark_popped(self, step: "_Step") -> bool:
-        """POP removes a mark if no value is above it."""
+        """True if POP removes a mark, which it does if no value is above it."""
         if step.name != "POP" or not self._marks or self._marks[-1] != self._depth:
             return False
         self._marks.pop()
@@ -129,7 +129,7 @@ class _Interpreter:
 
 
 class _Execution(_Interpreter):
-    """Follows a file as loaders of any name would: past imports, and past the end of a pickle.
+    """Follows a file like loaders that ignore names: past imports, and past the end of a pickle.
 
     Loaders read several pickles in a row, and resolve references from the second one on.
     """
@@ -201,7 +201,7 @@ class _Reader:
     def line(self) -> bytes:
         """The bytes up to the next line break, without it.
 
-        Python's unpickler, other than C's, drops the last byte of a line without a line break too.
+        Like Python's unpickler and unlike C's, drops the last byte of a line without a line break.
         """
         parts = []
         while (end := self._part.find(b"\n", self._at)) < 0:
@@ -228,7 +228,7 @@ class _Reader:
 
 _INTEGER = re.compile(rb"\s*[+-]?(0x[0-9a-f_]+|0o[0-7_]+|0b[01_]+|[0-9_]+)\s*L?\s*", re.IGNORECASE)
 _DECIMAL = re.compile(rb"\s*([+-]?[0-9][0-9_]*)\s*")
-#: Characters of a memo index, blanks included.
+#: Maximum characters of a memo index, including spaces.
 _MAX_INDEX_LENGTH = 100
 
 
@@ -237,7 +237,7 @@ def _nothing(_: _Reader) -> int:
 
 
 def _number(content: _Reader) -> int:
-    """A number, or nothing before a NUL, which is zero."""
+    """A number; nothing before a NUL means zero."""
     line = content.line()
     _require(_INTEGER.fullmatch(_up_to_nul(line)) or line.startswith(b"\0"))
     return 0
@@ -328,9 +328,9 @@ _SIZED = {
 
 
 class _Step(NamedTuple):
-    """An instruction: its argument's parser, and the numbers of values that it pops and pushes.
+    """An instruction: its argument's parser, and how many values it pops and pushes.
 
-    With `to_mark`, it pops down to the last mark first.
+    With `to_mark`, it first pops down to the last mark.
     """
 
     name: str

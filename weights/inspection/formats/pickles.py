@@ -1,6 +1,6 @@
 """Symbolic execution of pickles: a pickle is a program, and this module never runs it.
 
-Placeholders stand for values on the stack, so that imports and calls are known at every
+Placeholders represent values on the stack, so that imports and calls are known at every
 instruction. A stream that no unpickler could finish is refused.
 """
 
@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, NamedTuple
 from weights.inspection.formats.import_check import Findings
 from weights.inspection.formats.verdict import Refused
 
-#: Of one pickle.
+#: Maximum bytes of one pickle.
 MAX_BYTES = 64 * 1024 * 1024
 _MAX_MEMO_INDEX = 1 << 24
 
@@ -23,7 +23,7 @@ class Imported(NamedTuple):
     name: str
 
 
-#: Placeholders of a mark, and of any other value than those that are kept.
+#: Placeholders of a mark, and of any value that is not kept.
 _MARK, _VALUE = object(), object()
 
 _PLAIN = {
@@ -31,19 +31,19 @@ _PLAIN = {
     *("BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"),
     *("EMPTY_LIST", "EMPTY_TUPLE", "EMPTY_DICT", "EMPTY_SET"),
 }
-#: Texts and whole numbers, which name and measure storages.
+#: Texts and integers, which identify and size storages.
 _KEPT = {"BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"}
 _KEPT |= {"BININT", "BININT1", "BININT2", "LONG1"}
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 #: Items of the tuple that identifies a storage: `("storage", class, key, device, elements)`.
 _STORAGE_ITEMS = 5
-#: Number of values that each pops before the container that it fills.
+#: Number of values that each instruction pops before the container that it fills.
 _FILLS = {"APPEND": 1, "SETITEM": 2}
 _FILL_GROUPS = {"APPENDS", "SETITEMS", "ADDITEMS"}
 
 
 class PickleReader:
-    """Reads one stream up to its STOP."""
+    """Reads one stream up to its STOP instruction."""
 
     def __init__(self, stream: BinaryIO, findings: Findings) -> None:
         self._stream = stream
@@ -52,7 +52,7 @@ class PickleReader:
         self._memo: dict[int, Any] = {}
 
     def read(self) -> None:
-        """Records the stream's imports; raises Refused where it cannot be read further."""
+        """Records the stream's imports; raises Refused if it cannot be read further."""
         try:
             for number, (opcode, argument, _) in enumerate(pickletools.genops(self._stream)):
                 if number == 0 and opcode.name != "PROTO":
@@ -190,14 +190,14 @@ class PickleReader:
         return value
 
     def _pop_group(self) -> list[Any]:
-        """Removes the last mark, and returns what followed it."""
+        """Pops the last mark, and returns the values above it."""
         items = []
         while (item := self._stack.pop()) is not _MARK:
             items.append(item)
         return items[::-1]
 
     def _require_container(self) -> None:
-        """The object to fill or set up must be a value, not a class or a function."""
+        """Requires that the object to fill or build is a value, not a class or a function."""
         if type(self._top()) in {Imported, str}:
             raise Refused("its pickle changes what it imported")
 

@@ -1,4 +1,4 @@
-"""The parser of safetensors files; a header that can be read in two ways is refused."""
+"""The parser of safetensors files, which refuses ambiguous headers."""
 
 import json
 import math
@@ -25,7 +25,7 @@ _BITS = {
 
 
 def inspect(source: Source, findings: Findings) -> Verdict:
-    """Raise Refused unless the header is whole, plain and covers the file exactly."""
+    """Raise Refused unless the header is complete, unambiguous and covers the file exactly."""
     raw = _raw_header(source)
     tensors = _header(raw)
     _check_names(tensors, findings)
@@ -39,7 +39,7 @@ def inspect(source: Source, findings: Findings) -> Verdict:
 
 
 def read_header(source: Source) -> tuple[dict[str, Any], int]:
-    """The tensors by name, each with dtype, shape and data_offsets, and the header's bytes.
+    """The tensors by name, each with dtype, shape and data_offsets, and the header's size.
 
     Raises Refused if the header is damaged.
     """
@@ -132,7 +132,7 @@ def _validate_coverage(tensors: dict[str, Any], size: int) -> None:
 
 
 def _open_with_library(raw: bytes, size: int) -> None:
-    """Opens a sparse file of this header and size with the library, whose refusal counts too."""
+    """Opens a sparse file with this header and size in the library; raises Refused if it fails."""
     safe_open = library()
     descriptor = os.memfd_create("header")
     try:

@@ -1,4 +1,4 @@
-"""Random access to a file: parsers read only the parts they need."""
+"""Random access to a file, so that parsers read only the parts they need."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -28,9 +28,9 @@ class BytesSource:
 
 
 class CachedSource:
-    """Reads another source in blocks, with an LRU cache of the last ones.
+    """Reads another source in blocks, with an LRU cache.
 
-    Parsers read a few bytes at a time, and each read of a store costs a request. A small file is
+    Parsers read a few bytes at a time, and each read from a store costs a request. A small file is
     a single block.
     """
 
@@ -61,7 +61,7 @@ class CachedSource:
 
 
 def read_exactly(source: Source, start: int, length: int, what: str) -> bytes:
-    """Reads exactly `length` bytes; raises Refused if the file ends before. `what` names them."""
+    """Reads exactly `length` bytes, named `what`; raises Refused if the file ends before."""
     if start < 0 or length < 0 or start + length > source.size:
         raise Refused(f"{what} reaches beyond the end of the file")
     found = source.read(start, length)
@@ -106,17 +106,17 @@ class Unreadable(Exception):
 
 
 class UnpackedSource:
-    """The content of a compressed stream: reading backwards unpacks it once more.
+    """The content of a compressed stream. Reading backwards unpacks it again.
 
-    `size` is an upper bound until the end was reached.
+    `size` is an upper bound until the end has been reached.
     """
 
-    #: Bytes of the start that stay in memory.
+    #: Bytes at the start that stay in memory.
     BUFFERED = 1 << 20
     UNKNOWN = 1 << 62
 
     def __init__(self, unpack: Callable[[], Iterator[bytes]], size: int = UNKNOWN) -> None:
-        """`unpack` yields the content from its start, and raises Unreadable where it breaks."""
+        """`unpack` yields the content from its start, and raises Unreadable at damaged data."""
         self.size = size
         self._unpack = unpack
         self._parts = unpack()
@@ -142,7 +142,7 @@ class UnpackedSource:
         return bytes(found)
 
     def _advance(self) -> bool:
-        """Moves the window to the next part. Returns False at the end."""
+        """Moves the window to the next part; returns False at the end."""
         self._at += len(self._window)
         try:
             self._window = next(self._parts, b"")

@@ -1,7 +1,7 @@
-"""Detection of tar archives, PyTorch's oldest layout, which `torch.load` tries first.
+"""Detects tar archives, PyTorch's oldest layout, which `torch.load` tries first.
 
-An archive begins with a member's name, so its first bytes can look like a zip or a pickle as
-well. Only the checksum of the first block identifies it.
+An archive begins with a member's name, so its first bytes can also look like a zip or a pickle.
+Only the checksum of the first block identifies it.
 """
 
 import struct

@@ -1,6 +1,6 @@
 """PyTorch's layout before zip: five pickles, followed by the tensors as raw bytes.
 
-Only the pickles can be read, so the best outcome of such a file is "not inspected".
+Only the pickles can be read, so the best outcome for such a file is "not inspected".
 """
 
 import io

@@ -1,8 +1,8 @@
 """The parser of PyTorch files in the zip layout.
 
-A zip file describes each member twice: in a local header and in the directory. Readers differ in
-the description they trust, so a file in which the two differ, or in which bytes belong to no
-member, is refused.
+A zip file describes each member twice, in a local header and in the directory, and readers
+differ in which one they trust. A file is refused if the two differ or if bytes belong to no
+member.
 """
 
 import io
@@ -27,7 +27,7 @@ _FULL = 0xFFFFFFFF
 _EXTRAS = {0x0001, 0x4246}
 _STREAMED, _ENCRYPTED = 0x0008, 0x2041
 _STORAGE = re.compile(r"data/[0-9]{1,12}")
-#: Prefix of a storage's class -> the dtype in the terms of safetensors, and bytes of an element.
+#: Prefix of a storage's class -> safetensors' name of the dtype, and bytes per element.
 _STORAGE_TYPES = {
     **{"Double": ("F64", 8), "Float": ("F32", 4), "Half": ("F16", 2), "BFloat16": ("BF16", 2)},
     **{"Long": ("I64", 8), "Int": ("I32", 4), "Short": ("I16", 2), "Char": ("I8", 1)},
@@ -40,7 +40,7 @@ _SMALL = {
 
 @dataclass(frozen=True)
 class Member:
-    """A member as described in the directory; sizes and offset in bytes."""
+    """A member as described in the directory; size and offset in bytes."""
 
     name: bytes
     flags: int
@@ -54,7 +54,7 @@ class Member:
 
 
 def inspect(source: Source, findings: Findings) -> Verdict:
-    """Records the pickles' imports; raises Refused unless the archive holds weights only."""
+    """Records the pickles' imports; raises Refused unless the archive has only weights."""
     members, end = _directory(source)
     starts = _starts(source, members, end)
     by_path = _by_path(members)
@@ -71,7 +71,7 @@ def inspect(source: Source, findings: Findings) -> Verdict:
 
 
 def _elements(findings: Findings, by_path: dict[str, Member]) -> dict[str, int]:
-    """Elements of the storages by dtype; empty if one is of another size than its member."""
+    """Elements of the storages by dtype; empty if one does not have the size of its member."""
     counts: dict[str, int] = {}
     for key, (storage, count) in findings.storages.items():
         dtype, size = _STORAGE_TYPES.get(storage, ("", 0))
@@ -94,7 +94,7 @@ def _content(source: Source, path: str, member: Member, start: int) -> bytes:
 
 
 def is_zip(source: Source) -> bool:
-    """True if the file begins or ends as a zip; some readers check only the end."""
+    """True if the file begins or ends like a zip; some readers check only the end."""
     if source.read(0, 4)[:2] == b"PK" and source.read(2, 2) in {b"\3\4", b"\5\6", b"\7\x08"}:
         return True
     if isinstance(source, UnpackedSource) and not source.is_small:
@@ -117,7 +117,7 @@ def _directory(source: Source) -> tuple[list[Member], int]:
 def locate_directory(source: Source, comment_length: int = 0) -> tuple[int, int, int]:
     """Number of members, size and offset of the directory, if all readers find the same one.
 
-    Raises Refused if the file has a prefix that its offsets leave out, or a comment of another
+    Raises Refused if the file has a prefix that its offsets do not count, or a comment of another
     length.
     """
     at = source.size - _END.size - comment_length
@@ -140,7 +140,7 @@ def locate_directory(source: Source, comment_length: int = 0) -> tuple[int, int,
 
 
 def _zip64_end(source: Source, at: int, values: tuple[int, int, int]) -> tuple[int, int, int, int]:
-    """Count, size and offset, from the zip64 record if there is one, and the offset of the ends."""
+    """Count, size and offset, from the zip64 record if there is one, and where the end begins."""
     place = at - _LOCATOR.size
     if place < 0 or source.read(place, 4) != b"PK\6\7":
         if values[0] == 0xFFFF or _FULL in values[1:]:
@@ -185,7 +185,7 @@ def _entries(raw: bytes) -> Iterator[Member]:
 
 
 def _sizes(extra: bytes, values: list[int]) -> list[int]:
-    """The values; those too large for their field are taken from the zip64 extra field."""
+    """The values, or those of the zip64 extra field if they are too large."""
     wide = _zip64_extra(extra)
     sizes = []
     for value in values:
@@ -199,7 +199,7 @@ def _sizes(extra: bytes, values: list[int]) -> list[int]:
 
 
 def _zip64_extra(extra: bytes) -> bytes:
-    """The content of the zip64 extra field; empty without one."""
+    """The content of the zip64 extra field, or b""."""
     fields = []
     at = 0
     while at < len(extra):
@@ -265,7 +265,7 @@ def _content_start(source: Source, member: Member) -> int:
 
 
 def _descriptor(source: Source, member: Member, at: int) -> int:
-    """The length of the data descriptor that streaming writers put after the content."""
+    """The length of the data descriptor that streaming writers append to the content."""
     raw = source.read(at, 24)
     for form in ("<4s3L", "<4sL2Q"):
         length = struct.calcsize(form)

@@ -3,23 +3,23 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-#: Increased with every change of the rules: files that passed older rules are inspected again.
+#: Increase this with every change of the rules; files are then inspected again.
 VERSION = 6
 
-#: `code` is a program, which does what its author wants wherever it is run.
+#: `code` is a program, which does whatever its author wants where it is run.
 Outcome = Literal["inspected", "not_inspected", "code", "refused"]
 
 
 class Refused(Exception):
-    """Ends an inspection before the end of the file; the message is the reason."""
+    """Aborts an inspection before the end of the file; the message is the reason."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The result for a file under one family of names.
+    """The result for a file, for one family of names.
 
     `kind` is the format's name; `imports` are the names that its pickles import. They are complete
-    if `read_to_end`: if everything that a loader would execute was read.
+    if `read_to_end`, that is, if everything that a loader would execute was read.
     """
 
     kind: str
