@@ -3,7 +3,7 @@ from django.db.models.signals import post_migrate
 
 from accounts.audit import append_only
 
-#: Tables of published content and of facts about bytes; an erasure does not edit them.
+#: Tables of published content and of facts about bytes; the erasure of a person skips them.
 PUBLISHED = {
     *("weights.Family", "weights.Checkpoint", "weights.FileFacts", "weights.Revision"),
     *("weights.Ref", "weights.File", "weights.Blob", "weights.IntakeNote", "weights.Inspection"),

@@ -72,7 +72,7 @@ class InvalidName(WeightsError):
 
 
 class SourceUnusable(WeightsError):
-    """The folder to publish is missing, empty or unreadable, or a link leads out of it."""
+    """The folder to publish, or the list of its checksums, cannot be used; the message says why."""
 
     code = WeightsCode.SOURCE_UNUSABLE
 
@@ -90,7 +90,7 @@ class StorageUnavailable(WeightsError):
 
 
 class ClockSkewed(StorageUnavailable):
-    """The clocks of this machine and of the store differ by more than signatures allow."""
+    """The clock of this machine differs from the store's by more than signatures allow."""
 
     code = WeightsCode.CLOCK_SKEWED
 
@@ -134,7 +134,7 @@ class BlobChanged(WeightsError):
 
 
 class UploadRefused(WeightsError):
-    """The uploaded bytes are not those that were announced; nothing of them is stored."""
+    """The uploaded bytes differ from the announced ones; none of them are stored."""
 
     code = WeightsCode.UPLOAD_REFUSED
 
@@ -146,7 +146,7 @@ class UploadMissing(WeightsError):
 
 
 class AddressRefused(NotAllowed):
-    """The signature of an upload's address is not valid, or for something else."""
+    """The signature in an upload URL is invalid, or was made for another upload."""
 
     code = WeightsCode.LINK_INVALID
 
@@ -181,13 +181,13 @@ class GateRefused(WeightsError):
 
 
 class WithdrawalRefused(WeightsError):
-    """The revision is already withdrawn."""
+    """The revision is already withdrawn, or is a draft."""
 
     code = AccountsCode.BAD_TRANSITION
 
 
 class PublishRefused(WeightsError):
-    """The requested name, tier, branch or tag conflicts with an existing one."""
+    """The publication conflicts with what exists: a name, tier, branch, tag or quarantine."""
 
     code = WeightsCode.PUBLISH_REFUSED
 
@@ -205,25 +205,25 @@ class FindingsRefused(PublishRefused):
 
 
 class CommitRefused(WeightsError):
-    """The operations of a commit do not fit its bounds, its checkpoint or each other."""
+    """A commit's operations exceed a limit, or conflict with the checkpoint or each other."""
 
     code = WeightsCode.COMMIT_REFUSED
 
 
 class EntryUnknown(CommitRefused):
-    """A commit deletes a file or folder that does not exist; clients expect the message so."""
+    """A commit deletes a file or folder that does not exist; clients parse the message."""
 
     code = WeightsCode.ENTRY_NOT_FOUND
 
 
 class BranchMoved(WeightsError):
-    """The branch has a newer commit than the one that the caller names as its parent."""
+    """The branch has a newer commit than the parent that the caller named."""
 
     code = WeightsCode.BRANCH_MOVED
 
 
 class UnknownRevision(WeightsError):
-    """There is no branch, tag or commit of that name that the caller may see."""
+    """No branch, tag or commit that the caller may see has that name."""
 
     code = WeightsCode.REVISION_NOT_FOUND
 

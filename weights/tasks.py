@@ -66,7 +66,7 @@ def issue_checkpoint_link(link_id: int) -> None:
 def issue_links_of_grant(grant_id: int) -> None:
     grants = Grant.objects.filter(pk=grant_id)
     if not grants:
-        log.warning("no links are issued: there is no grant %s", grant_id)
+        log.warning("no links issued: there is no grant %s", grant_id)
     links.links_of_grants(grants)
 
 
@@ -96,13 +96,13 @@ SWEEP = {
 
 @shared_task(name=WeightsTask.SWEEP)
 def sweep() -> None:
-    """Queues work that was not queued because of a crash or a broker outage."""
+    """Queues work that a crash or a broker outage left unqueued."""
     run_steps("weights", SWEEP)
 
 
 @shared_task(name=WeightsTask.SCRUB, bind=True)
 def take_scrub_turn(self: "Task[Any, Any]") -> None:
-    """Takes one scrub turn, if one is free: surveys the store and reads part of it."""
+    """Takes a scrub turn if one is free: surveys the store and reads part of it."""
     scrub.work(worker=self.request.hostname or "")
 
 

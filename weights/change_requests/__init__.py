@@ -1,1 +1,1 @@
-"""The acts of weights that wait for a second person (accounts/change_requests)."""
+"""The acts of weights that need a second person's approval (accounts/change_requests)."""

@@ -1,4 +1,4 @@
-"""The act of opening a checkpoint to more people, or earlier, as it waits for a second person."""
+"""The act of opening a checkpoint to more people, or earlier; a second person approves it."""
 
 from datetime import datetime
 from typing import Any
@@ -34,7 +34,7 @@ class OpenCheckpoint(Act):
     def obstacle(self, request: ChangeRequest) -> str:
         checkpoint = _checkpoint(request)
         if not request.tiers.filter(pk=checkpoint.tier_id).exists():
-            return f"{checkpoint} is in the tier {checkpoint.tier} by now"
+            return f"{checkpoint} is now in the tier {checkpoint.tier}"
         return checkpoint_tiers.changed_since(checkpoint, request.parameters)
 
     def execute(self, request: ChangeRequest) -> None:

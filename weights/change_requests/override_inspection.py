@@ -1,4 +1,4 @@
-"""The act of overriding a refused file, as it waits for a second person."""
+"""The act of overriding the refusal of a file; a second person approves it."""
 
 from django.urls import reverse
 

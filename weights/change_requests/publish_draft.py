@@ -1,4 +1,4 @@
-"""The act of publishing files of a stricter tier, as it waits for a second person."""
+"""The act of publishing files of a stricter tier; a second person approves it."""
 
 from django.urls import reverse
 
@@ -23,7 +23,7 @@ class PublishDraft(Act):
         tier = draft.checkpoint.tier
         others = [one.name for one in request.tiers.exclude(pk=tier.pk)]
         path = reverse("admin:weights_checkpoint_change", args=[draft.checkpoint_id])
-        where = Change("Files can be had in", ", ".join(others), ", ".join([*others, tier.name]))
+        where = Change("Files available in", ", ".join(others), ", ".join([*others, tier.name]))
         return Description(f"Publish {draft} in the tier {tier}", [where], path)
 
     def obstacle(self, request: ChangeRequest) -> str:
@@ -31,16 +31,16 @@ class PublishDraft(Act):
         if draft is None:
             return "the draft was discarded"
         if not request.tiers.filter(pk=draft.checkpoint.tier_id).exists():
-            return f"{draft.checkpoint} is in the tier {draft.checkpoint.tier} by now"
+            return f"{draft.checkpoint} is now in the tier {draft.checkpoint.tier}"
         further = set(publication.stricter_tiers(draft)) - set(request.tiers.all())
         if further:
             names = ", ".join(sorted(tier.name for tier in further))
-            return f"its files are now published in {names} as well; publish the draft again"
+            return f"its files are now also published in {names}; publish the draft again"
         return publication.obstacles(draft, Choices.from_json(request.parameters))
 
     def execute(self, request: ChangeRequest) -> None:
         draft = _draft(request)
-        assert draft is not None  # by `obstacle`, in the same transaction
+        assert draft is not None  # `obstacle` checked this in the same transaction
         choices = Choices.from_json(request.parameters)
         publication.publish_confirmed(draft, choices, by=request.requester)
 

@@ -23,7 +23,7 @@ _RECORD = ("created_at", "created_by", "changed_at", "changed_by")
 class LogbookAdmin(admin.ModelAdmin):
     """Records about checkpoints in the tiers of the user's roles.
 
-    Records about families need a role for all tiers.
+    Editing records about families requires a role for all tiers.
     """
 
     # A URL typed without a scheme gets https.
@@ -63,7 +63,7 @@ class LogbookAdmin(admin.ModelAdmin):
     def formfield_for_foreignkey(
         self, db_field: Any, request: HttpRequest, **kwargs: Any
     ) -> ModelChoiceField | None:
-        """Offers only checkpoints of the user's tiers; families to a role for all tiers."""
+        """Offers only checkpoints in the user's tiers, and families only to roles for all tiers."""
         user = signed_in(request)
         tiers = services.editable_tiers(user)
         if db_field.name == "checkpoint":

@@ -15,7 +15,7 @@ FEED_SIZE = 50
 
 @require_safe
 def logbook_feed(request: HttpRequest) -> HttpResponse:
-    """The entries written last that everybody may see, with the filters of the timeline."""
+    """The newest entries that everybody may see; takes the timeline's filters."""
     base, wanted = settings.PUBLIC_URL, queries.Filter.from_parameters(request.GET.dict())
     query = f"?{wanted.encoded}" if wanted.encoded else ""
     feed = Atom1Feed(

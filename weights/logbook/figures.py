@@ -1,4 +1,4 @@
-"""A curve of the logbook as shown: two drawings, and the same in words and tables."""
+"""A curve of the logbook for its page: two drawings, and the same as words and a table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class Figure:
 
 
 def figure(series: LogbookSeries, entries: Sequence[LogbookEntry]) -> Figure:
-    """Draws a curve with those of `entries` that are about its subject and lie within it."""
+    """Draws a curve, with the `entries` that are about its subject and lie within it."""
     points = series.positions()
     inside = [
         (x, entry) for entry in entries if (x := _position(series, entry, points)) is not None

@@ -31,5 +31,5 @@ class PointsField(forms.CharField):
 
 class SeriesForm(forms.ModelForm):
     points = PointsField(
-        help_text="One point a line: step or date (2021-11-17), a comma, the value; in order"
+        help_text="One point per line, in order: a step or date (2021-11-17), a comma, the value"
     )

@@ -18,10 +18,10 @@ _ORG, _FAMILY = "facebook", "opt"
 
 @transaction.atomic
 def load() -> bool:
-    """Adds the shipped entries and curves. Returns False if they were added before.
+    """Adds the shipped entries and curves, once. Returns False if they were added before.
 
-    Later changes and deletions are therefore permanent. An entry about a checkpoint or family
-    that this install lacks is left out.
+    Later changes and deletions therefore last. Entries about a checkpoint or family that this
+    install lacks are skipped.
     """
     if AuditEvent.objects.filter(action=WeightsEvent.LOGBOOK_LOADED).exists():
         return False

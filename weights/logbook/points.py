@@ -16,22 +16,22 @@ _EXAMPLES = {True: "2021-11-17, 10", False: "1000, 7.25"}
 def validate(points: Any, *, dated: bool) -> None:
     """Raises ValueError, which names the first bad point, for points that cannot be drawn."""
     if not isinstance(points, list) or not MIN_POINTS <= len(points) <= MAX_POINTS:
-        raise ValueError(f"a curve has {MIN_POINTS} to {MAX_POINTS:,} points, one a line")
+        raise ValueError(f"a curve has {MIN_POINTS} to {MAX_POINTS:,} points, one per line")
     previous = None
     for number, point in enumerate(points, start=1):
         if not (isinstance(point, list) and len(point) == 2 and _is_sound(*point, dated=dated)):
             raise ValueError(f"point {number} is not valid; write it as in “{_EXAMPLES[dated]}”")
         if previous is not None and point[0] <= previous:
             raise ValueError(
-                f"point {number} ({point[0]}) does not come after the one before it"
-                f" ({previous}); sort the points, with one for each"
+                f"point {number} ({point[0]}) must come after the one before it"
+                f" ({previous}); sort the points, with at most one per"
                 f" {'day' if dated else 'step'}"
             )
         previous = point[0]
 
 
 def parse(text: str) -> list[list[Any]]:
-    """Reads lines of `x, y`. Raises ValueError, which names the first line that is not one."""
+    """Reads lines of `x, y`. Raises ValueError, which names the first bad line."""
     points = []
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
@@ -43,7 +43,7 @@ def parse(text: str) -> list[list[Any]]:
             comma = ""
         if not comma:
             raise ValueError(
-                f"line {number} is not a point; write step or date, a comma and the value"
+                f"line {number} is not a point; write a step or date, a comma and the value"
             )
     return points
 

@@ -36,7 +36,7 @@ class Filter:
 
     @property
     def encoded(self) -> str:
-        """As parameters of a URL, without the empty ones."""
+        """The non-empty fields as URL parameters."""
         fields = {
             "q": self.query,
             "cause": self.cause,
@@ -47,7 +47,7 @@ class Filter:
 
 
 def entries(wanted: Filter, user: "User | None") -> LogbookQuerySet[LogbookEntry]:
-    """Entries that `user` may see and that match, oldest first, with their subjects."""
+    """Matching entries that `user` may see, oldest first, with their subjects."""
     found = _about(LogbookEntry.objects.visible_to(user), wanted, user)
     if wanted.cause:
         found = found.filter(cause=wanted.cause)

@@ -16,7 +16,7 @@ from weights.catalogue.models import Checkpoint
 from weights.event_tags import WeightsEvent
 from weights.logbook.models import LogbookEntry, LogbookRecord, LogbookSeries
 
-#: Roles that edit the logbook of their tiers; of families, if they count for all tiers.
+#: Roles that edit the logbook of their tiers; that of families, if they are for all tiers.
 EDITORS = frozenset({Role.RELEASE_OWNER, Role.ADMINISTRATOR})
 _AUTHORSHIP = {"created_at", "created_by", "changed_at", "changed_by"}
 
@@ -43,7 +43,7 @@ _EVENTS: dict[type[LogbookRecord], _Events] = {
 
 
 def editable_tiers(user: User) -> set[int] | None:
-    """Keys of the tiers whose checkpoints' logbook `user` edits; None for all tiers."""
+    """Ids of the tiers whose checkpoints' logbook `user` may edit; None for all tiers."""
     if not is_active_staff(user):
         return set()
     held = RoleAssignment.objects.held(user, EDITORS).values_list("tier_id", flat=True)
@@ -52,7 +52,7 @@ def editable_tiers(user: User) -> set[int] | None:
 
 
 def may_edit(user: User, checkpoint: Checkpoint | None) -> bool:
-    """True if `user` edits the logbook of `checkpoint`; None stands for families."""
+    """True if `user` may edit the logbook of `checkpoint`; None stands for families."""
     tiers = editable_tiers(user)
     return tiers is None or (checkpoint is not None and checkpoint.tier_id in tiers)
 
@@ -61,7 +61,7 @@ def may_edit(user: User, checkpoint: Checkpoint | None) -> bool:
 def save(record: LogbookRecord, *, by: User) -> None:
     """Add or change a record; does nothing if no field changed.
 
-    Raises NotAllowed without a role for its former and its new subject, ValidationError for
+    Raises NotAllowed without a role for its old and its new subject, and ValidationError for
     values that pages cannot display.
     """
     stored = _locked(record)
@@ -102,7 +102,7 @@ def _locked(record: LogbookRecord) -> LogbookRecord | None:
 
 def _require_editor(record: LogbookRecord, by: User) -> None:
     if not may_edit(by, record.checkpoint):
-        raise NotAllowed(f"you hold no role with which to edit the logbook of {record.subject}")
+        raise NotAllowed(f"you have no role that may edit the logbook of {record.subject}")
 
 
 def _changed_fields(stored: LogbookRecord, record: LogbookRecord) -> list[str]:

@@ -21,7 +21,7 @@ from weights.logbook import figures, queries
 from weights.logbook.models import Cause, LogbookEntry, LogbookQuerySet
 
 PAGE_SIZE = 50
-#: Curves above the timeline; a filter by checkpoint or family shows the others.
+#: Most curves above the timeline; filter by checkpoint or family to see others.
 MAX_CURVES = 4
 
 
@@ -34,7 +34,7 @@ class ShownEntry:
     text: SafeString
 
 
-@gzip_page  # with every entry the largest page of the portal
+@gzip_page  # it lists every entry, so it is the portal's largest page
 @require_safe
 def logbook_list(request: HttpRequest) -> HttpResponse:
     """The timeline, filtered by the query parameters, with the curves of its runs."""

@@ -1,4 +1,4 @@
-"""Items that need a person's attention: recalls, returned applications, licences, ends to come."""
+"""Items that need a person's attention: recalls, returned applications, licences, expiries."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ from accounts.tiers.models import LicenceVersion
 from accounts.users.models import User
 from weights.recalls import affected, notices
 
-#: The time before its end at which a grant or token is listed.
+#: How long before its end a grant or token is listed.
 SOON = timedelta(days=14)
-#: The time after its repair for which a recall is listed, since the bad copy may still be in use.
+#: How long a repaired recall stays listed, since the bad copy may still be in use.
 _AFTER_REPAIR = timedelta(days=30)
-#: Seconds for which the number beside "My access" may be old.
+#: Seconds for which the number beside "My access" is cached.
 _COUNT_LIFE = 60
 
 
@@ -63,7 +63,7 @@ def count_for(user: User) -> int:
 def with_newer_text(
     grants: list[Grant], now: datetime
 ) -> list[tuple[Grant, LicenceVersion | None, datetime | None]]:
-    """Each grant, the licence text to accept if another was accepted, and when that one ends."""
+    """Each grant, with the newer licence text to accept, if any, and when the old one ends."""
     licences = {grant.tier.licence_id for grant in grants}
     came = LicenceVersion.objects.filter(licence__in=licences, effective_at__lte=now)
     texts: dict[int | None, list[LicenceVersion]] = {pk: [] for pk in licences}
@@ -84,9 +84,9 @@ def _to_accept(grant: Grant, texts: list[LicenceVersion]) -> LicenceVersion | No
 def _recalls(user: User, now: datetime) -> Iterator[Item]:
     recalls = affected.recalls_of(user, repaired_after=now - _AFTER_REPAIR)
     for notice in notices.notices_for(recalls, user):
-        if notice.title:  # the person may not see any of its places any more
+        if notice.title:  # empty if the person may no longer see any of its places
             text = f"{notice.title}, which you downloaded, was recalled."
-            yield Item(text, notice.recall.get_absolute_url(), "Read why and what to do")
+            yield Item(text, notice.recall.get_absolute_url(), "See why, and what to do")
 
 
 def _returned(user: User) -> Iterator[Item]:
@@ -114,7 +114,7 @@ def _ending_grants(grants: list[Grant], now: datetime) -> Iterator[Item]:
         if grant.expires_at <= now + SOON:
             url = reverse("accounts:tier-detail", args=[grant.tier.slug])
             ends = day(grant.expires_at)
-            text = f"Your access to {grant.tier} ends on {ends}. From then on you can apply again."
+            text = f"Your access to {grant.tier} ends on {ends}. You can apply again after that."
             yield Item(text, url, "Read the conditions")
 
 
@@ -122,4 +122,4 @@ def _ending_tokens(user: User, now: datetime) -> Iterator[Item]:
     tokens = ApiToken.objects.active().filter(user=user, expires_at__lte=now + SOON)
     for token in tokens.order_by("expires_at"):
         text = f"Your token {token.name} ends on {day(token.expires_at)}."
-        yield Item(text, reverse("accounts:token-list"), "Make a new one")
+        yield Item(text, reverse("accounts:token-list"), "Create a new token")

@@ -16,7 +16,7 @@ from accounts.users.models import User
 from accounts.web.sanitize import is_storable
 from weights.ledger.models import Download
 
-#: Kind of credential -> how the files left, in words.
+#: Kind of credential -> how the files were downloaded, in words.
 _CLIENTS = {
     "session": "in the browser",
     "token": "with an API token",
@@ -77,9 +77,9 @@ def _shown(row: dict[str, Any], names: dict[str, str]) -> DownloadSession:
 
 
 def rows_of(user: User, query: QueryDict) -> QuerySet[Download]:
-    """The person's rows of the session that a query of `shown` names, newest first.
+    """Returns the person's rows of the session in a `DownloadSession.query`, newest first.
 
-    Raises Http404 for a query of another form.
+    Raises Http404 for a malformed query.
     """
     day = _day(query.get("day", ""))
     keys = ("credential_kind", "credential_id", "repo_id")

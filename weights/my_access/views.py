@@ -104,9 +104,9 @@ def _context(request: HttpRequest) -> dict[str, Any]:
 @login_required
 @require_POST
 def link_request(request: HttpRequest, org: str, name: str) -> HttpResponse:
-    """Queue a new checkpoint link, which its holder gets by mail.
+    """Queue a new checkpoint link, which is mailed to its holder.
 
-    On a portal that sends no mail the response shows the link, once.
+    On a portal that sends no mail, the response shows the link once.
     """
     checkpoint = checkpoint_or_404(request, org, name)
     try:
@@ -138,7 +138,7 @@ def link_revoke(request: HttpRequest, public_id: str) -> HttpResponse:
 
 def _signed_in(request: HttpRequest) -> User:
     user = user_or_none(request)
-    assert user is not None  # login_required precedes
+    assert user is not None  # login_required ensures this
     return user
 
 

@@ -1,4 +1,4 @@
-"""Archives of all data about a user: JSON, and their documents."""
+"""Archives of all data about a user: a JSON file, and the documents they sent."""
 
 import io
 import json
@@ -73,7 +73,7 @@ def build_archive(user: User) -> bytes:
 
 
 def sweep() -> None:
-    """Queues archives again that a crash or a broker failure prevented."""
+    """Requeues archives that a crash or a broker failure left unmade."""
     queued = DataExport.objects.filter(state=DataExport.State.QUEUED)
     queue_each(WeightsTask.MAKE_EXPORT, queued, 50)
 

@@ -42,7 +42,7 @@ def grouped(number: int) -> str:
 
 @register.filter
 def plain_number(number: float) -> str:
-    """A number with grouped digits and without superfluous ones: `809,472`, `0.4327`, `1.1`."""
+    """A number with grouped digits and no trailing zeros: `809,472`, `0.4327`, `1.1`."""
     return f"{number:,.6f}".rstrip("0").rstrip(".")
 
 

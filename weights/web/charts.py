@@ -64,7 +64,7 @@ Row = tuple[str, int, str, bool, str]
 
 
 def parameters_wide(rows: Sequence[Row]) -> Scale:
-    """A horizontal scale; neighbouring labels take different lines."""
+    """A horizontal scale; neighbouring labels are on different lines."""
     width, height, left, right, axis = 1000, 190, 70, 60, 130
     lines = (60, 95, 25)
     position = _log_scale(left, width - right)
@@ -156,7 +156,7 @@ class StackedBar:
 
 
 def stacked_bar(parts: Sequence[tuple[str, int]], limit: int) -> StackedBar:
-    """Draws (key, amount) parts; the scale ends at the limit, or at their sum if that is larger."""
+    """Draws (key, amount) parts; the scale ends at the limit, or at their sum if it is larger."""
     width, total = 1000, max(limit, sum(amount for _, amount in parts), 1)
     segments, start = [], 0
     for key, amount in parts:

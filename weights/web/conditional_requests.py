@@ -18,8 +18,8 @@ _TAGS = re.compile(rf"[ \t,]*{_TAG.pattern}(?:[ \t]*,[ \t,]*{_TAG.pattern})*[ \t
 class Conditions:
     """The range and condition headers as received; None for one that was not sent.
 
-    A header that was sent twice arrives joined by a comma and is read as such: two ranges
-    are several, two If-Range are malformed.
+    WSGI joins a repeated header with a comma: two ranges read as a list, and two If-Range as
+    malformed.
     """
 
     range: str | None = None
@@ -43,7 +43,7 @@ class Conditions:
 
 
 def precondition_failed(conditions: Conditions, etag: str, modified: int) -> bool:
-    """True if If-Match, or else If-Unmodified-Since, demands status 412."""
+    """True if If-Match, or else If-Unmodified-Since, requires status 412."""
     if conditions.if_match is not None:
         return not _names(conditions.if_match, etag, weakly=False)
     limit = _seconds(conditions.if_unmodified_since)
@@ -61,13 +61,13 @@ def not_modified(conditions: Conditions, etag: str, modified: int) -> bool:
 def if_range_holds(header: str | None, etag: str) -> bool:
     """True without If-Range, or if it is the current strong tag.
 
-    A date is a guess, and a weak tag does not promise the same bytes.
+    False for a date or a weak tag, since neither guarantees the same bytes.
     """
     return header is None or header.strip(" \t") == f'"{etag}"'
 
 
 def _names(header: str, etag: str, *, weakly: bool) -> bool:
-    """True if a list of entity tags, or `*`, names `etag`; a malformed list names nothing."""
+    """True if `etag` is in a list of entity tags, or the list is `*`; False if it is malformed."""
     text = header.strip(" \t")
     if text == "*":
         return True

@@ -1,4 +1,4 @@
-"""What search engines read: robots.txt (RFC 9309) and sitemap.xml (sitemaps.org)."""
+"""Files for search engines: robots.txt (RFC 9309) and sitemap.xml (sitemaps.org)."""
 
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ from weights.catalogue.models import Checkpoint, CheckpointQuerySet
 from weights.family_facts.queries import visible_families
 from weights.logbook.models import LogbookEntry, LogbookQuerySet
 
-#: Personal pages and forms; what lies below them is private too. The admin's path is secret.
+#: Personal pages and forms, with everything below them. The admin's path is secret, so not here.
 _PRIVATE = (
     *("weights:access", "weights:own-list", "weights:report-create", "accounts:application-list"),
     *("accounts:token-list", "account_login", "account_signup", "account_reset_password"),
@@ -79,7 +79,7 @@ class LogbookEntries(_PublicSitemap):
 
 @require_safe
 def sitemap_xml(request: HttpRequest) -> HttpResponse:
-    """At most 50,000 URLs a page (`?p=2`), as the protocol allows."""
+    """At most 50,000 URLs per page (`?p=2`), the protocol's limit."""
     sections: dict[str, type[Sitemap[Any]] | Sitemap[Any]] = {
         "pages": Pages,
         "checkpoints": Checkpoints,

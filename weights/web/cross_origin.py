@@ -1,7 +1,7 @@
 """Headers that let pages of any origin read responses about open checkpoints (CORS).
 
-Only responses to anonymous callers carry them, so a page never reads by its visitor's rights:
-neither credentials nor the Authorization header are allowed.
+Only responses to anonymous callers carry them, so a page can never read with its visitor's
+rights: neither credentials nor the Authorization header are allowed.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ HEADERS: Mapping[str, str] = {
         " X-Linked-Etag, X-Linked-Size, X-Repo-Commit, X-Request-Id"
     ),
 }
-#: Of the answer to a preflight request.
+#: Headers of the response to a preflight request.
 PREFLIGHT: Mapping[str, str] = {
     **HEADERS,
     "Access-Control-Allow-Methods": "GET, HEAD",
@@ -31,7 +31,7 @@ PREFLIGHT: Mapping[str, str] = {
 
 
 def is_public(caller: Caller | TokenClaim, checkpoint: Checkpoint) -> bool:
-    """True if anyone would get this answer: an anonymous caller and an open checkpoint."""
+    """True if anyone would get this response: the caller is anonymous and the checkpoint open."""
     return (
         isinstance(caller, Caller)
         and caller.kind == "anonymous"
@@ -41,12 +41,12 @@ def is_public(caller: Caller | TokenClaim, checkpoint: Checkpoint) -> bool:
 
 
 def headers(caller: Caller | TokenClaim, checkpoint: Checkpoint) -> Mapping[str, str]:
-    """The headers of a response about this checkpoint; none unless it is public."""
+    """The headers of a response about this checkpoint; empty unless it is public."""
     return HEADERS if is_public(caller, checkpoint) else {}
 
 
 def allow(response: Response, caller: Caller | TokenClaim, checkpoint: Checkpoint) -> Response:
-    """The response, with the headers if it is public."""
+    """Returns the response, with the headers added if it is public."""
     for name, value in headers(caller, checkpoint).items():
         response[name] = value
     return response

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
-#: Radius of a pin, and the least distance between the centres of two in one row.
+#: Radius of a pin, and the least distance between the centres of two pins in a row.
 _RADIUS, _APART = 11, 26
 
 
@@ -35,7 +35,7 @@ class Pin:
 
     @property
     def baseline(self) -> float:
-        """Of the number in the circle."""
+        """The baseline of the number in the circle."""
         return self.row + 4
 
 
@@ -92,7 +92,7 @@ def curve(
 
 
 def value_at(points: Points, x: float) -> float:
-    """The value at `x`, between two points in proportion; `x` lies within the curve."""
+    """The value at `x`, interpolated between two points. Raises ValueError outside the curve."""
     if not points[0][0] <= x <= points[-1][0]:
         raise ValueError(f"{x} lies outside the curve")
     after = max(1, bisect_left(points, x, key=itemgetter(0)))

@@ -19,8 +19,8 @@ MAX_LENGTH = 1000
 def header_text(sentence: str) -> str:
     """Returns `sentence` as one line of printable ASCII; other letters are percent-encoded.
 
-    Text beyond MAX_LENGTH is cut from the middle, since messages begin with the name that the
-    client sent and end with the next step.
+    Beyond MAX_LENGTH the middle is cut out, since messages begin with the name that the client
+    sent and end with the next step.
     """
     line = one_line(" ".join(sentence.translate(_ASCII_PUNCTUATION).split()))
     characters = [
@@ -42,7 +42,7 @@ def _prefix(characters: list[str], limit: int) -> list[str]:
 def disposition(name: str) -> str:
     """`Content-Disposition` for a download (RFC 6266), with an ASCII name for old clients.
 
-    Django's `content_disposition_header` sends no such fallback.
+    Django's `content_disposition_header` has no such fallback.
     """
     plain = "".join(c if " " <= c <= "~" and c not in '"\\%' else "_" for c in name)
     value = f'attachment; filename="{plain}"'

@@ -31,7 +31,7 @@ class Refused(Exception):
 
 
 def checkpoint_or_404(request: HttpRequest, org: str, name: str) -> Checkpoint:
-    """The checkpoint, if the user may see it; a private one gets the answer of a missing one."""
+    """Returns the checkpoint if the user may see it; otherwise 404, as if it did not exist."""
     visible = Checkpoint.objects.visible_to(user_or_none(request))
     checkpoint = visible.by_repo_id(f"{org}/{name}")
     if checkpoint is None:
@@ -57,7 +57,7 @@ def revision_and_path_or_404(
             raise Refused(withdrawn)
     for name, path in candidates:
         if (unpublished := unpublished_revision(user, checkpoint, name)) is not None:
-            # By its id, since downloads find no draft under the name of a branch.
+            # By its id, since downloads do not find drafts by the name of a branch.
             return unpublished.sha, unpublished, path
     decision = gate.may_read_checkpoint(session_caller(user), checkpoint.repo_id, timezone.now())
     if not decision.allowed:
@@ -66,10 +66,10 @@ def revision_and_path_or_404(
 
 
 def unpublished_revision(user: User | None, checkpoint: Checkpoint, name: str) -> Revision | None:
-    """A draft, for its owners; a pending or failed revision by its id, for other staff too.
+    """Returns a draft, for its owners, or a pending or failed revision by its id, for more staff.
 
-    These are the staff who may read the private checkpoints of the tier. Call it for a name that
-    leads to nothing published.
+    These are the staff who may read the tier's private checkpoints. Call it for a name that
+    finds nothing published.
     """
     if user is None or not is_active_staff(user):
         return None

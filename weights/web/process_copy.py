@@ -1,4 +1,4 @@
-"""A value that each process keeps for some seconds, because reading it elsewhere takes long."""
+"""A value that each process caches for some seconds, because reading it is slow."""
 
 import time
 from typing import Generic, TypeVar
@@ -7,7 +7,7 @@ T = TypeVar("T")
 
 
 class ProcessCopy(Generic[T]):
-    """Holds one value; threads may share it, since they only ever replace it as a whole."""
+    """Holds one value; threads may share it, since it is only replaced as a whole."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -22,7 +22,7 @@ class ProcessCopy(Generic[T]):
         self._held = time.monotonic() + self._seconds, value
 
     def correct(self, value: T) -> None:
-        """Replace the value by one that is to be as old."""
+        """Replace the value, but not its time of expiry."""
         self._held = self._held[0], value
 
     def forget(self) -> None:

@@ -28,8 +28,8 @@ def test_a_line_that_is_no_point_is_named(text: str, message: str) -> None:
     [
         ([[1, 2.0]], False, "2 to 5,000 points"),
         ("1, 2", False, "2 to 5,000 points"),
-        ([[1, 2.0], [1, 3.0]], False, r"point 2 \(1\) does not come after"),
-        ([[2, 2.0], [1, 3.0]], False, "one for each step"),
+        ([[1, 2.0], [1, 3.0]], False, r"point 2 \(1\) must come after"),
+        ([[2, 2.0], [1, 3.0]], False, "at most one per step"),
         ([[1, 2.0], ["x", 3.0]], False, "point 2 is not valid"),
         ([[1, 2.0], [2, float("nan")]], False, "point 2 is not valid"),
         ([[1, 2.0], [2, True]], False, "point 2 is not valid"),

@@ -143,7 +143,7 @@ def test_a_curve_is_written_as_lines_and_bad_lines_are_explained(
     errors = client.post(page, form).context["adminform"].errors
     assert "line 2 is not a point" in str(errors["points"])
     errors = client.post(page, {**form, "points": "5, 11\n4, 3"}).context["adminform"].errors
-    assert "point 2 (4) does not come after" in str(errors["points"])
+    assert "point 2 (4) must come after" in str(errors["points"])
     assert client.post(page, {**form, "points": "0, 11\n1000, 2.5"}).status_code == 302
     stored = LogbookSeries.objects.get()
     assert stored.points == [[0, 11.0], [1000, 2.5]]

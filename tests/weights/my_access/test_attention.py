@@ -95,7 +95,7 @@ def test_a_grant_and_a_token_are_listed_two_weeks_before_they_end(
     name = ApiToken.objects.get().name
     access, token = sentences(applicant)
     assert access.startswith("Your access to opt-175b ends on ")
-    assert access.endswith(". From then on you can apply again.")
+    assert access.endswith(". You can apply again after that.")
     assert token.startswith(f"Your token {name} ends on ")
 
 
