@@ -108,7 +108,7 @@ def assert_the_owner_sees_who_fetched_it(portal: Portal, owner: User, reader: Us
     page = desk.visit(f"/admin/weights/recall/{recall.pk}/change/")
     reach = "1 person downloaded it in 2 requests, 1 of them anonymous"
     assert reach in " ".join(page.split())
-    desk.submit("Take the list as CSV")
+    desk.submit("Download the list as CSV")
     [line] = csv.DictReader(io.StringIO(desk.page.text))
     assert (line["person"], line["address"]) == ("reader", reader.email)
     exported = AuditEvent.objects.get(action="recall.fetchers_exported")

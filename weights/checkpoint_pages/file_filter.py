@@ -35,7 +35,7 @@ class FileFilter:
 
     @property
     def query(self) -> str:
-        """The query of the filter, ending in `&`; empty for none."""
+        """The query of the filter, ending in `&`; empty if none."""
         fields = {"q": self.text, "state": self.state}
         pairs = {name: value for name, value in fields.items() if value}
         return f"{urlencode(pairs)}&" if pairs else ""

@@ -62,7 +62,7 @@ class Inspection(models.Model):
         help_text="True if everything that a loader runs was read, so that `imports` is complete",
     )
     #: The version of the rules (`weights.inspection.formats.verdict.VERSION`), and a short hash of
-    #: the additionally allowed imports, empty for none.
+    #: the additionally allowed imports, empty if none.
     version = models.PositiveIntegerField()
     allowed = models.CharField(max_length=16, blank=True)
     made_at = models.DateTimeField(default=timezone.now)

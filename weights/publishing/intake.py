@@ -150,7 +150,7 @@ def _tier_of(slug: str) -> Tier:
 
 
 def _card_licence(sources: list[Source]) -> dict[str, str]:
-    """The licence that the folder's README.md states; empty for none."""
+    """The licence that the folder's README.md states; empty if none."""
     for source in sources:
         if source.path == "README.md":
             with opened(source) as descriptor:
@@ -159,7 +159,7 @@ def _card_licence(sources: list[Source]) -> dict[str, str]:
 
 
 def licence_of_card(card: bytes) -> dict[str, str]:
-    """The licence that this README.md states; empty for none."""
+    """The licence that this README.md states; empty if none."""
     return licences.from_card(front_matter.split(card.decode(errors="replace")).values)
 
 

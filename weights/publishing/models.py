@@ -52,7 +52,7 @@ class Revision(models.Model):
     total_bytes = models.BigIntegerField(default=0)
     #: Lint findings (`weights.publishing.lint_findings`); None before the lint has run.
     findings = models.JSONField(null=True, blank=True, editable=False)
-    #: The licence that its README.md states: `code`, `name` and `link`; empty for none.
+    #: The licence that its README.md states: `code`, `name` and `link`; empty if none.
     licence = models.JSONField(default=dict, db_default={}, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     visible_at = models.DateTimeField(null=True, blank=True)

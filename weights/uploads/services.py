@@ -80,7 +80,7 @@ def _check_size(sha256: str, size: int) -> None:
 
 
 def _starts_over(upload: Upload, size: int) -> bool:
-    """True if the upload must be sent anew. Raises UploadRefused for another size of sent bytes."""
+    """True if the upload must be sent again. Raises UploadRefused if its size differs."""
     if not upload.pk or not upload.is_live or upload.state == Upload.State.REFUSED:
         return True
     if upload.size == size:

@@ -114,7 +114,7 @@ class TierDetail(TierOut):
 
 
 class FieldChange(Schema):
-    """The public form of both values, empty for none."""
+    """The public form of both values, empty if none."""
 
     field: str
     label: str

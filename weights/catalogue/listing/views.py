@@ -158,7 +158,7 @@ def _without(query: QueryDict, name: str, value: str) -> str:
 
 
 def _url_query(query: QueryDict) -> str:
-    """The parameters for links to other pages, ending in `&`; empty for none."""
+    """The parameters for links to other pages, ending in `&`; empty if none."""
     encoded = _encoded([pair for pair in _pairs(query) if pair[1]])
     return f"{encoded}&" if encoded else ""
 

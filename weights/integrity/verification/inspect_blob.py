@@ -96,7 +96,7 @@ def save(verdicts: Mapping[Blob, Sequence[NamedVerdict]]) -> None:
 
 
 def delete_outdated(blob: Blob) -> None:
-    """Delete verdicts of old rules for names that no file has any more.
+    """Delete verdicts of old rules for names that no file still has.
 
     Nothing would replace them, so the hourly task would request an inspection forever.
     """

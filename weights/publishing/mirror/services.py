@@ -122,7 +122,7 @@ class _Fetcher:
                 self._present[row.path] = StoredFile(row.path, row.size, digest, repaired=False)
 
     def card_licence(self) -> dict[str, str]:
-        """The licence that the source's README.md states; empty for none."""
+        """The licence that the source's README.md states; empty if none."""
         if "README.md" not in self._files:
             return {}
         return intake.licence_of_card(self.read("README.md", front_matter.READ_BYTES))
