@@ -358,14 +358,16 @@ def test_hostile_cards_and_poisoned_rows_beside_a_good_checkpoint_on_a_running_p
             *("publish", str(folder), f"acme/{name}", "--tier", "open", "--wait")
         )
         assert done.returncode == 0, done.stderr
-        assert ("line 2: tags are not read" in done.stdout + done.stderr) == (name == "hostile")
+        assert ("line 2: tags are not supported" in done.stdout + done.stderr) == (
+            name == "hostile"
+        )
     current_app.send_task("weights.sweep")
     services.wait_until(lambda: _is_ready(exports[1]), "the export of another person")
     services.wait_until(FailedItem.objects.failing().exists, "the failure to be noted")
     assert not _is_ready(exports[0])
     assert "weights.make_export" in line("Items that fail").text
     page = urlopen(f"{portal_server.url}/acme/hostile").read().decode()
-    assert "front matter could not be read: line 2: tags are not read" in page
+    assert "front matter could not be read: line 2: tags are not supported" in page
     card = json.load(urlopen(f"{portal_server.url}/api/models/acme/good"))["cardData"]
     assert card == {"tags": ["good"]}
 

@@ -67,7 +67,7 @@ def test_facts_are_edited_as_json_and_refused_without_a_source(
         with pytest.raises(InvalidValue):
             families.save_family(Family(slug="x", name="X", facts=facts), by=administrator)
     response = client.post(page, {**data, "facts": '{"footprint": {\n"inputs" 1}}'})
-    assert "This is no JSON at line 2, column 10: Expecting" in response.text
+    assert "Invalid JSON at line 2, column 10: Expecting" in response.text
     family.refresh_from_db()
     assert family.facts == {}
     facts = {name: shipped[name] for name in ("footprint", "openness", "limitations")}

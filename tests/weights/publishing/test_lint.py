@@ -244,7 +244,7 @@ def test_a_card_whose_front_matter_cannot_be_read_is_a_warning_with_its_line() -
     assert one.paths == ("README.md",)
     assert one.sentence == (
         "README.md: the card's front matter could not be read:"
-        " line 3: tags are not read (tag:yaml.org,2002:bool)."
+        " line 3: tags are not supported (tag:yaml.org,2002:bool)."
     )
 
 
