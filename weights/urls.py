@@ -73,7 +73,7 @@ urlpatterns = [
     path("<str:org>/<str:name>/blob/<path:rest>", file_views.file_detail, name="file-detail"),
     path("<str:org>/<str:name>/image/<sha:sha>/<path:path>", images.image, name="image"),
     path("<str:org>/<str:name>/commits/<path:rest>", versions.version_list, name="version-list"),
-    # The address that the Hub's clients print after an upload.
+    # The URL that the Hub's clients print after an upload.
     path(
         "<str:org>/<str:name>/commit/<sha:sha>",
         RedirectView.as_view(url="/%(org)s/%(name)s/tree/%(sha)s"),

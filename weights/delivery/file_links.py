@@ -1,4 +1,4 @@
-"""File links: one signed, expiring address for one file (docs/requirements.md, UR)."""
+"""File links: one signed, expiring URL for one file (docs/requirements.md, UR)."""
 
 from datetime import datetime, timedelta
 from functools import lru_cache

@@ -44,7 +44,7 @@ _REMEDIES = {
     "float_type": "write a number without quotation marks",
     "int_type": "write a whole number without quotation marks",
     "bool_type": "write true or false",
-    "string_pattern_mismatch": "write an address that begins with https://",
+    "string_pattern_mismatch": "write a URL that begins with https://",
     "string_too_short": "write at least {min_length} characters",
     "string_too_long": "write at most {max_length} characters",
     "too_long": "list at most {max_length}",

@@ -37,7 +37,7 @@ def upload_of(claim: Claim, repo_id: str) -> Upload:
     """
     token = ApiToken.objects.active().select_related("user").filter(pk=claim.token_id).first()
     if token is None or token.user_id != claim.person_id or not token.user.is_active:
-        message = "the token that requested this address is no longer valid"
+        message = "the token that requested this URL is no longer valid"
         raise GateRefused(Refusal.LINK_REVOKED, message)
     request_context.mark_authenticated()
     upload = (

@@ -52,13 +52,13 @@ def read(text: str, sha256: str, act: int) -> Claim:
     try:
         claim = Claim(*_signer().unsign_object(text))
     except BadSignature as error:
-        message = "the signature of this address is not valid; run the same command again"
+        message = "the signature of this URL is not valid; run the same command again"
         raise AddressRefused(message) from error
     if (claim.sha256, claim.act) != (sha256, act):
-        message = "this address was signed for another object or another part"
+        message = "this URL was signed for another object or another part"
         raise AddressRefused(message)
     if claim.expires <= time.time():
-        message = "this address has expired; run the same command again for a new one"
+        message = "this URL has expired; run the same command again for a new one"
         raise GateRefused(Refusal.LINK_EXPIRED, message)
     return claim
 

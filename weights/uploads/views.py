@@ -94,7 +94,7 @@ def complete(
     upload = _upload(request, f"{org}/{name}", sha256, signing.COMPLETION)
     body = strict_json.read_object(request, max_values=_MOST_VALUES)
     if strict_json.text(body, "oid") not in {"", sha256}:
-        raise InvalidValue(f"this address belongs to the object {sha256}")
+        raise InvalidValue(f"this URL belongs to the object {sha256}")
     multipart.complete_parts(upload, _etags(body.get("parts")))
     return _lfs_response({})
 

@@ -85,7 +85,7 @@ class Rewriter:
 
 
 def path_in_revision(address: str) -> str:
-    """The path of a relative address inside the revision; empty for any other address."""
+    """The path of a relative URL inside the revision; empty for any other URL."""
     try:
         parts = urlsplit(address)
     except ValueError:

@@ -75,7 +75,7 @@ class HubSession:
         self._session.verify = ca_file or True
 
     def json(self, url: str) -> tuple[Any, str]:
-        """The parsed JSON at an address of the hub, and the address of the next page or ""."""
+        """The parsed JSON at a URL of the hub, and the URL of the next page or ""."""
         return retried(lambda: self._json(url))
 
     @contextmanager
@@ -105,7 +105,7 @@ class HubSession:
         try:
             content = json.loads(body)
         except (ValueError, RecursionError) as error:
-            raise SourceUnusable(f"{_shown(url)} sends no JSON; is HUB a hub's address?") from error
+            raise SourceUnusable(f"{_shown(url)} sends no JSON; is HUB a hub's URL?") from error
         return content, self._same_origin(url, following) if following else ""
 
     def _same_origin(self, url: str, target: str) -> str:
@@ -113,7 +113,7 @@ class HubSession:
         if _origin(target) != self._origin:
             raise SourceUnusable(
                 f"{_shown(url)} leads to {_shown(target)}, another host; if that is the hub's"
-                " address, use it as HUB"
+                " URL, use it as HUB"
             )
         return target
 
@@ -145,7 +145,7 @@ class HubSession:
                 f" --allow-private-address {urlsplit(url).netloc}"
             ) from error
         except InvalidSchema as error:
-            raise SourceUnusable(f"{_shown(url)} is not an https address") from error
+            raise SourceUnusable(f"{_shown(url)} is not an https URL") from error
         except SSLError as error:
             raise SourceUnusable(
                 f"{_shown(url)} has no valid certificate; name its authority with --ca-file"
@@ -227,12 +227,12 @@ def _checked_hub(hub: str, private_hosts: Collection[str]) -> str:
     except ValueError:
         parts, port = urlsplit(""), None
     if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
-        raise SourceUnusable(f"{one_line(hub)!r} is not a hub's address; write it as https://HOST")
+        raise SourceUnusable(f"{one_line(hub)!r} is not a hub's URL; write it as https://HOST")
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise SourceUnusable("HUB has a user, a query or a fragment; write it as https://HOST")
     if parts.scheme == "http" and parts.netloc.lower() not in private_hosts:
         raise SourceUnusable(
-            f"{one_line(hub)} is not an https address; if it is in your own network, add"
+            f"{one_line(hub)} is not an https URL; if it is in your own network, add"
             f" --allow-private-address {one_line(parts.netloc)}"
         )
     return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
@@ -244,17 +244,17 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
 
 
 def _joined(url: str, target: str) -> str:
-    """The address that a header of `url` names; raises SourceUnusable for an invalid one."""
+    """The URL that a header of `url` names; raises SourceUnusable if it is invalid."""
     try:
         joined = urljoin(url, target)
         _origin(joined)
     except ValueError as error:
-        raise SourceUnusable(f"{_shown(url)} leads to no valid address") from error
+        raise SourceUnusable(f"{_shown(url)} leads to an invalid URL") from error
     return joined
 
 
 def _shown(url: str) -> str:
-    """The address without its query, which may hold a signature."""
+    """The URL without its query, which may contain a signature."""
     parts = urlsplit(url)
     return one_line(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}")[:300]
 

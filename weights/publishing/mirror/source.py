@@ -46,7 +46,7 @@ def find_revision(session: HubSession, repo_id: str, revision: str) -> SourceRev
     content, _ = session.json(f"{api}/revision/{quote(revision, safe='')}?expand=sha")
     commit = content.get("sha") if isinstance(content, dict) else None
     if not isinstance(commit, str) or not _COMMIT.fullmatch(commit):
-        raise SourceUnusable(f"{session.hub} states no commit of {repo_id}; is it a hub's address?")
+        raise SourceUnusable(f"{session.hub} states no commit of {repo_id}; is it a hub's URL?")
     if _COMMIT.fullmatch(revision) and revision != commit:
         raise SourceUnusable(f"{session.hub} answers commit {commit} for {revision}")
     files = _list(session, f"{api}/tree/{commit}?recursive=true")

@@ -227,7 +227,7 @@ def test_a_listing_without_end_is_refused(
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        (b"<html>", "sends no JSON; is HUB a hub's address"),
+        (b"<html>", "sends no JSON; is HUB a hub's URL"),
         (b"[" * 100_000, "sends no JSON"),
         (b'[{"size": ' + b"9" * 5000 + b"}]", "sends no JSON"),
         (b" " * ((8 << 20) + 1), "more than 8388608 bytes of JSON"),
@@ -333,12 +333,12 @@ def test_bytes_from_another_host_are_fetched_without_the_token(
         ("https://[::ffff:127.0.0.1]/x", "private address 127.0.0.1"),
         ("https://2130706433/x", "private address 127.0.0.1"),
         ("https://0/x", "private address 0.0.0.0"),
-        ("http://127.0.0.1:9/x", "is not an https address"),
-        ("http://example.org/x", "is not an https address"),
-        ("file:///etc/passwd", "is not an https address"),
-        ("//user:pass@127.0.0.1:9/x", "is not an https address"),
-        ("https://[x/", "leads to no valid address"),
-        ("https://x:99999/", "leads to no valid address"),
+        ("http://127.0.0.1:9/x", "is not an https URL"),
+        ("http://example.org/x", "is not an https URL"),
+        ("file:///etc/passwd", "is not an https URL"),
+        ("//user:pass@127.0.0.1:9/x", "is not an https URL"),
+        ("https://[x/", "leads to an invalid URL"),
+        ("https://x:99999/", "leads to an invalid URL"),
     ],
 )
 def test_a_redirect_to_a_private_or_plain_address_is_refused(
@@ -387,14 +387,14 @@ def test_a_listing_that_leads_to_another_host_is_refused(
         }
         hub.lies[TREE] = following[how]
         facts = {"private_hosts": [hub.address, other.address]}
-        refused(mirror, store, "another host; if that is the hub's address, use it", session=facts)
+        refused(mirror, store, "another host; if that is the hub's URL, use it", session=facts)
         assert other.requests == []
 
 
 @pytest.mark.parametrize(
     ("address", "words"),
     [
-        ("http://127.0.0.1:9", "is not an https address; .* --allow-private-address 127.0.0.1:9"),
+        ("http://127.0.0.1:9", "is not an https URL; .* --allow-private-address 127.0.0.1:9"),
         ("https://127.0.0.1:9", "private address 127.0.0.1"),
         ("huggingface.co", "write it as https://HOST"),
         ("ftp://example.org", "write it as https://HOST"),
