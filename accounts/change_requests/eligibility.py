@@ -70,9 +70,8 @@ def visible_to(person: User) -> ChangeRequestQuerySet:
     """
     allowed = Q(requester=person)
     for act in registered():
-        held = RoleAssignment.objects.held(person, act.readers)
-        tiers = list(held.values_list("tier_id", flat=True))
-        if None in tiers:
+        tiers = RoleAssignment.objects.held(person, act.readers).tiers()
+        if tiers is None:
             allowed |= Q(act=act.name)
             continue
         others = ChangeRequest.tiers.through.objects.filter(changerequest=OuterRef("pk"))

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.errors import TransitionRefused
 from accounts.roles.active_staff import is_active_staff
-from accounts.roles.models import RoleAssignment
+from accounts.roles.models import RoleAssignment, in_tiers
 from accounts.roles.permissions import APPLICATION_READERS
 
 if TYPE_CHECKING:
@@ -31,9 +31,7 @@ class GrantQuerySet(models.QuerySet["Grant"]):
         """Grants that this person may read as staff: those of the tiers of their roles."""
         if not is_active_staff(user):
             return self.none()
-        roles = RoleAssignment.objects.held(user, APPLICATION_READERS)
-        tiers = list(roles.values_list("tier_id", flat=True))
-        return self.all() if None in tiers else self.filter(tier__in=tiers)
+        return in_tiers(self, RoleAssignment.objects.held(user, APPLICATION_READERS).tiers())
 
     def due_to_expire(self, now: datetime) -> "GrantQuerySet":
         """Grants whose end has passed, but which are not marked as expired yet."""

@@ -12,9 +12,8 @@ from accounts.applications.models import Application, ApplicationQuerySet, Appli
 from accounts.applications.transition_table import OPEN_STATES, WAITING_STATES, Status
 from accounts.review import working_days
 from accounts.review.models import Conflict, Consultation, Decision
-from accounts.roles.models import RoleAssignment
+from accounts.roles.models import RoleAssignment, in_tiers
 from accounts.roles.permissions import DECIDERS
-from accounts.tiers.models import Tier
 
 if TYPE_CHECKING:
     from accounts.users.models import User
@@ -139,11 +138,9 @@ def next_application(user: "User", after: "Application | None" = None) -> "Appli
     """
     own_decisions = Decision.objects.filter(application=OuterRef("pk"), reviewer=user)
     conflicts = Conflict.objects.filter(application=OuterRef("pk"), reviewer=user)
-    waiting = (
-        Application.objects.filter(status=Status.SUBMITTED, tier__in=_decidable_tiers(user))
-        .filter(~Exists(conflicts))
-        .exclude(applicant=user)
-    )
+    submitted = Application.objects.filter(status=Status.SUBMITTED)
+    decidable = in_tiers(submitted, RoleAssignment.objects.held(user, DECIDERS).tiers())
+    waiting = decidable.filter(~Exists(conflicts)).exclude(applicant=user)
     if after is not None and after.submitted_at is not None:
         waiting = waiting.exclude(pk=after.pk)
         later = Q(submitted_at__gt=after.submitted_at)
@@ -153,14 +150,6 @@ def next_application(user: "User", after: "Application | None" = None) -> "Appli
     returned_by_other = _boolean(Q(claimed_by__isnull=False) & ~Q(claimed_by=user))
     ranked = waiting.annotate(own=Exists(own_decisions), returned_by_other=returned_by_other)
     return ranked.order_by("-own", "returned_by_other", "submitted_at", "pk").first()
-
-
-def _decidable_tiers(user: "User") -> Any:
-    """The tiers whose applications `user` decides."""
-    roles = RoleAssignment.objects.held(user, DECIDERS)
-    if roles.filter(tier=None).exists():
-        return Tier.objects.values("pk")
-    return roles.values("tier")
 
 
 def _boolean(condition: Q) -> Case:

@@ -50,14 +50,14 @@ def may_administer(person: User, other: User) -> bool:
     return within.filter(pk=other.pk).exists()
 
 
-def _in_one_of(tiers: list[int]) -> Q:
+def _in_one_of(tiers: set[int]) -> Q:
     condition = Q()
     for model, field in _RELATIONS.items():
         condition |= Q(pk__in=model._default_manager.filter(tier__in=tiers).values(field))
     return condition
 
 
-def _in_others(tiers: list[int]) -> Q:
+def _in_others(tiers: set[int]) -> Q:
     """A condition: also in another tier, or with a role for all tiers."""
     condition = Q()
     for model, field in _RELATIONS.items():

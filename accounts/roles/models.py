@@ -1,6 +1,6 @@
 """Assignments of staff roles to people, for one tier or for all."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from accounts.users.models import User
 
 
+Rows = TypeVar("Rows", bound=models.QuerySet[Any])
+
+
+def in_tiers(rows: Rows, tiers: set[int] | None, field: str = "tier") -> Rows:
+    """The `rows` whose `field` is among `tiers`; all if that is None."""
+    return rows if tiers is None else rows.filter(**{f"{field}__in": tiers})
+
+
 class RoleQuerySet(models.QuerySet["RoleAssignment"]):
     def held(self, user: "User", roles: frozenset[Role]) -> "RoleQuerySet":
         return self.filter(user=user, role__in=roles)
@@ -30,6 +38,11 @@ class RoleQuerySet(models.QuerySet["RoleAssignment"]):
         return get_user_model().objects.filter(
             pk__in=self.values("user"), is_active=True, is_staff=True, suspended_at=None
         )
+
+    def tiers(self) -> set[int] | None:
+        """Keys of the tiers of these assignments; None if one of them counts for all tiers."""
+        tiers = set(self.values_list("tier_id", flat=True))
+        return None if None in tiers else {tier for tier in tiers if tier is not None}
 
     def people(self, tier: "Tier", roles: frozenset[Role]) -> "models.QuerySet[User]":
         """The active staff who hold one of these roles for the tier, the oldest account first."""

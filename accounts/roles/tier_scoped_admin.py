@@ -9,21 +9,19 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 
-from accounts.roles.models import RoleAssignment
+from accounts.roles.models import RoleAssignment, in_tiers
 from accounts.roles.permissions import PERMISSIONS, Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from accounts.web.current_user import signed_in
 
 
-def permitted_tiers(person: User, permission: str) -> list[int] | None:
+def permitted_tiers(person: User, permission: str) -> set[int] | None:
     """Keys of the tiers for which roles give `permission` (`app.codename`); None for all tiers."""
     if person.is_superuser:
         return None
     roles = frozenset(Role(role) for role, names in PERMISSIONS.items() if permission in names)
-    assignments = RoleAssignment.objects.held(person, roles)
-    tiers = list(assignments.values_list("tier_id", flat=True))
-    return None if None in tiers else [tier for tier in tiers if tier is not None]
+    return RoleAssignment.objects.held(person, roles).tiers()
 
 
 def has_permission_for(person: User, permission: str, tier: Tier | None) -> bool:
@@ -32,12 +30,11 @@ def has_permission_for(person: User, permission: str, tier: Tier | None) -> bool
     return tiers is None or (tier is not None and tier.pk in tiers)
 
 
-def tiers_of(person: User) -> list[int] | None:
+def tiers_of(person: User) -> set[int] | None:
     """Keys of the tiers in which a person holds any role; None for all tiers."""
     if person.is_superuser:
         return None
-    tiers = list(RoleAssignment.objects.filter(user=person).values_list("tier_id", flat=True))
-    return None if None in tiers else [tier for tier in tiers if tier is not None]
+    return RoleAssignment.objects.filter(user=person).tiers()
 
 
 class TierScopedAdmin(admin.ModelAdmin):
@@ -49,7 +46,7 @@ class TierScopedAdmin(admin.ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         records = super().get_queryset(request)
         tiers = permitted_tiers(signed_in(request), self._permission("view"))
-        return records if tiers is None else records.filter(**{f"{self.tier_field}__in": tiers})
+        return in_tiers(records, tiers, self.tier_field)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
         record = super().get_object(request, object_id, from_field)

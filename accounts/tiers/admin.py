@@ -113,9 +113,8 @@ class TierChangeAdmin(ReadOnlyAdmin, TierScopedAdmin):
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[TierChange]:
         changes = super().get_queryset(request)
-        held = RoleAssignment.objects.held(signed_in(request), PRIVATE_READERS)
-        tiers = list(held.values_list("tier_id", flat=True))
-        if None in tiers:
+        tiers = RoleAssignment.objects.held(signed_in(request), PRIVATE_READERS).tiers()
+        if tiers is None:
             return changes
         return changes.filter(models.Q(hidden=False) | models.Q(tier__in=tiers))
 

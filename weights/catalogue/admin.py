@@ -18,6 +18,7 @@ from accounts.admin_pages.readonly import NeverDeleted, ReadOnlyAdmin, ReadOnlyI
 from accounts.admin_pages.reason_to_open import OpeningAdmin, ReasonToOpen, announce_waiting
 from accounts.admin_pages.record_actions import act
 from accounts.errors import TierRetired
+from accounts.roles.models import in_tiers
 from accounts.roles.tier_scoped_admin import TierScopedAdmin, has_permission_for, permitted_tiers
 from accounts.tiers import strictness
 from accounts.tiers.models import Tier
@@ -35,14 +36,13 @@ from weights.publishing.models import File, Ref, Revision
 
 class CheckpointForm(ReasonToOpen, ConfirmRaisedGate, forms.ModelForm):
     #: Ids of the tiers that the user may choose; None for all.
-    tiers: ClassVar[list[int] | None] = []
+    tiers: ClassVar[set[int] | None] = set()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         field = self.fields.get("tier")
         if isinstance(field, forms.ModelChoiceField):
-            if self.tiers is not None:
-                field.queryset = Tier.objects.filter(pk__in=self.tiers)
+            field.queryset = in_tiers(Tier.objects.all(), self.tiers, "pk")
             own = self.instance.tier_id
             field.widget.choices = [
                 (one.pk, str(one))

@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.api_tokens.models import ApiToken, Scope
 from accounts.grants.queries import tiers_open_to
 from accounts.roles.active_staff import is_active_staff
-from accounts.roles.models import RoleAssignment
+from accounts.roles.models import RoleAssignment, in_tiers
 from accounts.roles.permissions import OWNERS, PRIVATE_READERS
 from accounts.web.sanitize import is_storable
 from accounts.web.single_line_fields import OneLineFields
@@ -87,11 +87,9 @@ class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
         """Unpublished checkpoints with drafts, in the tiers that `user` owns."""
         if not is_active_staff(user):
             return self.none()
-        roles = RoleAssignment.objects.held(user, OWNERS)
-        tiers = list(roles.values_list("tier_id", flat=True))
+        tiers = RoleAssignment.objects.held(user, OWNERS).tiers()
         with_drafts = Checkpoint.objects.filter(revisions__state="draft").values("pk")
-        drafts = self.filter(published_at=None, pk__in=with_drafts)
-        return drafts if None in tiers else drafts.filter(tier__in=tiers)
+        return in_tiers(self.filter(published_at=None, pk__in=with_drafts), tiers)
 
     def visible_to(
         self, user: "User | None", token: ApiToken | None = None
@@ -103,9 +101,8 @@ class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
         public = self.released().filter(private=False)
         if user is None or not is_active_staff(user):
             return public
-        roles = RoleAssignment.objects.held(user, PRIVATE_READERS)
-        tiers = list(roles.values_list("tier_id", flat=True))
-        visible = self if None in tiers else public | self.filter(tier__in=tiers)
+        tiers = RoleAssignment.objects.held(user, PRIVATE_READERS).tiers()
+        visible = self if tiers is None else public | self.filter(tier__in=tiers)
         return visible.within_limits_of(token)
 
     def published(self) -> "CheckpointQuerySet":

@@ -10,6 +10,7 @@ from django.forms import ModelChoiceField, ModelForm
 from django.http import HttpRequest
 
 from accounts.errors import NotAllowed
+from accounts.roles.models import in_tiers
 from accounts.roles.tier_scoped_admin import permitted_tiers
 from accounts.web.current_user import signed_in
 from weights.catalogue.models import Checkpoint, Family
@@ -40,8 +41,7 @@ class LogbookAdmin(admin.ModelAdmin):
         user = signed_in(request)
         records: LogbookQuerySet[Any] = self.model._default_manager.visible_to(user)
         tiers = permitted_tiers(user, f"weights.view_{self.opts.model_name}")
-        if tiers is not None:
-            records = records.filter(checkpoint__tier__in=tiers)
+        records = in_tiers(records, tiers, "checkpoint__tier")
         return records.select_related("checkpoint__tier", "family")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -67,8 +67,7 @@ class LogbookAdmin(admin.ModelAdmin):
         user = signed_in(request)
         tiers = services.editable_tiers(user)
         if db_field.name == "checkpoint":
-            visible = Checkpoint.objects.visible_to(user)
-            kwargs["queryset"] = visible if tiers is None else visible.filter(tier__in=tiers)
+            kwargs["queryset"] = in_tiers(Checkpoint.objects.visible_to(user), tiers)
         elif db_field.name == "family":
             kwargs["queryset"] = Family.objects.all() if tiers is None else Family.objects.none()
         field: ModelChoiceField | None = super().formfield_for_foreignkey(

@@ -46,9 +46,7 @@ def editable_tiers(user: User) -> set[int] | None:
     """Ids of the tiers whose checkpoints' logbook `user` may edit; None for all tiers."""
     if not is_active_staff(user):
         return set()
-    held = RoleAssignment.objects.held(user, EDITORS).values_list("tier_id", flat=True)
-    tiers = set(held)
-    return None if None in tiers else {tier for tier in tiers if tier is not None}
+    return RoleAssignment.objects.held(user, EDITORS).tiers()
 
 
 def may_edit(user: User, checkpoint: Checkpoint | None) -> bool:

@@ -4,7 +4,7 @@ from django.db.models import Q, QuerySet
 
 from accounts.grants.models import Grant
 from accounts.roles.active_staff import is_active_staff
-from accounts.roles.models import RoleAssignment
+from accounts.roles.models import RoleAssignment, in_tiers
 from accounts.roles.permissions import GRANT_MANAGERS, Role
 from accounts.users.models import User
 from weights.catalogue.models import Checkpoint
@@ -19,9 +19,12 @@ def readable_by(user: User) -> QuerySet[Report]:
         return Report.objects.none()
     readable = Q(pk__in=[])
     for kind, roles in TRIAGERS.items():
-        for tier in _tiers(user, roles | {Role.AUDITOR}):
-            # A report without a checkpoint has no tier: everybody with the role may read it.
-            in_tier = Q() if tier is None else Q(checkpoint__tier=tier) | Q(checkpoint=None)
+        tiers = RoleAssignment.objects.held(user, roles | {Role.AUDITOR}).tiers()
+        if tiers is None:
+            readable |= Q(kind=kind)
+        elif tiers:
+            # A report without a checkpoint has no tier: everybody in the role may read it.
+            in_tier = Q(checkpoint__tier__in=tiers) | Q(checkpoint=None)
             readable |= Q(kind=kind) & in_tier
     return Report.objects.filter(readable)
 
@@ -29,10 +32,12 @@ def readable_by(user: User) -> QuerySet[Report]:
 def may_triage(user: User, report: Report) -> bool:
     if not is_active_staff(user):
         return False
-    tiers = _tiers(user, TRIAGERS[report.kind])
+    tiers = RoleAssignment.objects.held(user, TRIAGERS[report.kind]).tiers()
+    if tiers is None:
+        return True
     if report.checkpoint is None:
         return bool(tiers)
-    return None in tiers or report.checkpoint.tier_id in tiers
+    return report.checkpoint.tier_id in tiers
 
 
 def triagers_of(report: Report) -> list[User]:
@@ -48,17 +53,10 @@ def suspendable_by(user: User, report: Report) -> QuerySet[Grant]:
     live = Grant.objects.live().select_related("user", "tier").order_by("user__username")
     if report.checkpoint is not None:
         live = live.filter(tier=report.checkpoint.tier)
-    tiers = _tiers(user, GRANT_MANAGERS)
-    return live if None in tiers else live.filter(tier__in=tiers)
+    return in_tiers(live, RoleAssignment.objects.held(user, GRANT_MANAGERS).tiers())
 
 
 def checkpoints_of(user: User) -> QuerySet[Checkpoint]:
-    """Checkpoints that the user can see and about which they may publish."""
-    visible = Checkpoint.objects.visible_to(user)
-    tiers = _tiers(user, PUBLISHERS)
-    return visible if None in tiers else visible.filter(tier__in=tiers)
-
-
-def _tiers(user: User, roles: frozenset[Role]) -> set[int | None]:
-    """The ids of tiers in which the user holds one of the roles; None stands for all tiers."""
-    return set(RoleAssignment.objects.held(user, roles).values_list("tier_id", flat=True))
+    """Checkpoints that are visible to the user and about which they may publish."""
+    tiers = RoleAssignment.objects.held(user, PUBLISHERS).tiers()
+    return in_tiers(Checkpoint.objects.visible_to(user), tiers)

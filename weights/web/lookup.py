@@ -76,8 +76,8 @@ def unpublished_revision(user: User | None, checkpoint: Checkpoint, name: str) -
     draft = gate.find_draft(session_caller(user), checkpoint, name, by_ref=True)
     if draft is not None or not SHA.fullmatch(name):
         return draft
-    roles = RoleAssignment.objects.held(user, PRIVATE_READERS)
-    if not {None, checkpoint.tier_id} & set(roles.values_list("tier_id", flat=True)):
+    tiers = RoleAssignment.objects.held(user, PRIVATE_READERS).tiers()
+    if tiers is not None and checkpoint.tier_id not in tiers:
         return None
     return checkpoint.revisions.awaiting_verification().filter(sha=name).first()
 

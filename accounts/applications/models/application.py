@@ -23,7 +23,7 @@ from accounts.audit.models.event import AuditEvent
 from accounts.errors import NotAllowed, TransitionRefused
 from accounts.review import working_days
 from accounts.roles.active_staff import is_active_staff
-from accounts.roles.models import RoleAssignment
+from accounts.roles.models import RoleAssignment, in_tiers
 from accounts.roles.permissions import APPLICATION_READERS, DECIDERS, GRANT_MANAGERS, Role
 from accounts.users.models import User
 
@@ -61,10 +61,8 @@ class ApplicationQuerySet(models.QuerySet["Application"]):
     def _of_tiers(self, user: User, roles: frozenset[Role]) -> "ApplicationQuerySet":
         if not is_active_staff(user):
             return self.none()
-        assigned = RoleAssignment.objects.held(user, roles)
-        tiers = list(assigned.values_list("tier_id", flat=True))
-        visible = self.exclude(status=Status.DRAFT)
-        return visible if None in tiers else visible.filter(tier__in=tiers)
+        tiers = RoleAssignment.objects.held(user, roles).tiers()
+        return in_tiers(self.exclude(status=Status.DRAFT), tiers)
 
 
 class Application(models.Model):

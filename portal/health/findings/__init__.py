@@ -17,7 +17,7 @@ from portal.health.findings.sweeps import SWEEPS
 __all__ = ["SWEEPS", "Line", "broker", "lines"]
 
 
-def lines(tiers: list[int] | None = None, *, with_bucket: bool = True) -> list[Line]:
+def lines(tiers: set[int] | None = None, *, with_bucket: bool = True) -> list[Line]:
     """All lines: at most twenty queries, one request to the broker and two to the bucket.
 
     With `tiers` applications are counted in these, and errors of single items, which may name what

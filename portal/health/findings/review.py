@@ -9,15 +9,15 @@ from django.urls import reverse
 from accounts.applications.models import Application
 from accounts.change_requests.models import ChangeRequest
 from accounts.review import working_days
+from accounts.roles.models import in_tiers
 from portal.health.findings.line import Line, seconds, waiting_text
 
 
-def queue(now: datetime, tiers: list[int] | None) -> list[Line]:
+def queue(now: datetime, tiers: set[int] | None) -> list[Line]:
     today = working_days.utc_date(now)
     beyond = settings.ANSWER_ALARM_DAYS - settings.ANSWER_DAYS
     alarm_before = working_days.add(today, -max(beyond, 0))
-    waiting = Application.objects.waiting()
-    found = (waiting if tiers is None else waiting.filter(tier__in=tiers)).aggregate(
+    found = in_tiers(Application.objects.waiting(), tiers).aggregate(
         waiting=Count("pk"),
         oldest=Min("submitted_at"),
         overdue=Count("pk", filter=Q(due_on__lt=today)),

@@ -87,7 +87,7 @@ def failing_steps(beat: Heartbeat | None, now: datetime) -> str:
     return f"could not finish: {', '.join(steps)}"
 
 
-def failed_items(now: datetime, tiers: list[int] | None) -> Line:
+def failed_items(now: datetime, tiers: set[int] | None) -> Line:
     """Rows for which a step or task fails and is retried; each with its error for all tiers."""
     failing = list(FailedItem.objects.failing().order_by("-attempts", "since")[:100])
     shown = [

@@ -5,7 +5,7 @@ from django.db import models
 from accounts.api_tokens.models import Scope
 from accounts.errors import DomainError, NotAllowed
 from accounts.roles.active_staff import is_active_staff
-from accounts.roles.models import RoleAssignment
+from accounts.roles.models import RoleAssignment, in_tiers
 from accounts.roles.permissions import OWNERS
 from accounts.tiers.models import Tier
 from accounts.users import recent_authentication
@@ -20,10 +20,8 @@ def tiers_of(person: User) -> "models.QuerySet[Tier]":
     """The tiers that this person is a release owner of, in display order; only for active staff."""
     if not is_active_staff(person):
         return Tier.objects.none()
-    roles = RoleAssignment.objects.held(person, OWNERS)
-    if roles.filter(tier=None).exists():
-        return Tier.objects.all()
-    return Tier.objects.filter(pk__in=roles.values("tier"))
+    tiers = RoleAssignment.objects.held(person, OWNERS).tiers()
+    return in_tiers(Tier.objects.all(), tiers, "pk")
 
 
 def is_owner(user: User, checkpoint: Checkpoint) -> bool:

@@ -33,8 +33,8 @@ def drafts_hidden_from(user: User) -> RevisionQuerySet:
     drafts = Revision.objects.drafts()
     if not is_active_staff(user):
         return drafts
-    tiers = list(RoleAssignment.objects.held(user, OWNERS).values_list("tier_id", flat=True))
-    return drafts.none() if None in tiers else drafts.exclude(checkpoint__tier__in=tiers)
+    tiers = RoleAssignment.objects.held(user, OWNERS).tiers()
+    return drafts.none() if tiers is None else drafts.exclude(checkpoint__tier__in=tiers)
 
 
 def branch_head(checkpoint_id: int, branch: str) -> Revision | None:
