@@ -37,15 +37,29 @@ def tiers_of(person: User) -> set[int] | None:
     return RoleAssignment.objects.filter(user=person).tiers()
 
 
-class TierScopedAdmin(admin.ModelAdmin):
+class TierFilteredAdmin(admin.ModelAdmin):
+    """Shows only records of the tiers for which the user may view them."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        records: QuerySet[Any] = super().get_queryset(request)
+        tiers = permitted_tiers(signed_in(request), self._permission("view"))
+        return records if tiers is None else self.of_tiers(records, tiers)
+
+    def of_tiers(self, records: QuerySet[Any], tiers: set[int]) -> QuerySet[Any]:
+        """Those of `records` that belong to `tiers`."""
+        raise NotImplementedError
+
+    def _permission(self, verb: str) -> str:
+        return f"{self.opts.app_label}.{verb}_{self.opts.model_name}"
+
+
+class TierScopedAdmin(TierFilteredAdmin):
     """Shows and changes only records of the tiers for which the user has the permission."""
 
     #: The lookup from the record to its tier.
     tier_field = "tier"
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        records = super().get_queryset(request)
-        tiers = permitted_tiers(signed_in(request), self._permission("view"))
+    def of_tiers(self, records: QuerySet[Any], tiers: set[int]) -> QuerySet[Any]:
         return in_tiers(records, tiers, self.tier_field)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
@@ -67,9 +81,6 @@ class TierScopedAdmin(admin.ModelAdmin):
 
     def _may(self, request: HttpRequest, verb: str, tier: Tier | None) -> bool:
         return has_permission_for(signed_in(request), self._permission(verb), tier)
-
-    def _permission(self, verb: str) -> str:
-        return f"{self.opts.app_label}.{verb}_{self.opts.model_name}"
 
     def _tier_of(self, record: Any) -> Tier | None:
         for name in self.tier_field.split("__"):

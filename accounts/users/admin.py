@@ -36,9 +36,9 @@ from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.roles.services import give_role
 from accounts.roles.tier_scoped_admin import (
+    TierFilteredAdmin,
     TierScopedAdmin,
     has_permission_for,
-    permitted_tiers,
 )
 from accounts.tiers.models import Tier
 from accounts.users import recent_authentication, services, usernames
@@ -272,14 +272,10 @@ class RoleAssignmentAdmin(OpeningAdmin, TierScopedAdmin):
 
 
 @admin.register(HolderRecord)
-class HolderRecordAdmin(ReadOnlyAdmin):
+class HolderRecordAdmin(ReadOnlyAdmin, TierFilteredAdmin):
     """Holders of weights of the user's tiers whose accounts were erased."""
 
     list_display = ["full_name", "organisation", "email", "keep_until"]
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[HolderRecord]:
-        records: QuerySet[HolderRecord] = super().get_queryset(request)
-        tiers = permitted_tiers(signed_in(request), "accounts.view_holderrecord")
-        if tiers is None:
-            return records
+    def of_tiers(self, records: QuerySet[Any], tiers: set[int]) -> QuerySet[Any]:
         return records.filter(user__in=Grant.objects.filter(tier__in=tiers).values("user"))

@@ -1,12 +1,12 @@
 """Admin pages of checkpoint links and of the download ledger."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
 
 from accounts.admin_pages.readonly import ReadOnlyAdmin
-from accounts.roles.tier_scoped_admin import TierScopedAdmin, permitted_tiers
-from accounts.web.current_user import signed_in
+from accounts.roles.tier_scoped_admin import TierFilteredAdmin, TierScopedAdmin
 from weights.catalogue.models import Checkpoint
 from weights.delivery.models import CheckpointLink
 from weights.ledger.models import Download
@@ -24,7 +24,7 @@ class CheckpointLinkAdmin(ReadOnlyAdmin, TierScopedAdmin):
 
 
 @admin.register(Download)
-class DownloadAdmin(ReadOnlyAdmin):
+class DownloadAdmin(ReadOnlyAdmin, TierFilteredAdmin):
     person_field = "user_id"
     list_display = ["at", "user_id", "credential_kind", "repo_id", "path", "outcome", "code"]
     list_filter = ["outcome", "credential_kind"]
@@ -32,10 +32,6 @@ class DownloadAdmin(ReadOnlyAdmin):
     date_hierarchy = "at"
     show_full_result_count = False
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Download]:
-        """Limit the rows to the tiers of the user's roles, by checkpoint id."""
-        tiers = permitted_tiers(signed_in(request), "weights.view_download")
-        rows: QuerySet[Download] = super().get_queryset(request)
-        if tiers is None:
-            return rows
-        return rows.filter(checkpoint_id__in=Checkpoint.objects.filter(tier__in=tiers).values("pk"))
+    def of_tiers(self, records: QuerySet[Any], tiers: set[int]) -> QuerySet[Any]:
+        checkpoints = Checkpoint.objects.filter(tier__in=tiers)
+        return records.filter(checkpoint_id__in=checkpoints.values("pk"))

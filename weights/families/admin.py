@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from accounts.admin_pages.readonly import NeverDeleted
 from accounts.admin_pages.reason_to_open import OpeningAdmin
 from accounts.admin_pages.record_actions import RecordAction, act
-from accounts.roles.tier_scoped_admin import permitted_tiers
+from accounts.roles.tier_scoped_admin import TierFilteredAdmin
 from accounts.web.current_user import signed_in
 from weights.catalogue.models import Checkpoint, Family
 from weights.families import services
@@ -63,7 +63,7 @@ class _IndentedEncoder(JSONEncoder):
 
 
 @admin.register(Family)
-class FamilyAdmin(OpeningAdmin, NeverDeleted):
+class FamilyAdmin(OpeningAdmin, NeverDeleted, TierFilteredAdmin):
     """Families with a checkpoint in the user's tiers, and those without any."""
 
     list_display = ["name", "slug", "position", "developer", "retired_at"]
@@ -105,10 +105,6 @@ class FamilyAdmin(OpeningAdmin, NeverDeleted):
     def save_model(self, request: HttpRequest, obj: Family, form: ModelForm, change: bool) -> None:
         services.save_family(obj, by=signed_in(request))
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Family]:
-        visible: QuerySet[Family] = super().get_queryset(request)
-        tiers = permitted_tiers(signed_in(request), "weights.view_family")
-        if tiers is None:
-            return visible
+    def of_tiers(self, records: QuerySet[Any], tiers: set[int]) -> QuerySet[Any]:
         used = Checkpoint.objects.filter(tier__in=tiers).values("family")
-        return visible.filter(Q(pk__in=used) | Q(checkpoints=None))
+        return records.filter(Q(pk__in=used) | Q(checkpoints=None))

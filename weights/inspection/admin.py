@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts.admin_pages.readonly import ReadOnlyAdmin, ReadOnlyInline
 from accounts.admin_pages.record_actions import RecordAction, act
-from accounts.roles.tier_scoped_admin import permitted_tiers
+from accounts.roles.tier_scoped_admin import TierFilteredAdmin
 from accounts.users.models import User
 from accounts.web.current_user import signed_in
 from weights.catalogue.models import Checkpoint
@@ -45,19 +45,14 @@ class InspectionInline(ReadOnlyInline):
     imported = _imports
 
 
-class OwnTierBlobsAdmin(ReadOnlyAdmin):
+class OwnTierBlobsAdmin(ReadOnlyAdmin, TierFilteredAdmin):
     """Shows only rows whose blobs are used in the tiers of the user's roles."""
 
     to_blob = "blob"
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        queryset: QuerySet[Any] = super().get_queryset(request)
-        opts = self.opts
-        tiers = permitted_tiers(signed_in(request), f"{opts.app_label}.view_{opts.model_name}")
-        if tiers is None:
-            return queryset
+    def of_tiers(self, records: QuerySet[Any], tiers: set[int]) -> QuerySet[Any]:
         used = File.objects.without_drafts().filter(revision__checkpoint__tier__in=tiers)
-        return queryset.filter(**{f"{self.to_blob}__in": used.values("blob")})
+        return records.filter(**{f"{self.to_blob}__in": used.values("blob")})
 
     def has_override_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("weights.verify_blob")

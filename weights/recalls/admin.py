@@ -13,7 +13,7 @@ from django.urls import URLPattern, path
 from accounts.admin_pages.readonly import ReadOnlyAdmin
 from accounts.audit.models import AuditEvent
 from accounts.mail.models import OutgoingMail
-from accounts.roles.tier_scoped_admin import permitted_tiers
+from accounts.roles.tier_scoped_admin import TierFilteredAdmin, permitted_tiers
 from accounts.users.models import User
 from accounts.web.csv_lines import csv_download
 from accounts.web.current_user import signed_in
@@ -28,7 +28,7 @@ _CSV_BATCH = 500
 
 
 @admin.register(Recall)
-class RecallAdmin(ReadOnlyAdmin):
+class RecallAdmin(ReadOnlyAdmin, TierFilteredAdmin):
     """Recalls in the tiers of the user's roles; read-only, as the system opens and closes them."""
 
     list_display = ["__str__", "state", "cause", "opened_at", "repaired_at", "told_at"]
@@ -41,13 +41,9 @@ class RecallAdmin(ReadOnlyAdmin):
         *("opened_by", "opened_at", "repaired_at", "repaired_in", "told_at"),
     ]
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Recall]:
-        queryset: QuerySet[Recall] = super().get_queryset(request)
-        tiers = permitted_tiers(signed_in(request), "weights.view_recall")
-        if tiers is None:
-            return queryset
+    def of_tiers(self, records: QuerySet[Any], tiers: set[int]) -> QuerySet[Any]:
         of_blob = Q(blob__files__revision__checkpoint__tier__in=tiers)
-        return queryset.filter(of_blob | Q(revision__checkpoint__tier__in=tiers)).distinct()
+        return records.filter(of_blob | Q(revision__checkpoint__tier__in=tiers)).distinct()
 
     def get_urls(self) -> list[URLPattern]:
         fetchers = self.admin_site.admin_view(self.fetchers)
