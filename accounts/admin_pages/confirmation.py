@@ -52,8 +52,9 @@ def render(
     form: ConfirmationForm,
     records: Iterable[Model],
     template: str = "admin/confirmation.html",
+    **more: Any,
 ) -> TemplateResponse:
-    """The confirmation page for the selected records."""
+    """The confirmation page for the selected records; its template finds `more` in the context."""
     context = {
         **model_admin.admin_site.each_context(request),
         "opts": model_admin.opts,
@@ -62,5 +63,6 @@ def render(
         "media": model_admin.media + form.media,
         "records": [(record, form.reach(record, signed_in(request))) for record in records],
         "checkbox": ACTION_CHECKBOX_NAME,
+        **more,
     }
     return TemplateResponse(request, template, context)

@@ -209,7 +209,7 @@ def _add_account(world: World) -> Any:
 
 
 def _erase(world: World) -> Any:
-    chosen = {"action": "erase", "_selected_action": str(world.applicant.pk), "sure": "yes"}
+    chosen = {"action": "erase", "_selected_action": str(world.applicant.pk), "confirmed": "1"}
     return world.post("/admin/accounts/user/", chosen)
 
 

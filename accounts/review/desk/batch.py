@@ -1,16 +1,15 @@
 """Admin actions of lead reviewers on several applications, confirmed on one page."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 
+from accounts.admin_pages import confirmation
 from accounts.applications.models import Application
 from accounts.applications.workflow import claims
 from accounts.errors import AccountsError, InvalidValue
@@ -19,13 +18,21 @@ from accounts.review.forms import PersonField
 from accounts.review.reasons import MIN_NOTE_LENGTH, Reason, validate_reasons
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import DECIDERS
-from accounts.users.models import User
 from accounts.web.current_user import signed_in
 
 MAX_APPLICATIONS = 200
 
 
-class AssignForm(forms.Form):
+class BatchForm(confirmation.ConfirmationForm):
+    """The form of one action; `run` calls one service for each application."""
+
+    run: ClassVar[Callable[..., object]]
+
+
+class AssignForm(BatchForm):
+    run = staticmethod(claims.assign)
+    name, title, button = "assign_all", "Assign", "Assign"
+
     to = PersonField(queryset=None, label="Reviewer", empty_label="Choose a reviewer")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -35,7 +42,16 @@ class AssignForm(forms.Form):
         people.queryset = reviewers.order_by("username")
 
 
-class RejectForm(forms.Form):
+class RemindForm(BatchForm):
+    run = staticmethod(claims.remind)
+    name, title, button = "remind_all", "Remind the claimer", "Remind the claimer"
+
+
+class RejectForm(BatchForm):
+    run = staticmethod(services.reject_as_lead)
+    name, title = "reject_all", "Reject as spam or duplicate"
+    button = title
+
     reason = forms.ChoiceField(
         choices=[(str(code), str(code.label)) for code in (Reason.SPAM, Reason.DUPLICATE)]
     )
@@ -56,62 +72,27 @@ class RejectForm(forms.Form):
         return cleaned
 
 
-@dataclass(frozen=True)
-class BatchAction:
-    """One entry in the menu of the list; `run` calls one service for each application."""
-
-    name: str
-    label: str
-    button: str
-    form: type[forms.Form]
-    run: Callable[[Application, User, dict[str, Any]], None]
-
-
-BATCH_ACTIONS = (
-    BatchAction(
-        "assign_all",
-        "Assign to a reviewer",
-        "Assign",
-        AssignForm,
-        lambda application, by, values: claims.assign(application, values["to"], by=by),
-    ),
-    BatchAction(
-        "remind_all",
-        "Remind the claimer",
-        "Remind the claimer",
-        forms.Form,
-        lambda application, by, values: claims.remind(application, by=by),
-    ),
-    BatchAction(
-        "reject_all",
-        "Reject as spam or duplicate",
-        "Reject as spam or duplicate",
-        RejectForm,
-        lambda application, by, values: services.reject_as_lead(application, by=by, **values),
-    ),
-)
-
-
-def _admin_action(batch: BatchAction) -> Callable[..., HttpResponse | None]:
-    @admin.action(description=batch.label, permissions=["lead"])
-    def act(
-        model_admin: "BatchActions", request: HttpRequest, queryset: QuerySet
-    ) -> HttpResponse | None:
-        return model_admin.run_batch(batch, request, queryset)
-
-    act.__name__ = batch.name  # Django names an action by its function
-    return act
-
-
 class BatchActions(admin.ModelAdmin):
-    actions = [_admin_action(batch) for batch in BATCH_ACTIONS]
+    actions = ["assign_all", "remind_all", "reject_all"]
+
+    @admin.action(description="Assign to a reviewer", permissions=["lead"])
+    def assign_all(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
+        return self._run(AssignForm, request, queryset)
+
+    @admin.action(description="Remind the claimer", permissions=["lead"])
+    def remind_all(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
+        return self._run(RemindForm, request, queryset)
+
+    @admin.action(description="Reject as spam or duplicate", permissions=["lead"])
+    def reject_all(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
+        return self._run(RejectForm, request, queryset)
 
     def has_lead_permission(self, request: HttpRequest) -> bool:
         """Offers the actions; the services check the role for the tier of each application."""
         return request.user.has_perm("accounts.revoke_grant")
 
-    def run_batch(
-        self, batch: BatchAction, request: HttpRequest, queryset: Any
+    def _run(
+        self, kind: type[BatchForm], request: HttpRequest, queryset: Any
     ) -> HttpResponse | None:
         """Show the confirmation page; once it is confirmed, run the action on each application."""
         selected = list(queryset[: MAX_APPLICATIONS + 1])
@@ -120,32 +101,23 @@ class BatchActions(admin.ModelAdmin):
             message = f"choose at most {MAX_APPLICATIONS} at once"
             self.message_user(request, message, messages.ERROR)
             return None
-        confirmed = "confirmed" in request.POST
-        form = batch.form(request.POST if confirmed else None)
-        if not (confirmed and form.is_valid()):
-            context = {
-                **self.admin_site.each_context(request),
-                "opts": self.opts,
-                "title": batch.button,
-                "form": form,
-                "button": batch.button,
-                "applications": selected,
-                "action": batch.name,
-                "checkbox": ACTION_CHECKBOX_NAME,
-                "is_nav_sidebar_enabled": False,
-            }
-            return TemplateResponse(request, "admin/accounts/application/batch.html", context)
+        form = confirmation.bind(kind, request)
+        if not form.is_valid():
+            template = "admin/accounts/application/batch.html"
+            return confirmation.render(
+                self, request, form, selected, template, is_nav_sidebar_enabled=False
+            )
         done = []
         for application in selected:
             try:
-                batch.run(application, signed_in(request), form.cleaned_data)
+                form.run(application, by=signed_in(request), **form.cleaned_data)
             except AccountsError as error:
                 message = f"{application.reference} was not changed: {error}"
                 self.message_user(request, message, messages.ERROR)
             else:
                 done.append(application.reference)
         if done:
-            message = f"{batch.button}: {', '.join(done)}"
+            message = f"{form.button}: {', '.join(done)}"
             self.message_user(request, message, messages.SUCCESS)
         return None
 

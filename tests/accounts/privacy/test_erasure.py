@@ -213,14 +213,14 @@ def test_an_administrator_must_confirm_before_people_are_erased(
 ) -> None:
     chosen = {"action": "erase", "_selected_action": [applicant.pk]}
     client.force_login(auditor)
-    client.post("/admin/accounts/user/", chosen | {"sure": "yes"})
+    client.post("/admin/accounts/user/", chosen | {"confirmed": "1"})
     applicant.refresh_from_db()
     assert applicant.erased_at is None
     client.force_login(administrator)
     assert "cannot be undone" in client.post("/admin/accounts/user/", chosen).text
     applicant.refresh_from_db()
     assert applicant.erased_at is None
-    client.post("/admin/accounts/user/", chosen | {"sure": "yes"})
+    client.post("/admin/accounts/user/", chosen | {"confirmed": "1"})
     applicant.refresh_from_db()
     assert applicant.erased_at is not None
 

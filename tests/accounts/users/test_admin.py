@@ -46,7 +46,7 @@ def attempt_changes(client: Client, person: User) -> set[int]:
         ),
         client.post(page, {"username": person.username, "email": "mine@example.org"}),
     ]
-    client.post(LIST, {"action": "erase", "_selected_action": [person.pk], "sure": "1"})
+    client.post(LIST, {"action": "erase", "_selected_action": [person.pk], "confirmed": "1"})
     return {response.status_code for response in responses}
 
 

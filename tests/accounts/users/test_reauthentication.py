@@ -152,7 +152,7 @@ def test_roles_and_accounts_change_only_after_a_fresh_sign_in(
     assert_reauthentication_required(
         client.post(f"/admin/accounts/user/{applicant.pk}/change/", {"is_active": ""})
     )
-    chosen = {"action": "erase", "_selected_action": str(applicant.pk), "sure": "yes"}
+    chosen = {"action": "erase", "_selected_action": str(applicant.pk), "confirmed": "1"}
     assert_reauthentication_required(client.post("/admin/accounts/user/", chosen))
     assert [one.role for one in applicant.roles.all()] == [Role.AUDITOR]
     applicant.refresh_from_db()

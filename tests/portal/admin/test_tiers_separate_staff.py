@@ -36,7 +36,7 @@ SEARCH = MARKER[:-1]
 ARGUMENTS = {"action": ["claim", "approve", "remark"]}
 #: Sent with every action and form, so that no page stops at its first question.
 CONFIRMED = {
-    **{"post": "yes", "sure": "yes", "confirmed": "1", "reason": "A reason that is long enough."},
+    **{"post": "yes", "confirmed": "1", "reason": "A reason that is long enough."},
     **{"why": "A reason that is long enough.", "code": "", "move": "note", "text": "A note"},
 }
 
