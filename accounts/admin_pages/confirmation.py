@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
 
+from accounts import reasons
 from accounts.users.models import User
 from accounts.web.current_user import signed_in
 
@@ -32,7 +33,11 @@ FormT = TypeVar("FormT", bound=ConfirmationForm)
 
 
 def text(
-    help_text: str, *, minimum: int = 5, maximum: int = 500, label: str | None = None
+    help_text: str,
+    *,
+    minimum: int = reasons.LEAST,
+    maximum: int = reasons.MOST,
+    label: str | None = None,
 ) -> forms.CharField:
     """A field for a sentence or two, 5 to 500 characters; `help_text` names the readers."""
     area = forms.Textarea(attrs={"rows": 3, "cols": 60})

@@ -8,8 +8,8 @@ from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.html import format_html
 
-from accounts.change_requests import services
-from accounts.change_requests.models import MAX_REASON_LENGTH, ChangeRequest
+from accounts import reasons
+from accounts.change_requests.models import ChangeRequest
 from accounts.errors import AccountsError
 
 
@@ -22,7 +22,7 @@ class ReasonToOpen(forms.Form):
     opening_reason = forms.CharField(
         label="Reason for the second person",
         required=False,
-        max_length=MAX_REASON_LENGTH,
+        max_length=reasons.MOST,
         widget=forms.HiddenInput,
         help_text="Read by those who may confirm it, and stored in the audit trail",
     )
@@ -39,7 +39,7 @@ class ReasonToOpen(forms.Form):
             if settings.SINGLE_OPERATOR:
                 field.label, field.help_text = "Reason", "Stored in the audit trail"
                 who = "No second person confirms it on this portal, and it holds at once"
-            if len(cleaned.get("opening_reason", "")) < services.MIN_REASON_LENGTH:
+            if len(cleaned.get("opening_reason", "")) < reasons.LEAST:
                 self.add_error("opening_reason", f"{opening} {who}: give a reason, then save.")
         return cleaned
 

@@ -11,12 +11,13 @@ from django.conf import settings
 from django.db import models, transaction
 from django.utils import timezone
 
+from accounts import reasons
 from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
 from accounts.change_requests import eligibility, messages, password_set_by_staff
 from accounts.change_requests.acts import Act, act_of
-from accounts.change_requests.models import MAX_REASON_LENGTH, ChangeRequest, ChangeRequestQuerySet
-from accounts.errors import DomainError, InvalidValue, LimitReached, NotAllowed
+from accounts.change_requests.models import ChangeRequest, ChangeRequestQuerySet
+from accounts.errors import DomainError, LimitReached, NotAllowed
 from accounts.roles.models import RoleAssignment
 from accounts.tiers.models import Tier
 from accounts.users import recent_authentication
@@ -24,7 +25,6 @@ from accounts.users.models import User
 
 #: The time after which an undecided request expires.
 WAIT = timedelta(days=7)
-MIN_REASON_LENGTH = 5
 #: Requests of one person that may wait at once, because each is mailed to several people.
 MOST_WAITING = 30
 
@@ -140,13 +140,8 @@ def expire(now: datetime) -> int:
 
 def check_reason(reason: str) -> str:
     """Return the reason without outer blanks. Raises InvalidValue outside 5 to 500 characters."""
-    reason = reason.strip()
-    if not MIN_REASON_LENGTH <= len(reason) <= MAX_REASON_LENGTH:
-        raise InvalidValue(
-            f"give a reason of {MIN_REASON_LENGTH} to {MAX_REASON_LENGTH} characters; a second "
-            "person reads it, where one must confirm, and the audit trail stores it"
-        )
-    return reason
+    readers = "a second person reads it, where one must confirm, and the audit trail stores it"
+    return reasons.checked(reason, readers, ask="give a reason of")
 
 
 def waiting_for(person: User) -> list[ChangeRequest]:

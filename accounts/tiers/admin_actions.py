@@ -23,9 +23,7 @@ class RetireForm(RecordAction):
         "where they are, and people who have access keep it until their grant ends. No gate opens."
     )
 
-    reason = confirmation.text(
-        _READERS, minimum=retirement.MIN_REASON_LENGTH, maximum=retirement.MAX_REASON_LENGTH
-    )
+    reason = confirmation.text(_READERS)
 
     def reach(self, record: Tier, reader: User) -> list[str | SafeString]:
         waiting = Application.objects.open().filter(tier=record).count()
@@ -42,6 +40,4 @@ class UnretireForm(RecordAction):
     name, title, button, done = "unretire", "Put tiers back into use", "Put back", "back in use"
     warning = "The tier takes checkpoints, applications and grants again, on its present terms."
 
-    reason = confirmation.text(
-        _READERS, minimum=retirement.MIN_REASON_LENGTH, maximum=retirement.MAX_REASON_LENGTH
-    )
+    reason = confirmation.text(_READERS)

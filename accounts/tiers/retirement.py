@@ -9,16 +9,14 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import timezone
 
+from accounts import reasons
 from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
-from accounts.errors import InvalidValue, TransitionRefused
+from accounts.errors import TransitionRefused
 from accounts.tiers import services
 from accounts.tiers.models import Tier, TierChange
 from accounts.users import recent_authentication
 from accounts.users.models import User
-
-#: Length of a reason in characters.
-MIN_REASON_LENGTH, MAX_REASON_LENGTH = 5, 500
 
 
 def retire(tier: Tier, *, by: User, reason: str) -> None:
@@ -47,10 +45,7 @@ def _change(
 ) -> None:
     recent_authentication.require()
     services.require_administrator(by, tier)
-    reason = reason.strip()
-    if not MIN_REASON_LENGTH <= len(reason) <= MAX_REASON_LENGTH:
-        limits = f"{MIN_REASON_LENGTH} to {MAX_REASON_LENGTH} characters"
-        raise InvalidValue(f"give a reason of {limits}; the public history shows it")
+    reason = reasons.checked(reason, "the public history shows it", ask="give a reason of")
     changeable = Tier.objects.filter(pk=tier.pk, retired_at__isnull=retired_at is not None)
     if not changeable.update(retired_at=retired_at):
         raise TransitionRefused(f"the tier {tier} is {'retired' if retired_at else 'in use'}")

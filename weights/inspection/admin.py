@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
+from accounts import reasons
 from accounts.admin_pages.readonly import ReadOnlyAdmin, ReadOnlyInline
 from accounts.admin_pages.record_actions import RecordAction, act
 from accounts.roles.tier_scoped_admin import TierFilteredAdmin
@@ -14,7 +15,6 @@ from accounts.web.current_user import signed_in
 from weights.catalogue.models import Checkpoint
 from weights.inspection import overrides
 from weights.inspection.models import Inspection, InspectionOverride
-from weights.integrity import reasons
 from weights.integrity.admin_actions import reason_field
 from weights.publishing.models import File
 

@@ -8,6 +8,7 @@ imports are unknown. With SINGLE_OPERATOR, one release owner may override alone.
 from django.db import transaction
 from django.utils import timezone
 
+from accounts import reasons
 from accounts.audit.models import AuditEvent
 from accounts.background.queueing import queue_after_commit
 from accounts.change_requests import services as change_requests
@@ -18,7 +19,7 @@ from accounts.users import recent_authentication
 from accounts.users.models import User
 from weights.event_tags import WeightsEvent
 from weights.inspection.models import Inspection, InspectionOverride
-from weights.integrity import manual_quarantine, reasons
+from weights.integrity import manual_quarantine
 from weights.storage.models import Blob
 from weights.task_names import WeightsTask
 

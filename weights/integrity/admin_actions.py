@@ -5,10 +5,11 @@ from typing import Any
 from django import forms
 from django.utils.safestring import SafeString
 
+from accounts import reasons
 from accounts.admin_pages import confirmation
 from accounts.admin_pages.record_actions import RecordAction
 from accounts.users.models import User
-from weights.integrity import blob_uses, manual_quarantine, reasons
+from weights.integrity import blob_uses, manual_quarantine
 from weights.publishing import withdrawal
 from weights.publishing.models import File
 from weights.storage.models import Blob
@@ -16,8 +17,7 @@ from weights.storage.models import Blob
 
 def reason_field(readers: str, label: str | None = None) -> forms.CharField:
     """A field for a reason; its help text names the readers."""
-    hint = readers.capitalize()
-    return confirmation.text(hint, minimum=reasons.LEAST, maximum=reasons.MOST, label=label)
+    return confirmation.text(readers.capitalize(), label=label)
 
 
 def recall_field() -> forms.BooleanField:

@@ -3,6 +3,7 @@
 from django.db import transaction
 from django.utils import timezone
 
+from accounts import reasons
 from accounts.audit.models import AuditEvent
 from accounts.background.queueing import queue_after_commit
 from accounts.errors import NotAllowed, TransitionRefused
@@ -13,7 +14,6 @@ from accounts.users import recent_authentication
 from accounts.users.models import User
 from weights import recalls
 from weights.event_tags import WeightsEvent
-from weights.integrity import reasons
 from weights.integrity.verification import fail_revisions
 from weights.storage.models import Blob
 from weights.task_names import WeightsTask

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from accounts import reasons
 from accounts.audit.models import AuditEvent
 from accounts.users import recent_authentication
 from weights.errors import KeyRefused
@@ -23,7 +24,6 @@ from weights.manifests import openssf
 from weights.manifests.models import ManifestKey
 
 ID_LENGTH = 16
-REASON_LENGTH = 500
 
 
 def private_key() -> EllipticCurvePrivateKey | None:
@@ -74,9 +74,7 @@ def retire(
     RecentAuthenticationRequired in a request whose sign-in is too old.
     """
     recent_authentication.require()
-    reason = reason.strip()
-    if not 5 <= len(reason) <= REASON_LENGTH:
-        raise KeyRefused(f"enter a reason of 5 to {REASON_LENGTH} characters; it is public")
+    reason = reasons.checked(reason, "it is public", ask="enter a reason of", error=KeyRefused)
     key = ManifestKey.objects.select_for_update().filter(key_id=key_id).first()
     if key is None:
         existing = ", ".join(ManifestKey.objects.values_list("key_id", flat=True))

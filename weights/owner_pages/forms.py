@@ -7,6 +7,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
+from accounts import reasons
 from accounts.errors import InvalidValue
 from accounts.tiers.models import Tier
 from accounts.web.form_fields import TextField
@@ -14,7 +15,6 @@ from accounts.web.sanitize import is_storable
 from weights.catalogue import front_matter, licences
 from weights.catalogue.models import Checkpoint
 from weights.errors import PublishRefused
-from weights.integrity import reasons
 from weights.owner_pages import card_text
 from weights.owner_pages.refusals import sentence_of
 from weights.publishing.drafts.commits import MOST_MESSAGE

@@ -7,6 +7,7 @@ served there.
 from django.db import transaction
 from django.utils import timezone
 
+from accounts import reasons
 from accounts.audit.models import AuditEvent
 from accounts.errors import NotAllowed
 from accounts.roles.models import RoleAssignment
@@ -16,7 +17,6 @@ from weights import recalls
 from weights.catalogue.models import Checkpoint
 from weights.errors import WithdrawalRefused
 from weights.event_tags import WeightsEvent
-from weights.integrity import reasons
 from weights.publishing import refs
 from weights.publishing.models import Revision
 

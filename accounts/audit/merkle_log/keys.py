@@ -12,14 +12,13 @@ from django.db import transaction
 from django.db.models import Max, Min
 from django.utils import timezone
 
+from accounts import reasons
 from accounts.audit import messages
 from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.merkle_log.signed_notes import Note, Verifier
 from accounts.audit.models import AuditEvent, CompromisedAuditKey, SignedHead
 from accounts.errors import InvalidValue
 from accounts.users import recent_authentication
-
-MAX_REASON_LENGTH = 500
 
 
 def recorded_verifiers() -> list[Verifier]:
@@ -60,9 +59,7 @@ def mark_compromised(
     after an old sign-in.
     """
     recent_authentication.require()
-    reason = reason.strip()
-    if not 5 <= len(reason) <= MAX_REASON_LENGTH:
-        raise InvalidValue(f"say why in 5 to {MAX_REASON_LENGTH} characters; the reason is public")
+    reason = reasons.checked(reason, "the reason is public")
     verifier = _find_verifier(key_id)
     heads = SignedHead.objects.filter(vkey__endswith=verifier.public)
     begin = since or heads.order_by("signed_at").values_list("signed_at", flat=True)[0]
