@@ -4,22 +4,18 @@ All requests of one caller for one revision on one day (UTC) count as one downlo
 number of files, ranges and repeats. A caller is an account, or a network without an account.
 """
 
-import logging
 import time
 from collections import Counter
 from datetime import UTC, timedelta
 from typing import Any
 
-import redis
-from django.core.cache import cache
 from django.db.models import CharField
 from django.db.models.functions import Cast, Coalesce, TruncDate
 from django.utils import timezone
 
 from weights.ledger.models import Download
+from weights.web import quiet_cache
 from weights.web.process_copy import ProcessCopy
-
-log = logging.getLogger(__name__)
 
 #: The Hub counts the same number of days.
 PERIOD = timedelta(days=30)
@@ -37,14 +33,15 @@ def by_checkpoint() -> dict[int, int]:
     """Downloads of the last 30 days by checkpoint id."""
     if copied := _copy.get():
         return copied
-    counts = _cached()
+    counts = _parse(quiet_cache.get(_KEY))
     if counts is not None:
         if len(counts) >= _LARGE:
             _copy.keep(counts)
         return counts
     started = time.monotonic()
     counts = _count()
-    _cache(counts, seconds=int((time.monotonic() - started) * _CACHE_FACTOR))
+    if seconds := int((time.monotonic() - started) * _CACHE_FACTOR):
+        quiet_cache.put(_KEY, counts, seconds)
     return counts
 
 
@@ -64,14 +61,6 @@ def _count() -> dict[int, int]:
     return dict(Counter(int(pk) for pk, *_ in distinct.iterator() if pk is not None))
 
 
-def _cached() -> dict[int, int] | None:
-    try:
-        return _parse(cache.get(_KEY))
-    except redis.RedisError as error:
-        log.warning("the cache does not answer: %s", error)
-        return None
-
-
 def _parse(value: Any) -> dict[int, int] | None:
     """The counts of a cached JSON object, whose keys are text; None for any other value."""
     if not isinstance(value, dict):
@@ -80,12 +69,3 @@ def _parse(value: Any) -> dict[int, int] | None:
         return {int(pk): int(count) for pk, count in value.items()}
     except (TypeError, ValueError):
         return None
-
-
-def _cache(counts: dict[int, int], *, seconds: int) -> None:
-    if not seconds:
-        return
-    try:
-        cache.set(_KEY, counts, seconds)
-    except redis.RedisError as error:
-        log.warning("the cache does not answer: %s", error)

@@ -6,10 +6,7 @@ Cached HTML is signed, so that write access to the cache does not allow injectin
 import hashlib
 import logging
 from dataclasses import dataclass
-from typing import Any
 
-import redis
-from django.core.cache import cache
 from django.core.signing import BadSignature, Signer
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -18,6 +15,7 @@ from accounts.web.sanitize import multiline
 from weights.catalogue.card_html import VERSION
 from weights.inspection import runner
 from weights.inspection.formats.source import BytesSource
+from weights.web import quiet_cache
 
 log = logging.getLogger(__name__)
 
@@ -75,12 +73,8 @@ def _as_text(text: str) -> str:
 
 
 def _cached(key: str) -> str | None:
-    """The cached HTML; None if it is missing or its signature is invalid."""
-    try:
-        value: Any = cache.get(key)
-    except redis.RedisError as error:
-        log.warning("the cache does not answer: %s", error)
-        return None
+    """The cached HTML; None if it is missing or not what this portal stored under this key."""
+    value = quiet_cache.get(key)
     try:
         return Signer(salt=key).unsign(value) if isinstance(value, str) else None
     except BadSignature:
@@ -88,7 +82,4 @@ def _cached(key: str) -> str | None:
 
 
 def _store(key: str, html: str, seconds: int) -> None:
-    try:
-        cache.set(key, Signer(salt=key).sign(html), seconds)
-    except redis.RedisError as error:
-        log.warning("the cache does not answer: %s", error)
+    quiet_cache.put(key, Signer(salt=key).sign(html), seconds)

@@ -1,0 +1,25 @@
+"""The cache for what pages can compute anew: while it does not answer, it is empty."""
+
+import logging
+from typing import Any
+
+import redis
+from django.core.cache import cache
+
+log = logging.getLogger(__name__)
+
+
+def get(key: str) -> Any:
+    """The cached value, or None."""
+    try:
+        return cache.get(key)
+    except redis.RedisError as error:
+        log.warning("the cache does not answer: %s", error)
+        return None
+
+
+def put(key: str, value: Any, seconds: int) -> None:
+    try:
+        cache.set(key, value, seconds)
+    except redis.RedisError as error:
+        log.warning("the cache does not answer: %s", error)
