@@ -50,11 +50,8 @@ def of_checkpoint(checkpoint_id: int) -> int:
 
 
 def _count() -> dict[int, int]:
-    rows = Download.objects.filter(
-        outcome__in=[Download.Outcome.SERVED, Download.Outcome.REDIRECTED],
-        at__gte=timezone.now() - PERIOD,
-        checkpoint_id__isnull=False,
-    )
+    recent = Download.objects.fetched().filter(at__gte=timezone.now() - PERIOD)
+    rows = recent.filter(checkpoint_id__isnull=False)
     caller = Coalesce(Cast("user_id", CharField()), "network")
     downloads = rows.annotate(caller=caller, day=TruncDate("at", tzinfo=UTC)).order_by()
     distinct = downloads.values_list("checkpoint_id", "revision", "caller", "day").distinct()

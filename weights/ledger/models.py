@@ -4,6 +4,12 @@ from django.db import models
 from django.utils import timezone
 
 
+class DownloadQuerySet(models.QuerySet["Download"]):
+    def fetched(self) -> "DownloadQuerySet":
+        """Responses with bytes, and redirects to them."""
+        return self.filter(outcome__in=[Download.Outcome.SERVED, Download.Outcome.REDIRECTED])
+
+
 class Download(models.Model):
     """A row per response with bytes or a redirect, and per refusal of a signed-in caller.
 
@@ -35,6 +41,8 @@ class Download(models.Model):
     code = models.CharField(max_length=40, blank=True, help_text="Refusal code")
     request_id = models.CharField(max_length=64, blank=True)
     network = models.CharField(max_length=64, blank=True)
+
+    objects = DownloadQuerySet.as_manager()
 
     class Meta:
         indexes = [

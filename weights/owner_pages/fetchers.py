@@ -6,15 +6,7 @@ from typing import Any
 from django.db.models import Count, Max, Min, QuerySet, Sum
 
 from accounts.users.models import User
-from weights.catalogue.models import Checkpoint
 from weights.ledger.models import Download
-
-_FETCHED = (Download.Outcome.SERVED, Download.Outcome.REDIRECTED)
-
-
-def fetches(checkpoint: Checkpoint) -> QuerySet[Download]:
-    """Responses with bytes, and redirects to them."""
-    return Download.objects.filter(checkpoint_id=checkpoint.pk, outcome__in=_FETCHED)
 
 
 def by_person(rows: QuerySet[Download]) -> Any:

@@ -11,6 +11,7 @@ from accounts.web.current_user import signed_in
 from accounts.web.sanitize import storable
 from weights.catalogue.models import Checkpoint
 from weights.integrity import verification
+from weights.ledger.models import Download
 from weights.owner_pages import fetchers, queries
 from weights.owner_pages.forms import TagForm
 from weights.owner_pages.lookup import own_checkpoint, release_owners_only
@@ -101,8 +102,8 @@ def tag_delete(request: HttpRequest, checkpoint: Checkpoint) -> HttpResponse:
 @own_checkpoint
 @require_safe
 def fetched(request: HttpRequest, checkpoint: Checkpoint) -> HttpResponse:
-    """The people who downloaded this checkpoint, and the number of anonymous downloads."""
-    rows = fetchers.fetches(checkpoint)
+    """The people in the ledger of this checkpoint; anonymous downloads as a number."""
+    rows = Download.objects.fetched().filter(checkpoint_id=checkpoint.pk)
     page = Paginator(fetchers.by_person(rows), PEOPLE_PAGE).get_page(request.GET.get("page"))
     context = {
         "checkpoint": checkpoint,

@@ -11,12 +11,10 @@ from weights.ledger.models import Download
 from weights.publishing.models import File, Ref, Revision
 from weights.recalls.models import Recall, RecallQuerySet
 
-_FETCHED = (Download.Outcome.SERVED, Download.Outcome.REDIRECTED)
-
 
 def fetches(recall: Recall) -> QuerySet[Download]:
-    """All responses that sent these bytes or redirected to them, until the recall was closed."""
-    rows = Download.objects.filter(outcome__in=_FETCHED)
+    """Every response with these bytes or a redirect to them, until the recall was closed."""
+    rows = Download.objects.fetched()
     if recall.blob is not None:
         rows = rows.filter(sha256=recall.blob.sha256)
     elif recall.revision is not None:
@@ -28,7 +26,7 @@ def fetches(recall: Recall) -> QuerySet[Download]:
 
 def recalls_of(user: User, *, repaired_after: datetime) -> RecallQuerySet:
     """Recalls of bytes that the person downloaded: open ones, and those repaired since then."""
-    own = Download.objects.filter(user_id=user.pk, outcome__in=_FETCHED)
+    own = Download.objects.fetched().filter(user_id=user.pk)
     blob = own.filter(sha256=OuterRef("blob__sha256"))
     revision = own.filter(
         checkpoint_id=OuterRef("revision__checkpoint_id"), revision=OuterRef("revision__sha")
