@@ -9,6 +9,14 @@ from django.db import DatabaseError
 from accounts.errors import DomainError
 
 
+def sample_of(options: dict[str, Any]) -> int | None:
+    """The number of blobs of `--sample`; None without it. Raises CommandError below 0."""
+    sample: int | None = options["sample"]
+    if sample is not None and sample < 0:
+        raise CommandError(f"--sample {sample}: use a number of blobs, 0 or more")
+    return sample
+
+
 class PortalCommand(BaseCommand):
     """Prints an expected error as one line on stderr and exits with 1."""
 

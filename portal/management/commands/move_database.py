@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from accounts.management.base import PortalCommand
+from accounts.management.base import PortalCommand, sample_of
 from portal.database_move.move import move
 
 
@@ -27,11 +27,8 @@ class Command(PortalCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        sample: int | None = options["sample"]
-        if sample is not None and sample < 0:
-            raise CommandError(f"--sample {sample}: use a number of blobs, 0 or more")
         try:
-            move(options["target"], self._print, sample=sample)
+            move(options["target"], self._print, sample=sample_of(options))
         except KeyboardInterrupt as error:
             raise CommandError(
                 "stopped: the target must not be used, and the source is unchanged; run the same"

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from accounts.management.base import PortalCommand
+from accounts.management.base import PortalCommand, sample_of
 from portal.backup.restore import Options, next_steps, restore
 from portal.backup.signature import add_trust_arguments
 
@@ -49,14 +49,11 @@ class Command(PortalCommand):
         add_trust_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        sample: int | None = options["sample"]
-        if sample is not None and sample < 0:
-            raise CommandError(f"--sample {sample}: use a number of blobs, 0 or more")
         what = Options(
             options["blobs"],
             options["no_blobs"],
             options["incomplete"],
-            sample,
+            sample_of(options),
             without_keys=options["without_keys"],
             vkey=options["key"],
             unsigned=options["unsigned"],

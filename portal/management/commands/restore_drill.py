@@ -4,9 +4,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import CommandError
-
-from accounts.management.base import PortalCommand
+from accounts.management.base import PortalCommand, sample_of
 from portal.backup import drill
 from portal.backup.signature import add_trust_arguments
 
@@ -37,13 +35,10 @@ class Command(PortalCommand):
         add_trust_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        sample: int | None = options["sample"]
-        if sample is not None and sample < 0:
-            raise CommandError(f"--sample {sample}: use a number of blobs, 0 or more")
         drill.run(
             options["backup"],
             self.print_now,
-            sample=sample,
+            sample=sample_of(options),
             blobs=options["blobs"],
             scratch=options["scratch"],
             server=options["server"],

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from accounts.management import progress_bars
-from accounts.management.base import PortalCommand
+from accounts.management.base import PortalCommand, sample_of
 from weights.manifests import store_check
 from weights.storage import blob_storage, store_at
 
@@ -24,9 +24,7 @@ class Command(PortalCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        sample: int | None = options["sample"]
-        if sample is not None and sample < 0:
-            raise CommandError(f"--sample must be 0 or more, not {sample}")
+        sample = sample_of(options)
         store = store_at(options["blobs"]) if options["blobs"] else blob_storage()
         with progress_bars.lazy_bar(store_check.bytes_to_read(sample), "Reading") as advance:
             proof = store_check.check_store(store, sample=sample, progress=advance)
