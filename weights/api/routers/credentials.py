@@ -10,6 +10,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from accounts.api_tokens import leaked_tokens
 from accounts.errors import AccountsCode
+from weights.api.api import api
 from weights.api.parsing import BoundedParser
 from weights.api.problems import ApiError, problem_response
 
@@ -32,16 +33,8 @@ def revoke_leaked(request: HttpRequest) -> HttpResponse:
         return refused
     try:
         payload = BoundedParser().parse_body(request)
-    except ApiError as error:
-        return problem_response(request, error)
-    except RequestDataTooBig:
-        return problem_response(
-            request, ApiError(AccountsCode.BODY_TOO_LARGE, "The body is larger than 1 MiB.")
-        )
-    except UnreadablePostError:
-        return problem_response(
-            request, ApiError(AccountsCode.BAD_REQUEST, "The body ended early.")
-        )
+    except (ApiError, RequestDataTooBig, UnreadablePostError) as error:
+        return api.on_exception(request, error)
     leaked_tokens.revoke(_texts(payload))
     response = JsonResponse({"message": REVOKED}, status=202)
     response["Cache-Control"] = "no-store"
