@@ -24,9 +24,9 @@ def visible_accounts(person: User, permission: str) -> QuerySet[User]:
     tiers = permitted_tiers(person, permission)
     if tiers is None:
         return User.objects.all()
-    visible = _in_one_of(tiers) | Q(pk=person.pk)
+    visible = _related(Q(tier__in=tiers)) | Q(pk=person.pk)
     if permitted_tiers(person, "accounts.add_roleassignment"):
-        visible |= ~_in_any() & Q(is_superuser=False, erased_at=None)
+        visible |= ~_related(Q()) & Q(is_superuser=False, erased_at=None)
     return User.objects.filter(visible)
 
 
@@ -35,7 +35,9 @@ def accounts_within(person: User, permission: str) -> QuerySet[User]:
     tiers = permitted_tiers(person, permission)
     if tiers is None:
         return User.objects.all()
-    return User.objects.filter(_in_one_of(tiers) & ~_in_others(tiers), is_superuser=False)
+    own = Q(tier__in=tiers)
+    others = ~own | Q(tier=None)  # a role for all tiers counts for others too
+    return User.objects.filter(_related(own) & ~_related(others), is_superuser=False)
 
 
 def may_administer(person: User, other: User) -> bool:
@@ -50,24 +52,9 @@ def may_administer(person: User, other: User) -> bool:
     return within.filter(pk=other.pk).exists()
 
 
-def _in_one_of(tiers: set[int]) -> Q:
-    condition = Q()
+def _related(condition: Q) -> Q:
+    """Accounts with a record that meets `condition`."""
+    related = Q()
     for model, field in _RELATIONS.items():
-        condition |= Q(pk__in=model._default_manager.filter(tier__in=tiers).values(field))
-    return condition
-
-
-def _in_others(tiers: set[int]) -> Q:
-    """A condition: also in another tier, or with a role for all tiers."""
-    condition = Q()
-    for model, field in _RELATIONS.items():
-        others = model._default_manager.filter(~Q(tier__in=tiers) | Q(tier=None))
-        condition |= Q(pk__in=others.values(field))
-    return condition
-
-
-def _in_any() -> Q:
-    condition = Q()
-    for model, field in _RELATIONS.items():
-        condition |= Q(pk__in=model._default_manager.values(field))
-    return condition
+        related |= Q(pk__in=model._default_manager.filter(condition).values(field))
+    return related
