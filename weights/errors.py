@@ -151,6 +151,12 @@ class AddressRefused(NotAllowed):
     code = WeightsCode.LINK_INVALID
 
 
+class Busy(WeightsError):
+    """This process receives and sends as many bodies as it may."""
+
+    code = WeightsCode.BUSY
+
+
 class UploadPending(WeightsError):
     """The SHA-256 of an uploaded object is still being computed; a retry may succeed."""
 

@@ -1,12 +1,26 @@
 """Streams a request body whose length is known in advance."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from django.http import HttpRequest, UnreadablePostError
 
-from weights.errors import UploadRefused
+from weights.delivery import bodies
+from weights.errors import Busy, UploadRefused
 
 _BLOCK = 1024 * 1024
+
+
+@contextmanager
+def slot(length: int) -> Iterator[None]:
+    """One of the process's slots for bodies, while `length` bytes are received. Raises Busy."""
+    release = bodies.slots.take(length)
+    if release is None:
+        raise Busy("This portal is receiving and sending as much as it can; try again in a moment.")
+    try:
+        yield
+    finally:
+        release()
 
 
 def blocks_of(request: HttpRequest, length: int) -> Iterator[bytes]:

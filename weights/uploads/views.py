@@ -8,8 +8,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from accounts.errors import InvalidValue
 from accounts.users.models import User
 from weights.catalogue.models import Checkpoint
-from weights.delivery import bodies, serving
-from weights.errors import UploadPending, WeightsCode
+from weights.delivery import bodies
+from weights.errors import UploadPending
 from weights.gate.caller import Caller
 from weights.hub_api.publishing.decorators import (
     owned_checkpoint,
@@ -18,14 +18,12 @@ from weights.hub_api.publishing.decorators import (
 )
 from weights.uploads import access, lfs_batch, multipart, services, signing
 from weights.uploads.models import Upload
-from weights.uploads.request_body import blocks_of
+from weights.uploads.request_body import blocks_of, slot
 from weights.web import strict_json
 
 CONTENT_TYPE = "application/vnd.git-lfs+json"
 #: Maximum JSON values of a completion: number and entity tag of a thousand parts.
 _MOST_VALUES = 4000
-#: Retry-After, in seconds, when this process is already receiving as many bodies as it may.
-_BUSY_SECONDS = 5
 
 
 @writer_view("POST")
@@ -59,13 +57,8 @@ def send_object(
 ) -> HttpResponseBase:
     """Receive a whole object at a signed URL."""
     upload = _upload(request, f"{org}/{name}", sha256, signing.WHOLE)
-    release = _slot(upload.size)
-    if release is None:
-        return busy()
-    try:
+    with slot(upload.size):
         services.receive(upload, _body(request, upload.size))
-    finally:
-        release()
     return HttpResponse(headers={"ETag": f'"{sha256}"'})
 
 
@@ -76,13 +69,8 @@ def send_part(
     """Receive a part of an object for a local store at a signed URL."""
     upload = _upload(request, f"{org}/{name}", sha256, int(number))
     length = multipart.part_length(upload, int(number))
-    release = _slot(length)
-    if release is None:
-        return busy()
-    try:
+    with slot(length):
         etag = multipart.receive_part(upload, int(number), _body(request, length))
-    finally:
-        release()
     return HttpResponse(headers={"ETag": f'"{etag}"'})
 
 
@@ -119,15 +107,6 @@ def _upload(request: HttpRequest, repo_id: str, sha256: str, act: int) -> Upload
 def _body(request: HttpRequest, length: int) -> Iterator[bytes]:
     bodies.release_connections()  # the body may take an hour
     return blocks_of(request, length)
-
-
-def _slot(length: int) -> Any:
-    return bodies.slots.take(length)
-
-
-def busy() -> HttpResponseBase:
-    message = "This portal is receiving and sending as much as it can; try again in a moment."
-    return serving.problem(503, WeightsCode.BUSY, message, wait=_BUSY_SECONDS)
 
 
 def _lfs_response(payload: dict[str, Any]) -> JsonResponse:

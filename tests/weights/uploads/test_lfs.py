@@ -21,6 +21,7 @@ from accounts.users.models import User
 from tests.support import factories
 from tests.weights.uploads.conftest import Content
 from weights.catalogue.models import Checkpoint
+from weights.delivery import bodies
 from weights.storage import blob_storage
 from weights.uploads import signing
 from weights.uploads.models import Upload
@@ -87,6 +88,18 @@ def test_an_object_is_sent_once_and_then_present(
         assert answer.status_code == status
     again = batch((content.sha256, content.size)).json()["objects"]
     assert again == [{"oid": content.sha256, "size": content.size, "authenticated": True}]
+
+
+def test_without_a_free_slot_an_object_must_wait(
+    client: Client, batch: Batch, content: Content, settings: Settings
+) -> None:
+    url = href(batch((content.sha256, content.size)))
+    settings.DOWNLOADS_AT_ONCE = 0
+    refused = put(client, url, content.data)
+    assert (*code(refused), refused["Retry-After"]) == (503, "busy", "5")
+    settings.DOWNLOADS_AT_ONCE = 1
+    assert put(client, url, content.data).status_code == 200
+    assert bodies.slots.taken == 0
 
 
 def test_a_batch_of_256_objects_takes_few_queries(batch: Batch) -> None:

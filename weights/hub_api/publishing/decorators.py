@@ -36,7 +36,9 @@ _STATUS: dict[type[Exception], int] = {
     errors.UploadPending: 503,
     errors.StorageFull: 507,
 }
-#: Codes for which clients have their own exception.
+#: Retry-After in seconds when this process receives as many bodies as it may.
+_BUSY_SECONDS = 5
+#: Codes for which the clients have an exception of their own.
 _MISSING: dict[ErrorCode, Missing] = {
     WeightsCode.REVISION_NOT_FOUND: Missing.REVISION,
     WeightsCode.ENTRY_NOT_FOUND: Missing.ENTRY,
@@ -119,5 +121,7 @@ def _response(request: HttpRequest, caller: Caller, error: DomainError) -> HttpR
         return serving.refusal(request, caller, decision)
     if error.code == WeightsCode.BODY_TOO_LONG:
         return serving.problem(413, error.code, str(error))
+    if error.code == WeightsCode.BUSY:
+        return serving.problem(503, error.code, str(error), wait=_BUSY_SECONDS)
     status = next((_STATUS[one] for one in type(error).__mro__ if one in _STATUS), 400)
     return serving.problem(status, error.code, str(error))

@@ -23,8 +23,8 @@ from weights.gate.refusals import Missing, sentence
 from weights.hub_api.decorators import View
 from weights.hub_api.publishing.decorators import owned_checkpoint, writer_view
 from weights.hub_api.responses import json_response
+from weights.uploads.request_body import slot
 from weights.uploads.services import wait_for
-from weights.uploads.views import busy
 from weights.uploads.xet import shards, tokens, xorbs
 from weights.uploads.xet.errors import MalformedXet
 from weights.uploads.xet.shard_format import MOST_SHARD_BYTES
@@ -101,13 +101,8 @@ def xorb_commit(request: HttpRequest, sender: Sender, digest: str, grant: str) -
 
 @_sender_view
 def xorb_upload(request: HttpRequest, sender: Sender, digest: str) -> HttpResponseBase:
-    release = bodies.slots.take(_length(request))
-    if release is None:
-        return busy()
-    try:
+    with slot(_length(request)):
         inserted = xorbs.receive(sender, digest, _length(request), request)
-    finally:
-        release()
     return json_response({"was_inserted": inserted})
 
 
@@ -116,15 +111,10 @@ def shard_upload(request: HttpRequest, sender: Sender) -> HttpResponseBase:
     """Wait until the files are rebuilt; the commit waits for any that take longer."""
     if _length(request) > MOST_SHARD_BYTES:
         raise MalformedXet("the shard is larger than 64 MiB")
-    release = bodies.slots.take(_length(request))
-    if release is None:
-        return busy()
-    try:
+    with slot(_length(request)):
         sha256s = _accept(sender, request)
         with suppress(UploadPending):
             wait_for(sender.checkpoint, sender.person, sha256s, _WAIT)
-    finally:
-        release()
     return json_response({"result": 1})
 
 
