@@ -58,11 +58,9 @@ class FileStorage:
         return timedelta()
 
     def create(self) -> None:
-        try:
+        with self.translated_errors():
             _make_folder(self.staging_folder, Path(self.root.anchor))
             self.make_private()
-        except OSError as error:
-            raise _translated(error, self.root) from error
 
     @contextmanager
     def receive(self, size: int = 0) -> Iterator["FileUpload"]:
@@ -140,10 +138,8 @@ class FileStorage:
         if not self.staging_folder.is_dir():
             raise self._no_store()
         leave_out = {self.staging_folder.name, _LOST_AND_FOUND}
-        try:
+        with self.translated_errors():
             yield from _walk(self.root, "", folders=2, leave_out=leave_out)
-        except OSError as error:
-            raise _translated(error, self.root) from error
 
     def open(self, sha256: str, *, version: str = "") -> BinaryIO:
         try:
@@ -183,10 +179,8 @@ class FileStorage:
         return None
 
     def delete(self, sha256: str) -> None:
-        try:
+        with self.translated_errors():
             self.local_path(sha256).unlink(missing_ok=True)
-        except OSError as error:
-            raise _translated(error, self.root) from error
 
     def sweep(self, older_than: timedelta) -> int:
         limit = time.time() - older_than.total_seconds()
@@ -209,16 +203,14 @@ class FileUpload:
 
     def write(self, chunk: bytes | memoryview) -> None:
         view = memoryview(chunk)
-        try:
+        with self._store.translated_errors():
             while view:
                 view = view[os.write(self._descriptor, view) :]
-        except OSError as error:
-            raise _translated(error, self._store.root) from error
 
     def commit(self, sha256: str) -> None:
         assert self._path is not None, "an upload is committed once"
         target = self._store.local_path(sha256)
-        try:
+        with self._store.translated_errors():
             if self._store.is_open_to_group():
                 os.fchmod(self._descriptor, 0o640)
             # File times have the resolution of a kernel tick, within which ext4 may reuse the inode
@@ -230,8 +222,6 @@ class FileUpload:
             self._path.replace(target)
             self._path = None
             _sync_folder(target.parent)
-        except OSError as error:
-            raise _translated(error, self._store.root) from error
 
     def move_to(self, path: Path) -> os.stat_result:
         """Give the temporary file a name in staging, replacing any other file."""
