@@ -276,7 +276,7 @@ def save_step(
         if _canonical(posted) == _canonical(saved):
             return application
         if not application.is_editable:
-            raise TransitionRefused(_state(application))
+            raise TransitionRefused(f"{application.reference} is {application.state_words}")
         if fingerprint != _hash(saved):
             raise StaleAnswers("another window saved this step; the page shows both versions")
         try:
@@ -318,7 +318,7 @@ def submit(
     lock_user(by)
     application.refresh_from_db(from_queryset=Application.objects.select_for_update(no_key=True))
     if not application.is_editable:
-        raise TransitionRefused(_state(application))
+        raise TransitionRefused(f"{application.reference} is {application.state_words}")
     if expected_version != application.answers_version:
         raise StaleAnswers("this application was changed in another window; reload it")
     merged = application.answers | dict(answers or {})
@@ -333,10 +333,6 @@ def submit(
     if submitted != application.answers:
         submission.save_answers(application, submitted, by=by, expected_version=expected_version)
     submission.submit(application, by=by, licence_sha256=str(submitted["licence_sha256"]))
-
-
-def _state(application: Application) -> str:
-    return f"{application.reference} is {Status(application.status).label.lower()}"
 
 
 def answer_name(remark: Remark) -> str:

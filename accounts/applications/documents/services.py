@@ -11,7 +11,6 @@ from accounts.applications.custom_questions import CustomQuestion, Kind
 from accounts.applications.documents import pdf_check
 from accounts.applications.documents.models import Attachment, AttachmentContent
 from accounts.applications.models import Application
-from accounts.applications.transition_table import Status
 from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
 from accounts.background.locks import lock_user
@@ -128,7 +127,7 @@ def _lock(application_id: int, by: User) -> Application:
 
 def _require_editable(application: Application) -> None:
     if not application.is_editable:
-        now = Status(application.status).label.lower()
+        now = application.state_words
         raise TransitionRefused(f"{application.reference} is {now}; its documents cannot change")
 
 

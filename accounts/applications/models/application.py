@@ -173,6 +173,11 @@ class Application(models.Model):
         return self.kind == self.Kind.APPEAL
 
     @property
+    def state_words(self) -> str:
+        """The state within a sentence: `in review`."""
+        return Status(self.status).label.lower()
+
+    @property
     def is_open(self) -> bool:
         return self.status in OPEN_STATES
 
@@ -262,7 +267,7 @@ class Application(models.Model):
     def require_open(self) -> None:
         """Raise TransitionRefused unless the application is open."""
         if not self.is_open:
-            raise TransitionRefused(f"{self.reference} is {Status(self.status).label.lower()}")
+            raise TransitionRefused(f"{self.reference} is {self.state_words}")
 
     def require_undecided(self) -> None:
         """Raise TransitionRefused while a decision waits to take effect."""
@@ -299,7 +304,7 @@ class Application(models.Model):
         if not allowed.update(status=reaches, **changes):
             self.refresh_from_db()
             self.require_undecided()
-            now, verb = Status(self.status).label.lower(), name.replace("_", " ")
+            now, verb = self.state_words, name.replace("_", " ")
             raise TransitionRefused(f"{self.reference} is {now}: it cannot {verb} from there")
         self.status = reaches
         for field, value in changes.items():

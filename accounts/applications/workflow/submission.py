@@ -67,7 +67,7 @@ def save_answers(
             raise TransitionRefused(
                 "this application was changed in another window; reload the page to see it"
             )
-        raise TransitionRefused(f"{application.reference} is {_state(application)}")
+        raise TransitionRefused(f"{application.reference} is {application.state_words}")
     application.answers, application.saved_at = answers, now
     application.answers_version = expected_version + 1
 
@@ -191,10 +191,6 @@ def copy_as_new(application: Application, *, by: User) -> Application:
             f"{application.reference} is still open; only a closed application can be copied"
         )
     return start(by, application.tier, predecessor=application)
-
-
-def _state(application: Application) -> str:
-    return Status(application.status).label.lower()
 
 
 def _answers_to_copy(application: Application) -> dict[str, object]:
