@@ -155,8 +155,7 @@ def changed_since(checkpoint: Checkpoint, values: dict[str, Any]) -> str:
 
 
 def _locked(checkpoint: Checkpoint) -> Checkpoint:
-    locked = Checkpoint.objects.select_for_update(of=("self",)).select_related("tier")
-    return locked.get(pk=checkpoint.pk)
+    return Checkpoint.objects.locked().select_related("tier").get(pk=checkpoint.pk)
 
 
 def _hold_back(

@@ -55,6 +55,10 @@ class Family(OneLineFields):
 
 
 class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
+    def locked(self) -> "CheckpointQuerySet":
+        """Locks the checkpoints alone, not the tiers that many of them share."""
+        return self.select_for_update(of=("self",))
+
     def released(self) -> "CheckpointQuerySet":
         """Checkpoints without an embargo, or whose embargo has ended."""
         now = timezone.now()

@@ -80,7 +80,7 @@ def _create(checkpoint: Checkpoint, name: str, kind: Ref.Kind, by: User, point: 
 
 
 def _lock(checkpoint: Checkpoint, by: User) -> None:
-    locked = Checkpoint.objects.select_for_update(of=("self",)).get(pk=checkpoint.pk)
+    locked = Checkpoint.objects.locked().get(pk=checkpoint.pk)
     owners.demand_owner(by, locked)
 
 

@@ -62,7 +62,7 @@ def delete(checkpoint: Checkpoint, *, by: User) -> None:
     refer to.
     """
     recent_authentication.require()
-    checkpoint = Checkpoint.objects.select_for_update(of=("self",)).get(pk=checkpoint.pk)
+    checkpoint = Checkpoint.objects.locked().get(pk=checkpoint.pk)
     owners.demand_owner(by, checkpoint)
     if checkpoint.published_at is not None or checkpoint.revisions.pending().exists():
         _withdraw_all(checkpoint, by)
@@ -88,7 +88,7 @@ def rename(checkpoint: Checkpoint, repo_id: str, *, by: User) -> None:
     """
     recent_authentication.require()
     org, name = names.split_repo_id(repo_id, also_reserved=_RESERVED)
-    locked = Checkpoint.objects.select_for_update(of=("self",)).get(pk=checkpoint.pk)
+    locked = Checkpoint.objects.locked().get(pk=checkpoint.pk)
     owners.demand_owner(by, locked)
     if locked.published_at is not None or locked.revisions.exclude(state=_DRAFT).exists():
         raise TransitionRefused(f"{locked} was published, and people's scripts use its name")

@@ -179,8 +179,7 @@ def _record(
 ) -> Revision | None:
     """Record the revision under the checkpoint's lock; None if the branch has moved since."""
     with transaction.atomic():
-        locked = Checkpoint.objects.select_for_update(of=("self",)).select_related("tier")
-        checkpoint = locked.get(pk=checkpoint.pk)
+        checkpoint = Checkpoint.objects.locked().select_related("tier").get(pk=checkpoint.pk)
         if queries.branch_head(checkpoint.pk, branch) != parent.revision:
             return None
         if tagged_revision(checkpoint.pk, branch):

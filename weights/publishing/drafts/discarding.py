@@ -18,7 +18,7 @@ def discard(revision: Revision, *, by: User | None) -> None:
     Does nothing if the draft is gone. Raises NotAllowed without the role, and TransitionRefused for
     a revision that is not a draft or that a published one is based on.
     """
-    checkpoint = Checkpoint.objects.select_for_update(of=("self",)).get(pk=revision.checkpoint_id)
+    checkpoint = Checkpoint.objects.locked().get(pk=revision.checkpoint_id)
     if by is not None:
         owners.demand_owner(by, checkpoint)
     found = Revision.objects.filter(pk=revision.pk).first()

@@ -176,7 +176,7 @@ def stricter_tiers(draft: Revision) -> list[Tier]:
 
 def _locked(revision: Revision) -> Revision:
     """The stored revision, under the locks of its checkpoint and its blobs."""
-    checkpoints = Checkpoint.objects.select_for_update(of=("self",)).select_related("tier__licence")
+    checkpoints = Checkpoint.objects.locked().select_related("tier__licence")
     checkpoint = checkpoints.get(pk=revision.checkpoint_id)
     draft = Revision.objects.filter(pk=revision.pk).first()
     if draft is None:
