@@ -1,7 +1,5 @@
 """Copy a table's rows and its sequence, read each row back and compare it."""
 
-from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 
 from django.apps import apps
@@ -9,6 +7,7 @@ from django.db import DEFAULT_DB_ALIAS, Error, connections, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.functions import Cast, Length
 
+from accounts.background.batches import batches
 from portal.errors import MoveError
 
 #: Maximum rows and bytes in memory at once.
@@ -35,7 +34,8 @@ def copy_table(model: Model, target: str) -> int:
     Returns the number of rows. Raises MoveError, with the row that the target refused.
     """
     count = 0
-    for batch in _batches(model, _batch_size(model, target)):
+    size = _batch_size(model, target)
+    for batch in batches(all_rows(model).iterator(chunk_size=size), size):
         _insert(model, batch, target)
         _compare(model, batch, target)
         count += len(batch)
@@ -43,12 +43,6 @@ def copy_table(model: Model, target: str) -> int:
         raise MoveError(f"{model._meta.db_table}: {count} rows were read and {written} written")
     _copy_sequence(model, target)
     return count
-
-
-def _batches(model: Model, size: int) -> Iterator[Rows]:
-    rows = all_rows(model).iterator(chunk_size=size)
-    while batch := list(islice(rows, size)):
-        yield batch
 
 
 def _batch_size(model: Model, target: str) -> int:

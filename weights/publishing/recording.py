@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from django.utils import timezone
 
 from accounts.audit.models import AuditEvent
+from accounts.background.batches import batches
 from accounts.users.models import User
 from weights.catalogue.models import Checkpoint
 from weights.errors import PublishRefused
@@ -61,12 +62,9 @@ def record_blobs(files: Sequence[NewFile]) -> None:
     now = timezone.now()
     # Sorted, so that two publishers cannot deadlock.
     sizes = sorted({file.sha256: file.size for file in files}.items())
-    for start in range(0, len(sizes), BATCH):
+    for batch in batches(sizes, BATCH):
         Blob.objects.bulk_create(
-            [
-                Blob(sha256=sha256, size=size, check_due_at=now)
-                for sha256, size in sizes[start : start + BATCH]
-            ],
+            [Blob(sha256=sha256, size=size, check_due_at=now) for sha256, size in batch],
             ignore_conflicts=True,
         )
     for file in files:
@@ -157,8 +155,7 @@ def _reopen(revision: Revision, state: Revision.State) -> bool:
 
 
 def _record_files(revision: Revision, files: Sequence[NewFile]) -> None:
-    for start in range(0, len(files), BATCH):
-        batch = files[start : start + BATCH]
+    for batch in batches(files, BATCH):
         blobs = Blob.objects.filter(sha256__in={file.sha256 for file in batch})
         ids = dict(blobs.values_list("sha256", "pk"))
         File.objects.bulk_create(_file(revision, file, ids[file.sha256]) for file in batch)

@@ -8,6 +8,7 @@ from collections.abc import Collection
 
 from django.db import connection
 
+from accounts.background.batches import batches
 from accounts.users.models import User
 from weights.catalogue.models import Checkpoint
 from weights.publishing.models import File
@@ -26,8 +27,7 @@ def present(checkpoint: Checkpoint, person: User, sha256s: Collection[str]) -> d
     """
     sizes: dict[str, int] = {}
     wanted = sorted(set(sha256s))
-    for start in range(0, len(wanted), _BATCH):
-        batch = wanted[start : start + _BATCH]
+    for batch in batches(wanted, _BATCH):
         files = File.objects.filter(revision__checkpoint=checkpoint, blob__sha256__in=batch)
         quarantined = Blob.objects.filter(state=Blob.State.QUARANTINED, sha256__in=batch)
         committed = files.exclude(blob__in=quarantined).order_by()

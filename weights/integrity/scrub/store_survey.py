@@ -17,6 +17,7 @@ from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
 from accounts.audit.models import AuditEvent
+from accounts.background.batches import batches
 from weights.errors import StorageUnavailable
 from weights.event_tags import WeightsEvent
 from weights.integrity import lease, suspension
@@ -134,7 +135,7 @@ def _begin(store: str) -> Lease[StoreSurvey] | None:
 def _walk(running: Lease[StoreSurvey], storage: BlobStorage) -> _Counts:
     counts = _Counts()
     old = running.row.started_at - YOUNG
-    for batch in _batches(_keep_alive(running, storage.list_objects())):
+    for batch in batches(_keep_alive(running, storage.list_objects()), _BATCH):
         blobs = _blobs(batch)
         served = _served(blobs, storage)
         old_keys = {one.key for one in batch if one.key not in blobs and one.modified < old}
@@ -152,12 +153,6 @@ def _walk(running: Lease[StoreSurvey], storage: BlobStorage) -> _Counts:
                 if len(counts.orphans) < LISTED:
                     counts.orphans[one.key] = one.size
     return counts
-
-
-def _batches(stored: Iterable[StoredObject]) -> Iterator[list[StoredObject]]:
-    stored = iter(stored)
-    while batch := list(itertools.islice(stored, _BATCH)):
-        yield batch
 
 
 def _keep_alive(

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import models, transaction
 from django.utils import timezone
 
+from accounts.background.batches import batches
 from accounts.background.periodic import ready
 from accounts.background.queueing import queue_now
 from weights.catalogue.models import Checkpoint
@@ -63,10 +64,9 @@ def queue(blobs: "models.QuerySet[Blob]") -> None:
     rows = blobs.order_by("-size", "pk").values_list("pk", "size")
     sent = _send(WeightsTask.VERIFY_BLOB, _batches(rows))
     again = timezone.now() + QUEUE_AGAIN
-    for start in range(0, len(sent), BATCH):
+    for batch in batches(sent, BATCH):
         # Do not reschedule checks that have ended in the meantime.
-        batch = Blob.objects.awaiting_result().filter(pk__in=sent[start : start + BATCH])
-        batch.update(check_due_at=again)
+        Blob.objects.awaiting_result().filter(pk__in=batch).update(check_due_at=again)
 
 
 def _batches(rows: "Iterable[tuple[int, int]]") -> Iterator[list[int]]:

@@ -6,6 +6,7 @@ from typing import BinaryIO
 
 from django.db import transaction
 
+from accounts.background.batches import batches
 from accounts.background.queueing import queue_after_commit
 from weights.task_names import WeightsTask
 from weights.uploads import multipart
@@ -60,10 +61,9 @@ def _checked(sender: Sender, stream: BinaryIO) -> dict[str, int]:
         if references > MOST_REFERENCES:
             raise MalformedXet("the shard names more than two million chunks; upload fewer files")
     digests = [hashing.to_hex(digest) for digest in named]
-    for start_at in range(0, len(digests), _BATCH):
-        some = set(digests[start_at : start_at + _BATCH])
-        found = sender.xorbs().filter(digest__in=some).values_list("digest", flat=True)
-        for digest in sorted(some.difference(found)):
+    for batch in batches(digests, _BATCH):
+        found = sender.xorbs().filter(digest__in=batch).values_list("digest", flat=True)
+        for digest in sorted(set(batch).difference(found)):
             raise XorbUnknown(digest)
     return sizes
 
@@ -98,8 +98,8 @@ def _rebuild(sender: Sender, uploads: list[Upload]) -> None:
     """Rebuild small files until the time is up; queue the others."""
     deadline = time.monotonic() + _AT_ONCE_SECONDS
     tiny = [upload for upload in uploads if upload.size <= min(rebuild_batch.TINY, _AT_ONCE_BYTES)]
-    for start_at in range(0, len(tiny), rebuild_batch.TOGETHER):
-        rebuild_batch.rebuild(sender, tiny[start_at : start_at + rebuild_batch.TOGETHER])
+    for batch in batches(tiny, rebuild_batch.TOGETHER):
+        rebuild_batch.rebuild(sender, batch)
         if time.monotonic() > deadline:
             break
     received = Upload.objects.filter(pk__in=[upload.pk for upload in uploads])
