@@ -67,6 +67,19 @@ def test_an_administrator_of_one_tier_changes_nobody_with_rights_beyond_it(
     assert stored_fields(person) == before
 
 
+@pytest.mark.parametrize("make", [administrator_of_all, reviewer_of, holder_of])
+def test_an_administrator_of_one_tier_only_reads_an_account_that_also_belongs_to_others(
+    make: Maker, client: Client, gated_tier: Tier
+) -> None:
+    person = make(factories.tier("another"))
+    factories.grant(person, gated_tier)
+    before = stored_fields(person)
+    client.force_login(factories.staff("local", Role.ADMINISTRATOR, gated_tier))
+    assert client.get(reverse("admin:accounts_user_change", args=[person.pk])).status_code == 200
+    assert attempt_changes(client, person) == {403}
+    assert stored_fields(person) == before
+
+
 def test_an_administrator_of_all_tiers_changes_no_superuser(
     client: Client, administrator: User, gated_tier: Tier
 ) -> None:
