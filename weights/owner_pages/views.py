@@ -102,7 +102,7 @@ def tag_delete(request: HttpRequest, checkpoint: Checkpoint) -> HttpResponse:
 @own_checkpoint
 @require_safe
 def fetched(request: HttpRequest, checkpoint: Checkpoint) -> HttpResponse:
-    """The people in the ledger of this checkpoint; anonymous downloads as a number."""
+    """The people who downloaded this checkpoint, and the number of anonymous downloads."""
     rows = Download.objects.fetched().filter(checkpoint_id=checkpoint.pk)
     page = Paginator(fetchers.by_person(rows), PEOPLE_PAGE).get_page(request.GET.get("page"))
     context = {

@@ -13,7 +13,7 @@ from weights.recalls.models import Recall, RecallQuerySet
 
 
 def fetches(recall: Recall) -> QuerySet[Download]:
-    """Every response with these bytes or a redirect to them, until the recall was closed."""
+    """All responses that sent these bytes or redirected to them, until the recall was closed."""
     rows = Download.objects.fetched()
     if recall.blob is not None:
         rows = rows.filter(sha256=recall.blob.sha256)

@@ -23,7 +23,7 @@ def readable_by(user: User) -> QuerySet[Report]:
         if tiers is None:
             readable |= Q(kind=kind)
         elif tiers:
-            # A report without a checkpoint has no tier: everybody in the role may read it.
+            # A report without a checkpoint has no tier: everybody with the role may read it.
             in_tier = Q(checkpoint__tier__in=tiers) | Q(checkpoint=None)
             readable |= Q(kind=kind) & in_tier
     return Report.objects.filter(readable)
@@ -57,6 +57,6 @@ def suspendable_by(user: User, report: Report) -> QuerySet[Grant]:
 
 
 def checkpoints_of(user: User) -> QuerySet[Checkpoint]:
-    """Checkpoints that are visible to the user and about which they may publish."""
+    """Checkpoints that the user can see and about which they may publish."""
     tiers = RoleAssignment.objects.held(user, PUBLISHERS).tiers()
     return in_tiers(Checkpoint.objects.visible_to(user), tiers)

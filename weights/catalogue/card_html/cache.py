@@ -73,7 +73,7 @@ def _as_text(text: str) -> str:
 
 
 def _cached(key: str) -> str | None:
-    """The cached HTML; None if it is missing or not what this portal stored under this key."""
+    """The cached HTML; None if it is missing or its signature is invalid."""
     value = quiet_cache.get(key)
     try:
         return Signer(salt=key).unsign(value) if isinstance(value, str) else None

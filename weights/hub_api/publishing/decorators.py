@@ -36,9 +36,9 @@ _STATUS: dict[type[Exception], int] = {
     errors.UploadPending: 503,
     errors.StorageFull: 507,
 }
-#: Retry-After in seconds when this process receives as many bodies as it may.
+#: Retry-After, in seconds, when this process is already receiving as many bodies as it may.
 _BUSY_SECONDS = 5
-#: Codes for which the clients have an exception of their own.
+#: Codes for which clients have their own exception.
 _MISSING: dict[ErrorCode, Missing] = {
     WeightsCode.REVISION_NOT_FOUND: Missing.REVISION,
     WeightsCode.ENTRY_NOT_FOUND: Missing.ENTRY,
