@@ -200,22 +200,31 @@ def test_the_desk_is_sound_to_look_at(
         if "404" not in str(message):  # the browser asks for an icon
             faults.append(str(message))
 
-    for width, dark in ((390, False), (1440, True), (1440, False)):
-        page = desk.window(open_browser, width=width, dark=dark)
-        page.on("console", lambda message: hear(message.text))
-        page.on("pageerror", hear)
-        shown = [(QUEUE, ""), (desk.pages["following"], "r"), (desk.pages["again"], "a")]
-        for address, key in shown:
-            page.goto(desk.url + address)
-            if key:
-                page.keyboard.press(key)
-                page.wait_for_selector(".mail-text:visible")
-                for part in page.locator(".more summary, .history summary, .keys summary").all():
-                    part.click()
-            wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-            faults += [f"{address}: {wide} px too wide"] if wide > 0 else []
-            faults += [
-                f"{address} {one['id']}: {one['nodes'][0]['html'][:200]}"
-                for one in axe_violations(page)
-            ]
+    page = desk.window(open_browser, width=390)
+    page.on("console", lambda message: hear(message.text))
+    page.on("pageerror", hear)
+    shown = [(QUEUE, ""), (desk.pages["following"], "r"), (desk.pages["again"], "a")]
+    for address, key in shown:
+        page.emulate_media(color_scheme="light")
+        page.set_viewport_size({"width": 390, "height": 900})
+        page.goto(desk.url + address)
+        if key:
+            page.keyboard.press(key)
+            page.wait_for_selector(".mail-text:visible")
+            for part in page.locator(".more summary, .history summary, .keys summary").all():
+                part.click()
+        faults += _found(page)
+        page.set_viewport_size({"width": 1440, "height": 900})
+        faults += _found(page)
+        page.emulate_media(color_scheme="dark")
+        faults += _found(page)
     assert faults == []
+
+
+def _found(page: Page) -> list[str]:
+    """What scrolls sideways, and what axe finds."""
+    wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    faults = [f"{page.url}: {wide} px too wide"] if wide > 0 else []
+    return faults + [
+        f"{page.url} {one['id']}: {one['nodes'][0]['html'][:200]}" for one in axe_violations(page)
+    ]
