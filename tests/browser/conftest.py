@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
+from pytest_django import DjangoDbBlocker
 
 from tests.support import tools
+from tests.support.browser.site import Site, on_a_portal
 
 HERE = Path(__file__).parent
 #: For a page to do what is expected of it: more than it takes on a busy machine.
@@ -16,12 +18,17 @@ MILLISECONDS = 90_000
 expect.set_options(timeout=MILLISECONDS)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every test of this folder needs the browser."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> Iterator[None]:
+    """Every test of this folder needs the browser; those of whole sites come first of all tests.
+
+    They take longest: at the end of a run one worker would be alone with the last of them.
+    """
     for item in items:
         if item.path.parent == HERE:
             item.add_marker(pytest.mark.needs("chromium"))
+    yield
+    items.sort(key=lambda item: "share_site" not in item.fixturenames)
 
 
 @pytest.fixture(scope="package")
@@ -55,3 +62,23 @@ def open_browser(_browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
             return context
 
         yield window
+
+
+@pytest.fixture(scope="module")
+def share_site(
+    django_db_setup: None,
+    _collected_static: None,
+    django_db_blocker: DjangoDbBlocker,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[[Callable[[Path], Site]], Site]]:
+    """Run a portal for all tests of a module on what `make(folder)` puts into the database.
+
+    Such a test takes no fixture that empties the database at its end.
+    """
+    with ExitStack() as running, django_db_blocker.unblock():
+
+        def share(make: Callable[[Path], Site]) -> Site:
+            return running.enter_context(on_a_portal(tmp_path_factory.mktemp("site"), make))
+
+        yield share
+        running.close()

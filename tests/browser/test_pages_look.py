@@ -3,15 +3,12 @@
 import gzip
 import logging
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from django.conf import settings as portal_settings
 from playwright.sync_api import BrowserContext
-from pytest_django import Settings
 
 from tests.support.browser.site import Site, make
-from tests.support.servers.live import Portal
 
 log = logging.getLogger(__name__)
 
@@ -25,17 +22,17 @@ _LARGEST_PAINT = """new Promise(resolve => new PerformanceObserver(list =>
   resolve(list.getEntries().at(-1).startTime)
 ).observe({type: "largest-contentful-paint", buffered: true}))"""
 
-pytestmark = [pytest.mark.browser, pytest.mark.one_database]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.one_database,
+    pytest.mark.xdist_group("the look of pages"),  # they share a portal
+]
 
 
-@pytest.fixture
-def site(
-    store: Path, start_portal: Callable[..., Portal], settings: Settings, tmp_path: Path
-) -> Site:
+@pytest.fixture(scope="module")
+def site(share_site: Callable[..., Site]) -> Site:
     """A running portal with something on every page."""
-    made = make(settings, tmp_path)
-    made.url = start_portal().url
-    return made
+    return share_site(make)
 
 
 def test_everything_comes_from_our_own_origin(

@@ -1,15 +1,40 @@
 """What is wrong with a page as a browser shows it, at each width, in both colours, and plain."""
 
-from collections.abc import Container
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
 
-from axe_playwright_python.sync_playwright import Axe
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import BrowserContext, Page
 
-WIDTHS = (1440, 768, 390)
-#: The states in which axe, the slowest check, looks at a page: a phone and a desk, dark and light.
-FOR_AXE = frozenset({(390, "light"), (1440, "dark")})
+from tests.conftest import MISSING
+from tests.support import html_checker, tools
+
+
+class State(NamedTuple):
+    """How a window looks, and whether axe, the slowest check, looks at a page in it."""
+
+    width: int
+    scheme: Literal["light", "dark"]
+    for_axe: bool = False
+
+
+#: For axe a phone and a desk, light and dark; from each state to the next little changes.
+STATES = (
+    State(390, "light", for_axe=True),
+    State(768, "light"),
+    State(768, "dark"),
+    State(1440, "dark", for_axe=True),
+)
+#: For pages of a kind that others have too.
+FEWER_STATES = (State(390, "dark", for_axe=True), State(768, "light"), State(1440, "light"))
+#: For a page of which more than colours can change with the scheme.
+ALL_STATES = (
+    *(State(390, "light", for_axe=True), State(768, "light"), State(1440, "light")),
+    *(State(390, "dark"), State(768, "dark"), State(1440, "dark", for_axe=True)),
+)
 #: What scrolls sideways: the page, or a list of the admin.
 _SIDEWAYS = """
 [document.documentElement, ...document.querySelectorAll(".results, .inline-group")]
@@ -35,14 +60,22 @@ _ACTIONS = """action =>
 [...document.querySelectorAll(":is(main, #content) :is(a, button, summary, input, label)")]
   .filter(one => one.checkVisibility())
   .some(one => one.textContent.replace(/\\s+/g, " ").includes(action) || one.value === action)"""
+#: Rules that only one colour scheme has. Without any, `light-dark()` chooses between colours, and
+#: nothing else changes with the scheme: no width needs to be measured in both.
+_SCHEMES = """
+[...document.styleSheets].flatMap(function conditions(one) {
+  const nested = one.styleSheet ? [one.styleSheet] : [...(one.cssRules ?? [])];
+  return [one.media?.mediaText ?? "", ...nested.flatMap(conditions)];
+}).filter(condition => condition.includes("prefers-color-scheme"))
+  .map(condition => `a style sheet has rules for ${condition}`)"""
 #: Without the style sheets of the page, which axe would load again, and complain about.
-_AXE: dict[str, Any] = {"resultTypes": ["violations"], "preload": False}
+_AXE = {"resultTypes": ["violations"], "preload": False}
 #: Without what Swagger UI and Django's Select2 draw.
 _OURS = {"exclude": [["#swagger-ui"], [".select2-container"]]}
-
-
+_RUN_AXE = "([context, options]) => axe.run(context, options).then(found => found.violations)"
+#: Ends the transitions; says whether the page has axe already.
 _FINISH = """document.getAnimations().filter(one => one instanceof CSSTransition)
-  .forEach(one => one.finish())"""
+  .forEach(one => one.finish()), "axe" in window"""
 
 
 def axe_violations(page: Page) -> list[dict[str, Any]]:
@@ -50,57 +83,75 @@ def axe_violations(page: Page) -> list[dict[str, Any]]:
 
     Colours that still change have no contrast to measure.
     """
-    page.evaluate(_FINISH)
-    found = Axe().run(page, context=_OURS, options=_AXE)
-    violations: list[dict[str, Any]] = found.response["violations"]
+    if not page.evaluate(_FINISH):
+        page.evaluate(AXE_SCRIPT)
+    violations: list[dict[str, Any]] = page.evaluate(_RUN_AXE, [_OURS, _AXE])
     return violations
 
 
 @dataclass
 class Inspector:
-    """Two windows of one reader: with scripts, and without."""
+    """Two windows: with scripts, and without. A new one costs much more than another reader."""
 
     scripted: Page
     plain: Page
     faults: list[str] = field(default_factory=list)
     #: Address -> HTML as the server sent it.
     html: dict[str, bytes] = field(default_factory=dict)
+    #: How the first window looks now.
+    state: State | None = None
 
     @classmethod
     def of(cls, scripted: BrowserContext, plain: BrowserContext) -> "Inspector":
         inspector = cls(scripted.new_page(), plain.new_page())
-        inspector.plain.set_viewport_size({"width": WIDTHS[-1], "height": 900})
+        inspector.plain.set_viewport_size({"width": 390, "height": 900})
         page = inspector.scripted
         page.on("console", lambda line: inspector._hear(line.type, line.text))
         page.on("pageerror", lambda error: inspector._hear("error", str(error)))
         return inspector
 
+    def become(self, cookie: Mapping[str, str] | None) -> None:
+        """Sign the reader of this session in, or nobody."""
+        for window in (self.scripted.context, self.plain.context):
+            window.clear_cookies()
+            if cookie:
+                window.add_cookies([cookie])  # type: ignore[list-item]
+
     def inspect(
-        self,
-        address: str,
-        action: str = "",
-        status: int = 200,
-        for_axe: Container[tuple[int, str]] = FOR_AXE,
+        self, address: str, action: str = "", status: int = 200, states: Sequence[State] = STATES
     ) -> None:
         """Add the faults of the page to `faults`; `action` is shown without scripts too."""
         self._open(self.plain, address, status)
-        if self.plain.evaluate(_HEADINGS) != 1:
+        headings, wide = self.plain.evaluate(f"[{_HEADINGS}, {_SIDEWAYS}]")
+        if headings != 1:
             self._add("not one heading of the first level")
         if action and not self.plain.evaluate(_ACTIONS, action):
             self._add(f"without scripts nobody can reach: {action}")
-        self._measure(self.plain, "without scripts")
+        self._add(*(f"without scripts: {one}" for one in wide))
         self._open(self.scripted, address, status)
-        for name in self.scripted.evaluate(_DANGLING):
-            self._add(name)
-        for scheme in ("light", "dark"):
-            self.scripted.emulate_media(color_scheme=scheme)
-            for width in WIDTHS:
-                self.scripted.set_viewport_size({"width": width, "height": 900})
-                self._measure(self.scripted, f"{width} px, {scheme}")
-                if (width, scheme) in for_axe:
-                    self._run_axe(f"{width} px, {scheme}")
-        for small in self.scripted.evaluate(_SMALL):
-            self._add(small)
+        self._add(*self.scripted.evaluate(_DANGLING))
+        if states is not ALL_STATES:
+            self._add(*self.scripted.evaluate(_SCHEMES))
+        # Backwards after a page that ended with the last state: each change costs a layout.
+        for state in states[::-1] if self.state == states[-1] else states:
+            self._look(state)
+
+    def _look(self, state: State) -> None:
+        self._show(state)
+        name = f"{state.width} px, {state.scheme}"
+        self._add(*(f"{name}: {one}" for one in self.scripted.evaluate(_SIDEWAYS)))
+        if state.width == 390:
+            self._add(*self.scripted.evaluate(_SMALL))
+        if state.for_axe:
+            for one in axe_violations(self.scripted):
+                self._add(f"{name}: {one['id']} at {one['nodes'][0]['target']}")
+
+    def _show(self, state: State) -> None:
+        now, self.state = self.state, state
+        if now is None or now.scheme != state.scheme:
+            self.scripted.emulate_media(color_scheme=state.scheme)
+        if now is None or now.width != state.width:
+            self.scripted.set_viewport_size({"width": state.width, "height": 900})
 
     def _open(self, page: Page, address: str, status: int) -> None:
         self._address = address
@@ -111,18 +162,18 @@ class Inspector:
         if page is self.plain:
             self.html[address] = response.body()
 
-    def _run_axe(self, state: str) -> None:
-        for one in axe_violations(self.scripted):
-            self._add(f"{state}: {one['id']} at {one['nodes'][0]['target']}")
-
-    def _measure(self, page: Page, state: str) -> None:
-        for wide in page.evaluate(_SIDEWAYS):
-            self._add(f"{state}: {wide}")
-
     def _hear(self, kind: str, text: str) -> None:
         # A page of an error is an error to the console too.
         if kind in {"error", "warning"} and "404" not in text:
             self._add(f"console: {text}")
 
-    def _add(self, fault: str) -> None:
-        self.faults.append(f"{self._address}: {fault}")
+    def _add(self, *faults: str) -> None:
+        self.faults += [f"{self._address}: {fault}" for fault in faults]
+
+
+def assert_sound(inspector: Inspector, folder: Path) -> None:
+    """No faults, and valid HTML; the latter last, because the rest needs no checker."""
+    assert "\n".join(inspector.faults) == ""
+    if tools.find("vnu") is None:
+        pytest.skip(f"{MISSING}: vnu")
+    assert "\n".join(html_checker.findings(inspector.html, folder)) == ""

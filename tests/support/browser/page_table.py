@@ -2,7 +2,7 @@
 
 `test_every_page.py` fails for a route without an entry: give a new page its address and the text
 of its main action in `PAGES`, or a reason in `NO_PAGES`. Lists, forms and records of the admin
-have theirs from the registered models.
+have theirs from the registered models; `test_every_staff_page.py` opens them.
 """
 
 from collections import defaultdict

@@ -1,6 +1,8 @@
 """A portal with something on every page, and the cookies of its readers."""
 
 from base64 import b64decode
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -12,9 +14,8 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.conf import settings as portal_settings
-from django.test import Client
+from django.test import Client, override_settings
 from django.utils import timezone
-from pytest_django import Settings
 
 from accounts.api_tokens.models import ApiToken
 from accounts.applications.workflow import decisions, submission
@@ -24,6 +25,8 @@ from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.accounts.audit.merkle_log import keys
 from tests.support import factories
+from tests.support.database import emptying
+from tests.support.servers import live
 from tests.weights.publishing.drafts.making import committed, verify_all
 from weights.catalogue import opt_family
 from weights.delivery.models import CheckpointLink
@@ -35,6 +38,7 @@ from weights.publishing.drafts import checkpoints as drafts
 from weights.publishing.models import Ref, Revision
 from weights.recalls.models import Recall
 from weights.reports.models import Report
+from weights.storage import blob_storage
 from weights.storage.models import Blob
 
 SHARDS = {
@@ -89,6 +93,8 @@ class Site:
     sessions: dict[str, str] = field(default_factory=dict)
     values: dict[str, str] = field(default_factory=dict)
     url: str = ""
+    #: Pages of the admin for the models, without the portal's address.
+    of_models: list[str] = field(default_factory=list)
 
     def cookie(self, reader: str) -> dict[str, str]:
         name = portal_settings.SESSION_COOKIE_NAME
@@ -113,8 +119,25 @@ def session(user: User) -> str:
     return client.cookies[portal_settings.SESSION_COOKIE_NAME].value
 
 
-def make(settings: Settings, folder: Path) -> Site:
-    """Fill the test's database and store; the head of the audit trail is signed in `folder`."""
+@contextmanager
+def on_a_portal(folder: Path, make: Callable[[Path], Site]) -> Iterator[Site]:
+    """What `make(folder)` puts into this process's database and a store, on a running portal.
+
+    It empties the database at the end.
+    """
+    blobs = folder / "blobs"
+    blobs.mkdir()
+    with ExitStack() as undone, override_settings(WEIGHTS_STORAGE=f"file://{blobs}"):
+        undone.callback(emptying.empty_the_database)
+        blob_storage().create()
+        site = make(folder)
+        with live.portal(folder, f"file://{blobs}", worker=False, settings={}) as portal:
+            site.url = portal.url
+            yield site
+
+
+def make(folder: Path) -> Site:
+    """Fill the database and the store; the head of the audit trail is signed in `folder`."""
     opt_family.load()
     logbook.load()
     tier = Tier.objects.get(slug="opt-175b")
@@ -124,9 +147,9 @@ def make(settings: Settings, folder: Path) -> Site:
     _fill_access(site, factories.person("holder"), sharded)
     _fill_applications(site, tier)
     _send_mailed_links(site)
-    settings.AUDIT_KEY_FILE = keys.write(folder)
-    sealer.seal()
-    signed_heads.sign()
+    with override_settings(AUDIT_KEY_FILE=keys.write(folder)):
+        sealer.seal()
+        signed_heads.sign()
     return site
 
 
