@@ -3,7 +3,9 @@
 import os
 import socket
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from urllib.request import urlopen
 
 import pytest
@@ -12,9 +14,20 @@ from django.db import connection
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.support import factories
-from tests.support.servers import s3
+from tests.support.servers import s3, services
 from tests.support.servers.live import Portal
 from weights.storage import blob_storage
+
+
+class Healthy(BaseHTTPRequestHandler):
+    """Answers every address with an empty page."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        return
 
 
 def test_the_data_folder_is_not_the_running_install() -> None:
@@ -93,3 +106,27 @@ def test_a_killed_portal_comes_back_at_the_same_address(
     with urlopen(f"{portal.url}/healthz") as page:
         assert page.status == 200
     assert not User.objects.exists()
+
+
+def test_an_address_that_another_program_took_is_noticed(
+    store: Path, start_portal: Callable[..., Portal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with HTTPServer(("127.0.0.1", 0), Healthy) as other:
+        # As if the other took the port just after the probe.
+        monkeypatch.setattr(services, "free_port", lambda: other.server_port)
+        Thread(target=other.serve_forever, daemon=True).start()
+        with pytest.raises(AssertionError, match="another program answers at http://127"):
+            start_portal()
+        other.shutdown()
+
+
+def test_no_other_process_is_given_a_port_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = 1_024 + os.getpid() % 8_000
+    # A block that no suite uses, and two processes that have just begun.
+    monkeypatch.setattr(services, "_FIRST_PORT", first)
+    monkeypatch.setattr(services, "_END_OF_PORTS", first + services._BLOCK)
+    monkeypatch.setattr(services, "_PORTS", [])
+    assert first <= services.free_port() < first + services._BLOCK
+    monkeypatch.setattr(services, "_PORTS", [])  # the second
+    with pytest.raises(RuntimeError, match="other suites have claimed all ports"):
+        services.free_port()

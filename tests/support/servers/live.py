@@ -15,7 +15,7 @@ from urllib.request import urlopen
 from django.db import connection
 
 from portal import processes
-from tests.support.servers import forked, services
+from tests.support.servers import forked, proc, services
 
 ROOT = Path(__file__).resolve().parents[3]
 #: The environment of the suite, before a test sets anything in it.
@@ -124,6 +124,8 @@ class Portal:
 
     def wait_for_web(self) -> None:
         self._wait("web", self._answers)
+        ours = proc.listening(self.processes["web"].pid)
+        assert urlsplit(self.url).port in ours, f"another program answers at {self.url}"
 
     def wait_for_worker(self) -> None:
         """Wait until the worker answers a ping, and so accepts tasks."""

@@ -45,7 +45,9 @@ _MEMORY_NEEDED = 4 << 30
 
 #: The system's generator, because tests reseed the default one.
 _RANDOM = random.SystemRandom()
-_USED_PORTS: set[int] = set()
+_FIRST_PORT, _END_OF_PORTS, _BLOCK = 10_000, 32_768, 32
+#: Ports that this process has claimed and not yet given out.
+_PORTS: list[int] = []
 
 
 class Process(Protocol):
@@ -77,17 +79,39 @@ def is_worker() -> bool:
 
 
 def free_port() -> int:
-    """An unused TCP port on loopback, another one each time.
+    """An unused TCP port on loopback, another one each time, which no other suite gets either.
 
     It lies below the ephemeral range, from which a connection could take it first.
     """
     while True:
-        port = _RANDOM.randrange(10_000, 32_768)
+        if not _PORTS:
+            _claim_ports()
+        port = _PORTS.pop()
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
-            if port not in _USED_PORTS:
-                _USED_PORTS.add(port)
-                return port
+            return port
+
+
+def _claim_ports() -> None:
+    """Claim a block of ports until this process ends, by an abstract unix socket of its name.
+
+    A port is free again between the probe and the start of its server, and while a test restarts
+    it. Without a claim another worker's portal could take it then, and answer in its place.
+    """
+    blocks = list(range(_FIRST_PORT, _END_OF_PORTS, _BLOCK))
+    _RANDOM.shuffle(blocks)
+    for first in blocks:
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0weighbridge-suite-ports-{first}")
+        except OSError:
+            claim.close()
+            continue
+        claim.detach()  # stays open
+        _PORTS.extend(range(first, min(first + _BLOCK, _END_OF_PORTS)))
+        _RANDOM.shuffle(_PORTS)
+        return
+    raise RuntimeError("other suites have claimed all ports")
 
 
 def wait_until(
