@@ -13,6 +13,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from tests.weights.inspection import old_pickle_corpus, zip_corpus
@@ -71,9 +72,11 @@ def pickles() -> dict[str, bytes]:
 # -- packed ---------------------------------------------------------------------------------
 
 
-def zipped(members: dict[str, bytes], method: int = 0, comment: bytes = b"") -> bytes:
+def zipped(
+    members: dict[str, bytes], method: int = 0, comment: bytes = b"", level: int | None = None
+) -> bytes:
     written = io.BytesIO()
-    with zipfile.ZipFile(written, "w", method) as archive:
+    with zipfile.ZipFile(written, "w", method, compresslevel=level) as archive:
         for name, content in members.items():
             archive.writestr(name, content)
         archive.comment = comment
@@ -92,6 +95,11 @@ def tarred(content: bytes, form: int = tarfile.USTAR_FORMAT, name: str = "a") ->
 def lzma_alone(content: bytes, **properties: int) -> bytes:
     chain = [{"id": lzma.FILTER_LZMA1, "preset": 6, **properties}]
     return lzma.compress(content, lzma.FORMAT_ALONE, filters=chain)
+
+
+def _with_large_window(packed: bytes) -> bytes:
+    """The same LZMA stream, whose header asks for 512 MiB; its encoder would take gigabytes."""
+    return packed[:1] + struct.pack("<L", 1 << 29) + packed[5:]
 
 
 def lz4(content: bytes) -> bytes:
@@ -141,7 +149,7 @@ _PACKERS: dict[str, Callable[[bytes], bytes]] = {
     "LZMA, lc 0": lambda c: lzma_alone(c, lc=0),
     "LZMA, lc 1 lp 2 pb 4": lambda c: lzma_alone(c, lc=1, lp=2, pb=4),
     "LZMA, lc 4 pb 0": lambda c: lzma_alone(c, lc=4, lp=0, pb=0),
-    "LZMA with a large window": lambda c: lzma_alone(c, dict_size=1 << 29),
+    "LZMA with a large window": lambda c: _with_large_window(lzma_alone(c)),
     "LZMA behind zeros": lambda c: bytes(36) + lzma_alone(c),
     "zlib": zlib.compress,
     "zlib, fast": lambda c: zlib.compress(c, 1),
@@ -218,6 +226,7 @@ def arrays() -> dict[str, bytes]:
     return found
 
 
+@cache
 def hostile() -> dict[str, bytes]:
     return pickles() | packed() | arrays()
 
