@@ -14,8 +14,10 @@ from typing import Any
 from weights.inspection.formats.source import Source, Unreadable
 from weights.inspection.formats.verdict import Refused
 
-#: Bytes read and yielded at a time.
+#: Bytes unpacked and yielded at a time.
 _CHUNK = 1 << 14
+#: Bytes read at a time, at most: in a bucket each read is a request.
+_MOST_READ = 1 << 20
 #: Maximum compressed bytes that may yield nothing: empty members, zeros.
 MAX_BARREN_BYTES = 64 * 1024 * 1024
 #: Bytes of the LZMA window. A larger one changes nothing for this many bytes of output.
@@ -36,6 +38,8 @@ class _Input:
 
     def __init__(self, source: Source, start: int) -> None:
         self._source, self._at = source, start
+        self._ahead, self._used = b"", 0  # read already, and how much of it is in `part`
+        self._length = _CHUNK
         self.part = b""
         self.barren = 0  # bytes read since the last output
 
@@ -43,8 +47,12 @@ class _Input:
         """Appends the next bytes to `part`; returns False at the end."""
         if self.barren > MAX_BARREN_BYTES:
             raise Refused("it is compressed, and unpacks to nothing for too long")
-        content = self._source.read(self._at, _CHUNK)
-        self._at += len(content)
+        if self._used >= len(self._ahead):
+            self._ahead, self._used = self._source.read(self._at, self._length), 0
+            self._at += len(self._ahead)
+            self._length = min(2 * self._length, _MOST_READ)  # most need the start alone
+        content = self._ahead[self._used : self._used + _CHUNK]
+        self._used += len(content)
         self.barren += len(content)
         self.part += content
         return bool(content)
