@@ -32,7 +32,6 @@ from tests.support.servers.services import wait_until
 pytestmark = [
     pytest.mark.one_database,
     pytest.mark.processes,
-    pytest.mark.xdist_group("chaos"),
     pytest.mark.needs("curl"),
 ]
 
