@@ -23,7 +23,8 @@ SECRET_KEY = "suite-secret"
 BUCKET = "weighbridge-suite"
 #: A second bucket, with versioning.
 VERSIONED = "weighbridge-versions"
-
+#: Bytes of the smallest part of an upload that S3 takes.
+SMALLEST_PART = 5 << 20
 
 #: The options of SeaweedFS's other ports, in two parts.
 INNER_PORTS = [

@@ -14,20 +14,20 @@ from weights.publishing import intake
 from weights.publishing.models import Revision
 from weights.storage import blob_storage
 from weights.storage.models import Blob
-from weights.storage.s3 import S3Storage
-from weights.storage.s3.upload import PART_SIZE
+from weights.storage.s3 import S3Storage, upload
 
 pytestmark = [pytest.mark.usefixtures("open_tier", "s3_store"), pytest.mark.one_database]
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A small file and one that is uploaded in parts."""
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small file and one that is uploaded in parts, which are small, to be quick."""
+    monkeypatch.setattr(upload, "PART_SIZE", s3.SMALLEST_PART)
     root = tmp_path / "model"
     root.mkdir()
     (root / "config.json").write_bytes(b"{}\n")
     with (root / "model.bin").open("wb") as stream:
-        stream.truncate(PART_SIZE + 1)
+        stream.truncate(s3.SMALLEST_PART + 1)
     return root
 
 

@@ -41,6 +41,12 @@ def any_store(request: pytest.FixtureRequest) -> BlobStorage:
     return blob_storage()
 
 
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Uploads in the smallest parts that S3 takes, because those of 32 MiB take long."""
+    monkeypatch.setattr(upload, "PART_SIZE", s3.SMALLEST_PART)
+
+
 def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
@@ -80,10 +86,11 @@ def test_committed_content_is_read_back(any_store: BlobStorage, content: bytes) 
     assert get(any_store, name) == content
 
 
+@pytest.mark.usefixtures("small_parts")
 def test_content_of_several_parts_is_read_back_whole(any_store: BlobStorage) -> None:
     piece = os.urandom(1 << 20)
     whole = hashlib.sha256()
-    count = 2 * PART_SIZE // len(piece) + 1
+    count = 2 * s3.SMALLEST_PART // len(piece) + 1
     with any_store.receive() as upload:
         for _ in range(count):
             upload.write(memoryview(piece))
@@ -101,11 +108,12 @@ def test_an_unknown_blob_has_no_size_and_cannot_be_opened(any_store: BlobStorage
         any_store.open(sha256(b"never stored"))
 
 
+@pytest.mark.usefixtures("small_parts")
 def test_stat_list_and_open_agree_on_the_fingerprint_of_a_blob(
     any_store: BlobStorage,
 ) -> None:
     put(any_store, b"another")
-    for content in (b"bytes", os.urandom(PART_SIZE + 10)):
+    for content in (b"bytes", os.urandom(s3.SMALLEST_PART + 10)):
         name = put(any_store, content)
         listed = {one.key: one for one in any_store.list_objects()}
         seen = any_store.stat(name)
@@ -144,7 +152,8 @@ def test_a_name_that_is_no_hash_is_never_a_key(any_store: BlobStorage) -> None:
 
 
 @pytest.mark.requirement("ST-1")
-@pytest.mark.parametrize("size", [10, PART_SIZE + 10], ids=["small", "in parts"])
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("size", [10, s3.SMALLEST_PART + 10], ids=["small", "in parts"])
 def test_leaving_without_commit_leaves_nothing(any_store: BlobStorage, size: int) -> None:
     content = bytes(size)
     with any_store.receive() as upload:
@@ -459,8 +468,8 @@ def test_a_signed_address_gives_the_version_that_was_read(
 def test_each_part_carries_a_checksum_that_the_store_holds_it_against(
     bucket: S3Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The smallest part that S3 takes.
-    monkeypatch.setattr(upload, "PART_SIZE", 5 << 20)
+    # Small, to be quick.
+    monkeypatch.setattr(upload, "PART_SIZE", s3.SMALLEST_PART)
     in_parts = os.urandom(1 << 20) * 6
     for kind in ("none", "sha256", "crc32"):
         # What a setting chooses when the store is opened.
@@ -494,7 +503,7 @@ def test_more_bytes_than_announced_end_with_an_error_and_leave_nothing(
     bucket: S3Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Bounds made small: 32 MiB and 10,000 in earnest.
-    monkeypatch.setattr(upload, "PART_SIZE", 5 << 20)
+    monkeypatch.setattr(upload, "PART_SIZE", s3.SMALLEST_PART)
     monkeypatch.setattr(upload, "MOST_PARTS", 1)
     with pytest.raises(BlobTooLarge, match="more than 1 parts"):
         put(bucket, os.urandom(1 << 20) * 6)
@@ -532,13 +541,14 @@ def test_threads_that_ask_at_once_share_one_store(s3_store: str) -> None:
     assert len(set(stores)) == 1
 
 
+@pytest.mark.usefixtures("small_parts")
 def test_content_is_copied_in_parts_where_it_is_too_large_for_one_copy(
     bucket: S3Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Bounds made small: five gigabytes in earnest.
-    monkeypatch.setattr(bucket.copying, "multipart_threshold", 8 << 20)
-    monkeypatch.setattr(bucket.copying, "multipart_chunksize", 8 << 20)
-    content = os.urandom(1 << 20) * 40
+    # Bounds made small: one gigabyte in earnest.
+    monkeypatch.setattr(bucket.copying, "multipart_threshold", s3.SMALLEST_PART)
+    monkeypatch.setattr(bucket.copying, "multipart_chunksize", s3.SMALLEST_PART)
+    content = os.urandom(1 << 20) * 12
     assert sha256(get(bucket, put(bucket, content))) == sha256(content)
 
 
@@ -566,8 +576,8 @@ def test_a_versioned_bucket_stores_a_multipart_upload_once(
     settings.WEIGHTS_STORAGE = s3_server.versioned()
     store = blob_storage()
     assert isinstance(store, S3Storage)
-    # The smallest part that S3 takes.
-    monkeypatch.setattr(upload, "PART_SIZE", 5 << 20)
+    # Small, to be quick.
+    monkeypatch.setattr(upload, "PART_SIZE", s3.SMALLEST_PART)
     name = put(store, os.urandom(1 << 20) * 6)
     assert of_versions(store) == [blob_key(name)]
 
