@@ -25,7 +25,7 @@ from accounts.users.models import User
 from portal.settings import environment as env
 from tests.support import factories, tools
 from tests.support.database import databases, emptying, trail
-from tests.support.http import session_cookies
+from tests.support.http import rendered_contexts, session_cookies
 from tests.support.servers import live, s3
 from tests.support.servers.front import Front, front
 from tests.support.servers.live import Portal
@@ -40,6 +40,7 @@ hypothesis_settings.register_profile("suite", deadline=None, derandomize=True, d
 hypothesis_settings.load_profile("suite")
 
 session_cookies.use_in_test_client()
+rendered_contexts.keep_without_copies()
 
 
 @pytest.fixture(scope="session")
