@@ -27,7 +27,7 @@ from weights.delivery.models import CheckpointLink
 from weights.ledger.models import Download
 from weights.manifests import listing
 from weights.publishing.digests import Digest, Digester
-from weights.publishing.models import File, Ref, Revision
+from weights.publishing.models import File, Revision
 from weights.storage import blob_storage
 from weights.storage.models import Blob
 
@@ -95,7 +95,7 @@ def staff(username: str, role: Role, tier: Tier | None = None) -> User:
 def tier(slug: str = "", mode: AccessMode = AccessMode.REVIEWED, **facts: Any) -> Tier:
     """Get or create the tier of this slug; a gated one has a licence text in force."""
     slug = slug or word()
-    found = Tier.objects.filter(slug=slug).first()
+    found = Tier.objects.filter(slug=slug).select_related("licence").first()
     if found is None:
         licence = None
         if mode.is_gated:
@@ -202,7 +202,7 @@ def published(
     """A visible revision on `main` with these files, stored in the test's store."""
     org, _, name = (repo_id or f"acme/{word()}").partition("/")
     facts = {"tier": tier or _open_tier(), "published_at": timezone.now()} | facts
-    checkpoint, _ = Checkpoint.objects.update_or_create(org=org, name=name, defaults=facts)
+    checkpoint = _checkpoint(org, name, facts)
     digests = {path: _digest(content) for path, content in files.items()}
     listed = [
         listing.Entry(path, len(content), digests[path].sha256) for path, content in files.items()
@@ -220,10 +220,20 @@ def published(
         total_bytes=sum(entry.size for entry in listed),
     )
     _add_files(revision, files, digests)
-    Ref.objects.update_or_create(
-        checkpoint=checkpoint, name="main", defaults={"revision": revision}
-    )
+    moved = parent and checkpoint.refs.filter(name="main").update(revision=revision)
+    if not moved:
+        checkpoint.refs.create(name="main", revision=revision)
     return revision
+
+
+def _checkpoint(org: str, name: str, facts: dict[str, Any]) -> Checkpoint:
+    """The new or changed checkpoint, in fewer statements than `update_or_create` takes."""
+    found = Checkpoint.objects.filter(org=org, name=name).first()
+    checkpoint = found or Checkpoint(org=org, name=name)
+    for fact, value in facts.items():
+        setattr(checkpoint, fact, value)
+    checkpoint.save()
+    return checkpoint
 
 
 def downloaded(
