@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import pytest
 import time_machine
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import Model
 
 from accounts.applications import inactivity
 from accounts.applications.models import Application
@@ -141,10 +142,10 @@ def led_to(status: Status, cast: Cast, tier: Tier) -> Application:
 
 
 def attempt(action: str, application: Application, by: User, cast: Cast) -> object:
-    tier = application.tier
-    licence = factories.in_force(tier).text_sha256
     acts: dict[str, Callable[[], object]] = {
-        "submit": lambda: submission.submit(application, by=by, licence_sha256=licence),
+        "submit": lambda: submission.submit(
+            application, by=by, licence_sha256=factories.in_force(application.tier).text_sha256
+        ),
         "claim": lambda: claims.claim(application, by=by),
         "assign": lambda: claims.assign(application, cast["reviewer"], by=by),
         "release": lambda: claims.release(application, by=by),
@@ -162,6 +163,18 @@ def attempt(action: str, application: Application, by: User, cast: Cast) -> obje
     }
     return acts[action]()
 
+
+def _number_of(model: type[Model]) -> str:
+    return f"(SELECT count(*) FROM {model._meta.db_table})"  # noqa: S608
+
+
+#: One statement, since the table asks for the facts a thousand times.
+_FACTS = f"""
+    SELECT status, claimed_by_id, {_number_of(Application)}, {_number_of(Decision)},
+        {_number_of(Grant)}, {_number_of(OutgoingMail)},
+        (SELECT count(*) FROM {AuditEvent._meta.db_table} WHERE result = 'ok')
+    FROM {Application._meta.db_table} WHERE id = %s
+"""  # noqa: S608
 
 ACTIONS = [
     "submit",
@@ -216,16 +229,10 @@ def assert_one_try(
 
 def _facts(application: Application) -> tuple[object, ...]:
     """Return everything that a refused action must not change; its audit event does not count."""
-    fresh = Application.objects.get(pk=application.pk)
-    return (
-        fresh.status,
-        fresh.claimed_by_id,
-        Application.objects.count(),
-        Decision.objects.count(),
-        Grant.objects.count(),
-        OutgoingMail.objects.count(),
-        AuditEvent.objects.filter(result="ok").count(),
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(_FACTS, [application.pk])
+        facts: tuple[object, ...] = cursor.fetchone()
+        return facts
 
 
 def test_every_transition_of_the_table_has_a_test() -> None:
