@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.core.management import call_command
-from django.test import TransactionTestCase
+from django.test import TransactionTestCase, override_settings
 from hypothesis import settings as hypothesis_settings
 from pytest_django import DjangoDbBlocker, Settings
 
@@ -24,7 +24,7 @@ from accounts.tiers.models import LicenceVersion, Tier
 from accounts.users.models import User
 from portal.settings import environment as env
 from tests.support import factories, tools
-from tests.support.database import databases, emptying, trail
+from tests.support.database import databases, emptying, shared_rows, trail
 from tests.support.http import rendered_contexts, session_cookies
 from tests.support.servers import live, s3
 from tests.support.servers.front import Front, front
@@ -226,6 +226,26 @@ def store(tmp_path: Path, settings: Settings) -> Path:
     settings.WEIGHTS_STORAGE = f"file://{folder}"
     blob_storage().create()
     return folder
+
+
+@pytest.fixture(scope="module")
+def shared_setup(
+    django_db_setup: None,
+    django_db_blocker: DjangoDbBlocker,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[DjangoDbBlocker]:
+    """Rows and a file store that the tests of a module share, written within `unblock()`.
+
+    Each test is rolled back to them. Hand out a deep copy of what was made, since tests change
+    records in memory too.
+    """
+    folder = tmp_path_factory.mktemp("blobs")
+    with (
+        override_settings(WEIGHTS_STORAGE=f"file://{folder}"),
+        shared_rows.kept_for_a_module(django_db_blocker),
+    ):
+        blob_storage().create()
+        yield django_db_blocker
 
 
 @pytest.fixture(scope="session")

@@ -5,15 +5,15 @@ fails here until somebody has decided which it is: does it give a file's bytes, 
 The admin's and allauth's routes make themselves; they are walked like those of `WORDS`.
 """
 
+from copy import deepcopy
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_django import DjangoDbBlocker
 
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
-from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.support import factories
 from tests.support.http.addresses import addresses
@@ -165,10 +165,20 @@ WORDS = {
 }
 
 
+@pytest.fixture(scope="module")
+def shared_world(shared_setup: DjangoDbBlocker) -> World:
+    with shared_setup.unblock():
+        tier = factories.tier("opt-175b")
+        revision = factories.published(REPO, tier, FILES)
+        people = {name: person(name, tier, revision) for name in CALLERS}
+        for caller in people.values():
+            assert not caller.user or caller.cookies  # they sign in once
+        return World(revision, people)
+
+
 @pytest.fixture
-def world(store: Path, gated_tier: Tier) -> World:
-    revision = factories.published(REPO, gated_tier, FILES)
-    return World(revision, {name: person(name, gated_tier, revision) for name in CALLERS})
+def world(shared_world: World, db: None) -> World:
+    return deepcopy(shared_world)
 
 
 # -- the routes -------------------------------------------------------------------------

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Callable
-from pathlib import Path
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from django.http import HttpRequest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
-from pytest_django import Settings
+from pytest_django import DjangoDbBlocker, Settings
 
 from accounts.api_tokens.models import ApiToken
 from accounts.applications.models import Application
@@ -121,8 +121,19 @@ DELETES: dict[str, set[Role]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def shared_records(shared_setup: DjangoDbBlocker) -> dict[str, Any]:
+    with shared_setup.unblock():
+        factories.staff("reader", Role.REVIEWER)  # is mailed of the application
+        return make_records(factories.tier("opt-175b"), factories.person("asking"))
+
+
 @pytest.fixture
-def records(gated_tier: Tier, applicant: User, reviewer: User, store: Path) -> dict[str, Any]:
+def records(shared_records: dict[str, Any], db: None) -> dict[str, Any]:
+    return deepcopy(shared_records)
+
+
+def make_records(gated_tier: Tier, applicant: User) -> dict[str, Any]:
     """One record of each kind, those of a tier of the gated one."""
     application = factories.submitted(applicant, gated_tier)
     grant = factories.grant(factories.person("holder"), gated_tier)

@@ -6,8 +6,8 @@ record of it, and from then on until its page is limited to the reader's tiers.
 
 import re
 from collections.abc import Iterator
+from copy import deepcopy
 from html import unescape
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,6 +17,7 @@ from django.db import models
 from django.http import HttpRequest
 from django.test import Client
 from django.urls import NoReverseMatch, URLPattern, reverse
+from pytest_django import DjangoDbBlocker
 
 from accounts.api_tokens.admin import ApiTokenAdmin
 from accounts.api_tokens.models import ApiToken
@@ -41,9 +42,15 @@ CONFIRMED = {
 }
 
 
+@pytest.fixture(scope="module")
+def shared_records(shared_setup: DjangoDbBlocker) -> Records:
+    with shared_setup.unblock():
+        return tier_records.make_all()
+
+
 @pytest.fixture
-def records(store: Path) -> Records:
-    return tier_records.make_all()
+def records(shared_records: Records) -> Records:
+    return deepcopy(shared_records)
 
 
 def staff_of_another_tier(*roles: Role) -> User:

@@ -9,8 +9,8 @@ import pytest
 from django.test import Client
 from django.test.client import ClientHandler
 from django.urls import Resolver404, resolve
+from pytest_django import DjangoDbBlocker
 
-from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.support import factories
 from tests.support.http.routes import ROUTES, Route, one_spelling
@@ -53,15 +53,17 @@ PERSONAL = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def _checkpoints(store: object, gated_tier: Tier) -> None:
-    factories.published("acme/open")
-    factories.published("acme/gated", gated_tier)
+@pytest.fixture(scope="module", autouse=True)
+def _checkpoints(shared_setup: DjangoDbBlocker) -> None:
+    with shared_setup.unblock():
+        factories.published("acme/open")
+        factories.published("acme/gated", factories.tier("opt-175b"))
 
 
 # -- methods -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("HT-1")
 @pytest.mark.parametrize("method", ["TRACE", "CONNECT", "BREW"])
 def test_a_method_that_nothing_takes_is_405_at_every_address(
@@ -79,6 +81,7 @@ def test_a_method_that_nothing_takes_is_405_at_every_address(
         assert "TRACE" not in answer["Allow"], one
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("HT-1")
 def test_a_page_is_read_and_its_form_is_posted_and_nothing_else(client: Client) -> None:
     for one in OF_PEOPLE:

@@ -7,14 +7,15 @@ follows. Every test breaks conditions of a world in which all hold; the first br
 
 import itertools
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 from allauth.account.models import EmailAddress
 from django.db import transaction
 from django.utils import timezone
+from pytest_django import DjangoDbBlocker
 
 from accounts.api_tokens.models import ApiToken
 from accounts.applications.models.form import FormVersion
@@ -361,15 +362,22 @@ def can_both_break(one: Failure, other: Failure) -> bool:
     return conditions != {"credential", "known"}
 
 
+@pytest.fixture(scope="module")
+def shared_world(shared_setup: DjangoDbBlocker) -> World:
+    with shared_setup.unblock():
+        tier = factories.tier("opt-175b")
+        person = factories.person("holder")
+        factories.grant(person, tier)
+        return World(
+            person=person,
+            token=factories.token(person, "read-gated"),
+            revision=factories.published(REPO, tier),
+        )
+
+
 @pytest.fixture
-def world(store: Path, gated_tier: Tier) -> World:
-    person = factories.person("holder")
-    factories.grant(person, gated_tier)
-    return World(
-        person=person,
-        token=factories.token(person, "read-gated"),
-        revision=factories.published(REPO, gated_tier),
-    )
+def world(shared_world: World, db: None) -> World:
+    return deepcopy(shared_world)
 
 
 def broken(world: World, *failures: Failure) -> tuple[str, int]:

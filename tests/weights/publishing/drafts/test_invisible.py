@@ -2,15 +2,18 @@
 
 import re
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import pytest
 from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
+from pytest_django import DjangoDbBlocker
 
 from accounts.api_tokens.models import ApiToken
 from accounts.roles.permissions import Role
+from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.support import factories
@@ -24,7 +27,7 @@ from weights.publishing.drafts.commits import AddFile
 from weights.publishing.models import Revision
 from weights.storage.models import Blob
 
-pytestmark = pytest.mark.usefixtures("store")
+pytestmark = pytest.mark.usefixtures("shared_setup")
 
 SECRET, MESSAGE = "secret-draft.txt", b"nobody reads this yet"
 BRANCH, ABSENT, NO_SHA = "hidden-branch", "absent-branch", "0" * 40
@@ -91,9 +94,16 @@ class World:
         return [*shas, *(sha[:12] for sha in shas), SECRET, MESSAGE.decode(), self.file.sha256]
 
 
+@pytest.fixture(scope="module")
+def shared_world(shared_setup: DjangoDbBlocker) -> World:
+    with shared_setup.unblock():
+        owner = factories.staff("keeper", Role.RELEASE_OWNER)
+        return World(owner, factories.tier("open", AccessMode.OPEN))
+
+
 @pytest.fixture
-def world(release_owner: User, open_tier: Tier) -> World:
-    return World(release_owner, open_tier)
+def world(shared_world: World, db: None) -> World:
+    return deepcopy(shared_world)
 
 
 def bearer(token: str) -> Client:
