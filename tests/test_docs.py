@@ -114,6 +114,7 @@ def _our_commands() -> frozenset[str]:
     return frozenset(path.stem for path in FILES if path.parent.name == "commands")
 
 
+@pytest.mark.slow
 @each_page
 def test_settings_that_are_named_are_read_somewhere(page: Path) -> None:
     read = _words_of_python().union(
@@ -154,6 +155,7 @@ def _code() -> Iterator[tuple[Path, str]]:
             yield path, path.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_pages_and_headings_that_code_cites_exist() -> None:
     count = 0
     for path, text in _code():

@@ -112,6 +112,7 @@ def packages(modules: Iterable[str]) -> set[str]:
     return {module.partition(".")[0] for module in modules}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("app", MAY_IMPORT)
 def test_apps_import_only_in_the_agreed_direction(app: str) -> None:
     for source in Path(app).rglob("*.py"):

@@ -37,6 +37,7 @@ def _described_fixtures(source: str) -> set[int]:
     return lines
 
 
+@pytest.mark.slow
 def test_every_stand_in_has_its_reason() -> None:
     for path in sorted(Path("tests").rglob("*.py")):
         if path.name != Path(__file__).name:

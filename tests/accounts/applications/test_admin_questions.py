@@ -119,6 +119,7 @@ def ask(tier: Tier, key: str, **fields: Any) -> Question:
     return Question.objects.create(tier=tier, key=key, label=f"What of {key}?", **fields)
 
 
+@pytest.mark.slow
 def test_a_draft_keeps_its_questions_and_is_offered_the_new_ones_after_thirty_days(
     client: Client, gated_tier: Tier, applicant: User
 ) -> None:
@@ -219,6 +220,7 @@ def test_hardware_without_memory_or_kind_is_refused(line: str) -> None:
         HardwareField().clean(line)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "typed", "frozen", "wrong"), ANSWERED, ids=[a[0] for a in ANSWERED]
 )
@@ -244,6 +246,7 @@ def test_each_kind_is_saved_as_typed_validated_on_submission_and_frozen_as_its_v
     assert client.get(f"/applications/{filler.application.public_id}/").status_code == 200
 
 
+@pytest.mark.slow
 def test_several_choices_are_stored_together(
     client: Client, gated_tier: Tier, applicant: User
 ) -> None:

@@ -93,6 +93,7 @@ def test_whoever_rejected_it_can_neither_be_assigned_the_appeal_nor_decide_it(
     assert list(form.fields["to"].queryset) == [lead_reviewer]  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_the_evidence_of_an_appeal_names_the_grounds_of_a_conflict(
     appeal: Application, reviewer: User, lead_reviewer: User
 ) -> None:

@@ -63,6 +63,7 @@ def test_it_shows_how_many_of_its_tier_wait_before_it(
     assert "1 application for this tier is ahead of yours" in page
 
 
+@pytest.mark.slow
 def test_after_a_return_the_day_is_that_of_the_next_answer(
     window: Client, applicant: User, gated_tier: Tier, reviewer: User
 ) -> None:
@@ -73,6 +74,7 @@ def test_after_a_return_the_day_is_that_of_the_next_answer(
     assert "The next answer should reach you by" in page_of(window, again)
 
 
+@pytest.mark.slow
 def test_with_enough_decisions_it_shows_a_forecast(
     window: Client,
     application: Application,
@@ -103,6 +105,7 @@ def test_a_draft_and_a_returned_application_tell_when_they_lapse(
     assert "form/project/" in page  # where the remark is
 
 
+@pytest.mark.slow
 def test_saving_answers_moves_the_day_on_which_an_application_lapses(
     window: Client, applicant: User, gated_tier: Tier, reviewer: User
 ) -> None:
@@ -191,6 +194,7 @@ def test_a_mail_can_be_read_on_the_timeline(window: Client, application: Applica
     assert "Send again" in page
 
 
+@pytest.mark.slow
 def test_a_mail_is_sent_again_as_it_was_at_most_three_times_an_hour(
     window: Client, application: Application
 ) -> None:
@@ -254,6 +258,7 @@ def test_mails_to_staff_stand_on_no_applicants_page(
 # -- remarks --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_remark_in_between_is_answered_on_the_page(
     window: Client, application: Application, reviewer: User
 ) -> None:
@@ -311,6 +316,7 @@ def test_a_first_approval_without_effect_is_not_announced(
     assert "Approved," not in page
 
 
+@pytest.mark.slow
 def test_the_page_says_when_access_is_on_hold_and_when_it_was_revoked(
     window: Client, application: Application, reviewer: User
 ) -> None:
@@ -343,6 +349,7 @@ def test_access_given_back_leaves_a_copy_to_be_made(
 # -- again ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_withdrawn_application_is_copied_with_its_answers(
     window: Client, application: Application, applicant: User
 ) -> None:
@@ -355,6 +362,7 @@ def test_a_withdrawn_application_is_copied_with_its_answers(
     assert "We created a draft with your last submitted answers" in page
 
 
+@pytest.mark.slow
 def test_after_a_rejection_the_waiting_period_is_shown_and_enforced(
     window: Client, application: Application, reviewer: User, applicant: User
 ) -> None:

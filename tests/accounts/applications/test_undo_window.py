@@ -227,6 +227,7 @@ def test_a_worker_killed_between_any_two_statements_leaves_it_to_the_next_sweep(
 # -- the desk ---------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_desk_offers_undo_to_the_reviewer_alone(
     decided: Application, desk: Client, lead_reviewer: User
 ) -> None:

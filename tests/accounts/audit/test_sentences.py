@@ -61,6 +61,7 @@ def test_an_approval_reads_as_a_sentence_with_its_record_behind_it(
     assert str(application.public_id) in raw
 
 
+@pytest.mark.slow
 def test_a_list_of_events_makes_one_query_for_each_kind_of_object(
     gated_tier: Tier, client: Client
 ) -> None:

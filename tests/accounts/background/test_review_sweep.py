@@ -209,6 +209,7 @@ def test_a_returned_application_is_never_overdue(
         assert "overdue told" not in _days_on(clock, 20)
 
 
+@pytest.mark.slow
 def test_a_colleague_is_reminded_once_while_the_application_waits(
     applicant: User, gated_tier: Tier, reviewer: User, lead_reviewer: User
 ) -> None:
@@ -222,6 +223,7 @@ def test_a_colleague_is_reminded_once_while_the_application_waits(
     assert _mails("colleague_reminded") == ["lead"]
 
 
+@pytest.mark.slow
 def test_reviewers_hear_once_a_working_day_of_what_is_new_in_their_tiers(
     applicant: User, gated_tier: Tier
 ) -> None:

@@ -99,6 +99,7 @@ def test_each_field_that_lowers_a_gate_waits_and_raising_it_does_not(
     assert getattr(Tier.objects.get(pk=gated_tier.pk), field) == strict
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("AD-7")
 def test_another_licence_waits_and_the_first_one_does_not(
     client: Client, gated_tier: Tier, open_tier: Tier, release_owner: User, second_owner: User

@@ -23,6 +23,7 @@ AGREED = {"move": "confirm", "confirm-reason": "I read the paper."}
 LIST = "/admin/accounts/changerequest/"
 
 
+@pytest.mark.slow
 def test_the_second_person_finds_the_request_reads_what_it_changes_and_confirms_it(
     client: Client, lowering: ChangeRequest, second_owner: User, gated_tier: Tier
 ) -> None:
@@ -41,6 +42,7 @@ def test_the_second_person_finds_the_request_reads_what_it_changes_and_confirms_
     assert "Waiting for you" not in client.get("/admin/").text
 
 
+@pytest.mark.slow
 def test_the_requester_reads_their_request_and_may_only_withdraw_it(
     client: Client, lowering: ChangeRequest, release_owner: User, gated_tier: Tier
 ) -> None:
@@ -70,6 +72,7 @@ def test_confirming_takes_a_recent_authentication(
     assert Tier.objects.get(pk=gated_tier.pk).mode == AccessMode.REVIEWED
 
 
+@pytest.mark.slow
 def test_a_request_that_no_longer_applies_says_so_before_and_after(
     client: Client, lowering: ChangeRequest, second_owner: User, gated_tier: Tier
 ) -> None:
@@ -83,6 +86,7 @@ def test_a_request_that_no_longer_applies_says_so_before_and_after(
     assert "Nothing was changed, because Access of opt-175b is Click-through" in done
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", list(Role), ids=str)
 def test_each_role_sees_the_requests_of_its_acts_and_tiers(
     client: Client,
@@ -122,6 +126,7 @@ def test_each_role_sees_the_requests_of_its_acts_and_tiers(
     assert client.post(lowering.path, AGREED).status_code == 404
 
 
+@pytest.mark.slow
 def test_a_requested_role_says_whose_it_is_without_roles_of_other_tiers(
     client: Client, administrator: User, applicant: User, gated_tier: Tier
 ) -> None:

@@ -104,6 +104,7 @@ def _is_bytes(value: object) -> bool:
     return isinstance(value, bytes | memoryview)
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("PR-4")
 def test_no_table_holds_a_trace_of_an_erased_person(zenobia: User) -> None:
     assert len(set(_traces())) > 10, "the fixture has no data to erase"

@@ -21,6 +21,7 @@ def hanging() -> Iterator[str]:
         yield f"redis://127.0.0.1:{server.getsockname()[1]}/0"
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("AC-10")
 def test_counters_that_hang_hold_one_request_a_second_and_not_each(
     hanging: str, settings: Settings, caplog: pytest.LogCaptureFixture

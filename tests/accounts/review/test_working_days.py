@@ -111,6 +111,7 @@ def test_later_keeps_the_time_of_day_over_a_weekend() -> None:
     assert working_days.deadline(claimed, 2) == datetime(2027, 2, 9, 16, 30, tzinfo=UTC)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_the_clock_of_an_application_rests_over_each_return(
     gated_tier: Tier, applicant: User, reviewer: User, settings: Settings

@@ -78,6 +78,7 @@ def test_an_application_of_another_tier_does_not_exist(
             assert "An abstract" not in text, view
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", [Role.AUDITOR, Role.RELEASE_OWNER, Role.ADMINISTRATOR])
 def test_other_roles_change_nothing(
     role: Role, client: Client, application: Application, reviewer: User
@@ -91,6 +92,7 @@ def test_other_roles_change_nothing(
         assert everything_of(application) == before, action
 
 
+@pytest.mark.slow
 def test_a_reviewer_of_another_tier_presses_nothing(
     client: Client, application: Application, reviewer: User
 ) -> None:

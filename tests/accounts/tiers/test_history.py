@@ -165,6 +165,7 @@ def test_lowering_the_gate_asks_a_single_operator_for_a_reason_and_records_it(
     assert event.details["reason"] == reason
 
 
+@pytest.mark.slow
 @pytest.mark.one_database
 def test_a_release_owner_moves_a_checkpoint_among_their_own_tiers_alone(
     client: Client, store: object, gated_tier: Tier
@@ -188,6 +189,7 @@ def test_a_release_owner_moves_a_checkpoint_among_their_own_tiers_alone(
     assert Checkpoint.objects.get(pk=checkpoint.pk).tier == second
 
 
+@pytest.mark.slow
 def test_a_tier_that_is_made_stricter_asks_first_too(
     client: Client, open_tier: Tier, administrator: User
 ) -> None:

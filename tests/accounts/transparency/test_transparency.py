@@ -151,6 +151,7 @@ def _text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_the_page_shows_the_tables_to_anybody(
     gated_tier: Tier, reviewer: User, client: Client

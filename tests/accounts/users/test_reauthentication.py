@@ -103,6 +103,7 @@ def test_a_posted_form_continues_after_reauthentication(
     assert grant.state == Grant.State.REVOKED
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("AD-3")
 @pytest.mark.usefixtures("store")
 def test_a_gate_is_lowered_only_by_who_signed_in_lately(
@@ -186,6 +187,7 @@ def test_an_application_is_approved_only_within_a_sitting(
     assert not Grant.objects.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("AD-2")
 def test_a_session_opens_the_admin_for_twelve_hours(
     client: Client, lead_reviewer: User, clock: time_machine.Traveller

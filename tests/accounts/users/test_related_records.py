@@ -43,6 +43,7 @@ def _lists(client: Client, person: User) -> dict[str, list[str]]:
     return {one.title: [str(record) for record, _ in one.records] for one in related}
 
 
+@pytest.mark.slow
 def test_an_auditor_reads_all_four_lists_and_every_link_opens(
     client: Client, member: User, auditor: User
 ) -> None:
@@ -88,6 +89,7 @@ def test_the_lists_hold_only_records_of_the_readers_tiers(
     assert "elsewhere" not in text
 
 
+@pytest.mark.slow
 def test_long_lists_are_cut_off_and_cost_no_more_queries(
     client: Client,
     member: User,

@@ -120,6 +120,7 @@ def test_all_people_together_have_a_limit_too(
     assert 95 <= int(responses[-1]["Retry-After"]) <= 100
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("AC-1")
 def test_the_eleventh_sign_in_of_an_address_is_429_though_all_before_succeeded() -> None:
     factories.person("known")
@@ -130,6 +131,7 @@ def test_the_eleventh_sign_in_of_an_address_is_429_though_all_before_succeeded()
     assert elsewhere.status_code == 429, "the name is counted too"
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("AC-1")
 def test_sign_ins_that_succeed_take_nothing_from_other_people(
     monkeypatch: pytest.MonkeyPatch,

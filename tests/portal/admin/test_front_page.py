@@ -46,6 +46,7 @@ def test_a_reader_sees_only_lines_whose_page_they_may_open(client: Client) -> No
     assert reverse("admin:weights_blob_changelist") not in page
 
 
+@pytest.mark.slow
 def test_my_work_counts_what_waits_for_the_reader(
     gated_tier: Tier, applicant: User, client: Client
 ) -> None:
@@ -68,6 +69,7 @@ def test_reports_are_counted_for_those_who_triage_them(client: Client) -> None:
     assert "Reports assigned to me: <strong>1</strong>" in client.get(INDEX).text
 
 
+@pytest.mark.slow
 def test_the_page_takes_the_same_queries_for_few_and_many_rows(
     gated_tier: Tier, client: Client
 ) -> None:

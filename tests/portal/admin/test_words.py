@@ -39,6 +39,7 @@ def _is_raw(text: str) -> bool:
     return bool(is_count or _CODE.fullmatch(text) or _ISO.search(text))
 
 
+@pytest.mark.slow
 def test_no_cell_of_the_admin_is_a_code_a_raw_count_or_an_iso_time(
     store: Path, client: Client
 ) -> None:

@@ -29,6 +29,7 @@ def reference() -> ModuleType:
     return module("reference")
 
 
+@pytest.mark.slow
 def test_settings_names_every_variable_of_the_operating_page(reference: ModuleType) -> None:
     page = (ROOT / "docs" / "operating.md").read_text()
     rows = re.findall(r"^\| ((?:`[A-Z][A-Z\d]*_[A-Z\d_]+`(?:, )?)+) \|", page, flags=re.MULTILINE)

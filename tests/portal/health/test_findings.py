@@ -296,6 +296,7 @@ def test_a_child_of_the_install_that_keeps_ending_is_an_alarm(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("store")
 @pytest.mark.parametrize("is_limited", [False, True])
 @pytest.mark.parametrize("role", list(Role), ids=str)

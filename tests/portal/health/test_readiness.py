@@ -87,6 +87,7 @@ def test_a_missing_store_is_not_ready_and_named_only_in_the_log(
     assert str(store) in caplog.text
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("OP-6")
 def test_a_store_that_hangs_is_not_ready_within_the_patience(
     client: Client, monkeypatch: pytest.MonkeyPatch

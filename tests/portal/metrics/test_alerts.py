@@ -104,6 +104,7 @@ def _minute(alert: str) -> int:
     return promtool.minutes_of(promtool.alerts()[alert].get("for", "")) + 12
 
 
+@pytest.mark.slow
 def test_each_alert_fires_for_its_cause_and_no_other_does(tmp_path: Path) -> None:
     """A cause changes some series of a scrape on which no alert fires."""
     assert set(CAUSES) == set(promtool.alerts())
@@ -156,6 +157,7 @@ def _break_everything(applicant: User, tier: Tier, folder: Path, settings: Setti
     Heartbeat.objects.filter(name="tidy").update(at=long_ago)
 
 
+@pytest.mark.slow
 def test_the_portal_itself_makes_them_fire(
     applicant: User, gated_tier: Tier, tmp_path: Path, settings: Settings
 ) -> None:

@@ -59,6 +59,7 @@ def test_a_request_counts_under_its_route(
     assert _count(route=route, method="GET", status=status) == before + 1
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("OP-31")
 def test_nothing_that_callers_choose_becomes_a_label(client: Client, applicant: User) -> None:
     for n in range(30):

@@ -47,6 +47,7 @@ def send(script: ApiClient, draft: str, content: bytes = PLAIN, **facts: Any) ->
     )
 
 
+@pytest.mark.slow
 def test_a_tiers_own_questions_are_listed_answered_and_frozen(
     script: ApiClient, draft: str
 ) -> None:
@@ -143,6 +144,7 @@ def test_documents_of_others_do_not_exist(script: ApiClient, draft: str, reviewe
     )
 
 
+@pytest.mark.slow
 def test_an_ended_application_is_copied_as_a_new_draft(script: ApiClient, gated_tier: Tier) -> None:
     draft = f"/applications/{script.post('/applications', {'tier': 'opt-175b'}, 201)['id']}"
     save(script, draft)

@@ -62,6 +62,7 @@ def test_the_schema_has_every_question_of_the_form() -> None:
     assert set(Answers.model_fields) == set(LABELS) - {"licence_accept"}
 
 
+@pytest.mark.slow
 def test_an_application_goes_from_draft_to_review(
     script: ApiClient, draft: str, reviewer: User
 ) -> None:
@@ -85,6 +86,7 @@ def test_an_application_goes_from_draft_to_review(
     assert script.get("/grants")[0]["live"]
 
 
+@pytest.mark.slow
 def test_a_returned_application_shows_why_and_is_resubmitted(
     script: ApiClient, draft: str, reviewer: User
 ) -> None:
@@ -252,6 +254,7 @@ def test_grants_show_whether_they_are_live(
     assert not mine[-1]["licence_outdated"]
 
 
+@pytest.mark.slow
 def test_a_rejection_is_appealed_once_and_copied_after_the_waiting_days(
     script: ApiClient, draft: str, reviewer: User, settings: Settings
 ) -> None:

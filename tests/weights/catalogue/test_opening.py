@@ -52,6 +52,7 @@ def _save(by: User, **changes: Any) -> ChangeRequest | None:
     return checkpoint_tiers.save_checkpoint(checkpoint, by=by, reason=WHY)
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("AD-7")
 def test_one_save_by_one_person_gives_a_gated_checkpoint_to_nobody(
     client: Client, gated_tier: Tier, open_tier: Tier, release_owner: User, second_owner: User

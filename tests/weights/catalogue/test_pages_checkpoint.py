@@ -73,6 +73,7 @@ def test_a_visitor_is_invited_to_sign_in_and_apply(client: Client, gated: Revisi
     assert "export HF_TOKEN=" in page
 
 
+@pytest.mark.slow
 def test_the_checklist_follows_the_application(
     client: Client, gated: Revision, gated_tier: Tier, applicant: User, reviewer: User
 ) -> None:

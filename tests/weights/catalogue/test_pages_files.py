@@ -51,6 +51,7 @@ def test_folders_are_summed_and_opened(client: Client, nested: Revision) -> None
     assert "b.bin" in text(client, "/acme/nested/tree/main/onnx/deep")
 
 
+@pytest.mark.slow
 def test_a_revision_is_found_by_branch_tag_and_id(client: Client, nested: Revision) -> None:
     Ref.objects.create(
         checkpoint=nested.checkpoint, kind=Ref.Kind.TAG, name="v1/rc", revision=nested

@@ -50,6 +50,7 @@ def revision(open_tier: Tier) -> Revision:
     return factories.published("acme/tensors", files=FILES)
 
 
+@pytest.mark.slow
 def test_a_safetensors_file_lists_its_tensors_by_page(client: Client, revision: Revision) -> None:
     shown = page(client, "model.safetensors")
     assert "240 tensors" in shown

@@ -221,6 +221,7 @@ def test_unknown_and_pending_revisions_are_404(
     assert "secret plan" not in text(client, f"/{REPO}/commits/main")
 
 
+@pytest.mark.slow
 def test_queries_do_not_grow_with_revisions_and_files(client: Client, open_tier: Tier) -> None:
     counts = []
     for number in range(2):

@@ -226,6 +226,7 @@ def _expires(made: dict[str, str]) -> datetime:
 # -- sessions ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("UR-16")
 def test_signing_out_ends_the_links_requested_in_that_browser(holder: User) -> None:
     browser, other = signed_in(), signed_in()
@@ -261,6 +262,7 @@ def test_a_link_ends_when_its_session_expires(holder: User) -> None:
     assert answer(folder) == REVOKED
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("UR-16")
 def test_a_new_password_ends_the_links_requested_in_browsers_and_no_others(
     holder: User, script: ApiClient
@@ -302,6 +304,7 @@ def set_in_shell(holder: User, administrator: User) -> None:
     assert AuditEvent.objects.about(holder).get(action="account.password_set").actor_id is None
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("TK-9", "UR-16")
 @pytest.mark.parametrize("reset", [reset_by_mail, set_by_staff, set_in_shell])
 def test_a_reset_password_ends_every_link_of_its_owner(

@@ -129,6 +129,7 @@ def _without_names(text: str, request_id: str) -> str:
     return re.sub(r"acme%2F(hidden|absent)", "X", text)
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("GT-3", "TK-3")
 @pytest.mark.parametrize("limit", LIMITS)
 def test_a_token_shows_a_hidden_checkpoint_outside_its_limits_to_nobody(
@@ -169,6 +170,7 @@ def test_no_list_names_a_hidden_checkpoint_outside_the_tokens_limits(
         assert answer.json()["code"] == "link_not_found"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("repositories", [None, [OTHER, HIDDEN]])
 def test_a_token_within_whose_limits_it_lies_shows_it_on_every_route(
     hidden: Revision, release_owner: User, repositories: list[str] | None

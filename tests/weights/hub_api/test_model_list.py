@@ -157,6 +157,7 @@ def test_downloads_are_counted_from_the_ledger(client: Client, shelf: dict[str, 
     assert client.get("/api/models/acme/opt-small").json()["downloads"] == 2
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("OP-9")
 def test_one_caller_revision_and_day_are_one_download(
     shelf: dict[str, Revision], monkeypatch: pytest.MonkeyPatch
@@ -306,6 +307,7 @@ def test_a_checkpoint_without_main_is_listed_without_a_revision(
     assert payload["siblings"] == []
 
 
+@pytest.mark.slow
 def test_a_listing_costs_the_same_for_one_and_for_many(
     client: Client,
     shelf: dict[str, Revision],

@@ -368,6 +368,7 @@ def test_in_st_members_without_content_end_in_a_refusal(
     assert summary(pack(b"") * 2000 + pack(ASCII), "a.x")[0] == "refused"
 
 
+@pytest.mark.slow
 def test_in_st_an_archive_with_too_many_members_is_refused() -> None:
     members = {f"{n}": b"" for n in range(zip_archive.MAX_MEMBERS + 1)}
     assert "at most 2000" in verdict_on(corpus.zipped(members), "a.zip").reason
@@ -437,6 +438,7 @@ def test_in_st_a_json_model_of_keras_with_a_lambda_layer_is_refused(class_name: 
     assert summary(json.dumps(plain).encode(), "model.json") == ("inspected", "text")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", [b"chat_template", b"chat\\u005ftemplate"])
 def test_a_chat_template_in_a_json_of_any_size_is_code(key: bytes) -> None:
     filler = b'{"filler": "' + b"a" * (17 * 1024 * 1024) + b'"'

@@ -217,6 +217,7 @@ def test_in_st_a_format_without_a_parser_is_marked_not_inspected(
     assert (verdict.kind, verdict.outcome) == (kind, outcome)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:invalid escape sequence:DeprecationWarning")
 def test_raw_tensors_are_hardly_ever_taken_for_a_pickle() -> None:
     chance = random.Random(7)

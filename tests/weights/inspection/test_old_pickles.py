@@ -60,6 +60,7 @@ def test_in_st_an_old_pickle_that_imports_is_refused_however_it_is_written(label
     assert verdict_on(BytesSource(HOSTILE[label])) == refusal
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:invalid escape sequence:DeprecationWarning")
 def test_in_st_the_inspector_finds_every_import_that_python_reaches() -> None:
     chance = random.Random(5)
@@ -178,6 +179,7 @@ def test_bytes_at_which_an_unpickler_fails_are_not_inspected(content: bytes) -> 
     assert verdict_on(BytesSource(content))[0] == "not_inspected"
 
 
+@pytest.mark.slow
 def test_raw_tensors_and_tables_are_hardly_ever_taken_for_one() -> None:
     chance = random.Random(7)
     floats = [

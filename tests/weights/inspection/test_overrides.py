@@ -238,6 +238,7 @@ def test_a_file_that_was_not_refused_needs_no_override(
         overrides.ask(refused, WHY, by=release_owner)
 
 
+@pytest.mark.slow
 def test_the_admin_shows_the_imports_and_asks_both_for_a_reason(
     client: Client, refused: Inspection, release_owner: User, second_owner: User
 ) -> None:

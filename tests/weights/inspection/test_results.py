@@ -110,6 +110,7 @@ def test_in_st_a_hostile_file_is_refused_with_its_reason_and_never_served(
     assert answer.status_code == 404
 
 
+@pytest.mark.slow
 def test_pages_of_what_is_checked_or_was_refused_are_for_the_staff_of_its_tier(
     publish: Publish, client: Client, release_owner: User
 ) -> None:
@@ -404,6 +405,7 @@ def test_a_tier_that_becomes_strict_has_its_files_looked_at_by_the_clock(
     assert verification.inspect_strictly(Checkpoint.objects.all()) == 0
 
 
+@pytest.mark.slow
 def test_the_admin_says_what_of_a_checkpoint_still_waits(
     publish: Publish, client: Client, release_owner: User
 ) -> None:

@@ -18,6 +18,7 @@ BAD = "tests.weights.inspection.misbehaviour"
 SOURCE = BytesSource(bytes(1 << 20))
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("IN-7")
 @pytest.mark.parametrize(
     ("does", "words"),
@@ -36,6 +37,7 @@ def test_in_st_a_misbehaving_child_refuses_the_file_with_a_reason(does: str, wor
     assert runner.inspect(good, "pickle", extra=[]).outcome == "inspected"
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("IN-7")
 def test_in_st_a_child_that_hangs_is_killed_after_its_timeout() -> None:
     began = time.monotonic()
@@ -71,6 +73,7 @@ def test_reading_the_store_does_not_count_as_the_childs_time() -> None:
     assert found["outcome"] == "inspected"
 
 
+@pytest.mark.slow
 def test_an_unavailable_store_raises_and_gives_no_verdict() -> None:
     class Gone(BytesSource):
         def read(self, start: int, length: int) -> bytes:
@@ -80,6 +83,7 @@ def test_an_unavailable_store_raises_and_gives_no_verdict() -> None:
         runner.inspect(Gone(b"\x80\2N."), "pickle", extra=[])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "content", "outcome"),
     [

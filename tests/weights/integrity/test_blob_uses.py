@@ -195,6 +195,7 @@ def _lift_page(blob: Blob) -> str:
     return reverse("admin:weights_blob_lift", args=[blob.pk])
 
 
+@pytest.mark.slow
 def test_file_and_blob_offer_to_lift_a_quarantine_and_show_its_reach_first(
     client: Client, file: File, applicant: User, release_owner: User
 ) -> None:
@@ -214,6 +215,7 @@ def test_file_and_blob_offer_to_lift_a_quarantine_and_show_its_reach_first(
     assert (blob.held, blob.check_due_at is None) == (False, False)
 
 
+@pytest.mark.slow
 def test_nobody_else_is_offered_the_end_of_a_quarantine(
     client: Client, file: File, gated_tier: Tier, auditor: User, applicant: User
 ) -> None:

@@ -129,6 +129,7 @@ def test_the_check_alone_of_an_unreadable_file_counts_as_its_first(
     assert [run.result for run in blob.runs.all()] == ["unreadable"]
 
 
+@pytest.mark.slow
 def test_after_a_kill_each_blob_has_a_check_of_its_own(
     revision: Revision, monkeypatch: pytest.MonkeyPatch
 ) -> None:

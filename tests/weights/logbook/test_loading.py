@@ -42,6 +42,7 @@ def test_the_progress_of_the_run_is_loaded_as_a_curve() -> None:
     assert series.as_text(series.positions()[1][0]) == "17 Nov 2021"
 
 
+@pytest.mark.slow
 def test_a_deleted_entry_does_not_return_and_a_changed_one_stays(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -164,6 +164,7 @@ def _token_of(link: str) -> str:
     return link.rstrip("/").rpartition("/")[2]
 
 
+@pytest.mark.slow
 def test_without_a_mail_server_a_link_is_shown_once_to_its_holder(
     client: Client, gated: Revision, gated_tier: Tier, applicant: User, settings: Settings
 ) -> None:
@@ -190,6 +191,7 @@ def test_without_a_mail_server_a_link_is_shown_once_to_its_holder(
     assert AuditEvent.objects.about(link).filter(action="checkpoint_link.issued").exists()
 
 
+@pytest.mark.slow
 def test_shown_links_count_against_the_daily_quota(
     client: Client, gated: Revision, gated_tier: Tier, applicant: User, settings: Settings
 ) -> None:
@@ -273,6 +275,7 @@ def test_other_peoples_rows_are_not_shown(
     assert "Your links" not in page
 
 
+@pytest.mark.slow
 def test_queries_do_not_grow_with_what_is_held(
     client: Client, gated: Revision, gated_tier: Tier, applicant: User
 ) -> None:
@@ -292,6 +295,7 @@ def test_queries_do_not_grow_with_what_is_held(
     assert len(after) == len(before) <= 17
 
 
+@pytest.mark.slow
 def test_links_to_many_checkpoints_are_offered_on_pages(
     client: Client, gated: Revision, applicant: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

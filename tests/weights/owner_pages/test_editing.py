@@ -133,6 +133,7 @@ def test_a_card_states_one_licence() -> None:
 # -- the card -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_card_is_edited_as_a_draft_commit(owner: Client, draft: Revision) -> None:
     form = owner.get(f"{BASE}card/").context["form"]
     assert form.initial == {"card": "# A model\n", "parent": draft.sha}
@@ -171,6 +172,7 @@ def test_a_card_that_is_no_text_is_not_edited(
     assert "not a text in UTF-8" in owner.get(f"{BASE}card/").text
 
 
+@pytest.mark.slow
 def test_two_writers_of_a_card_lose_nothing(
     owner: Client, draft: Revision, release_owner: User
 ) -> None:

@@ -32,6 +32,7 @@ def _paths(revision: Revision) -> list[str]:
 # -- for whom -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_nobody_but_its_release_owners_reaches_a_page(
     draft: Revision, applicant: User, auditor: User, reviewer: User
 ) -> None:
@@ -73,6 +74,7 @@ def test_an_organisation_cannot_take_the_name_of_the_pages(
 # -- what they show -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_draft_is_listed_with_its_verification_until_it_ends(
     owner: Client, checkpoint: Checkpoint, release_owner: User
 ) -> None:
@@ -126,6 +128,7 @@ def test_hostile_names_neither_break_nor_run(
         assert "a<b>" not in page, path
 
 
+@pytest.mark.slow
 def test_the_lists_make_no_query_for_each_row(
     owner: Client,
     gated_tier: Tier,
@@ -156,6 +159,7 @@ def test_progress_counts_files_and_bytes(draft: Revision) -> None:
 # -- tags ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_draft_is_tagged_and_its_tag_deleted(owner: Client, draft: Revision) -> None:
     added = owner.post(f"{BASE}tags/", {"tag": "v1.0", "revision": draft.sha}, follow=True).text
     assert "now has the tag v1.0" in added

@@ -45,6 +45,7 @@ def test_the_confirmation_shows_what_becomes_public_and_publishes_nothing(
     assert draft.state == "draft"
 
 
+@pytest.mark.slow
 def test_the_confirmation_names_every_file_and_every_change_page_by_page(
     owner: Client, checkpoint: Checkpoint, release_owner: User
 ) -> None:
@@ -69,6 +70,7 @@ def _pages(owner: Client, draft: Revision) -> list[int]:
     return [len(names) for names in found]
 
 
+@pytest.mark.slow
 def test_a_draft_is_published_with_its_notes(owner: Client, draft: Revision) -> None:
     data = {"notes": "First release\n\nNotes.", "audience": "public"}
     done = owner.post(_publish(draft), data, follow=True)
@@ -151,6 +153,7 @@ def test_published_notes_stay_and_other_people_write_none(
     assert draft.message == "Final"
 
 
+@pytest.mark.slow
 def test_a_later_draft_is_compared_with_what_is_published(
     owner: Client, draft: Revision, release_owner: User
 ) -> None:
@@ -224,6 +227,7 @@ def test_a_draft_is_discarded_after_a_question(owner: Client, draft: Revision) -
     assert owner.post(page).status_code == 404
 
 
+@pytest.mark.slow
 def test_a_published_revision_is_not_discarded_and_a_draft_not_withdrawn(
     owner: Client, draft: Revision
 ) -> None:

@@ -68,6 +68,7 @@ def test_summary_and_card_say_plainly_that_the_weights_are_synthetic(chosen: dem
     assert "$" not in body
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_demos")
 def test_a_second_start_repeats_nothing(
     workshop: Path, django_assert_num_queries: DjangoAssertNumQueries
@@ -90,6 +91,7 @@ class Killed(BaseException):
     """Ends the process immediately, as a signal would."""
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_demos")
 def test_a_start_killed_after_the_intake_is_finished_by_the_next(
     workshop: Path, monkeypatch: pytest.MonkeyPatch

@@ -49,6 +49,7 @@ def digest_of(folder: Path) -> str:
     return total.hexdigest()
 
 
+@pytest.mark.slow
 def test_the_safetensors_library_reads_every_tensor(hub_folder: Path) -> None:
     expected = {tensor.name: tensor.shape for tensor in hub.tensors()}
     with safe_open(hub_folder / "model.safetensors", framework="np") as file:
@@ -59,6 +60,7 @@ def test_the_safetensors_library_reads_every_tensor(hub_folder: Path) -> None:
     assert all(value.dtype == np.float16 for value in found.values())
 
 
+@pytest.mark.slow
 def test_configuration_and_tokenizer_fit_the_weights(hub_folder: Path) -> None:
     config = json.loads((hub_folder / "config.json").read_text())
     vocabulary = json.loads((hub_folder / "vocab.json").read_text())
@@ -68,6 +70,7 @@ def test_configuration_and_tokenizer_fit_the_weights(hub_folder: Path) -> None:
     assert config["vocab_size"] >= len(vocabulary)
 
 
+@pytest.mark.slow
 def test_the_shards_have_exactly_the_published_names(shard_folder: Path) -> None:
     expected = {
         f"checkpoint_last-model_part-{part}-shard{shard}.pt"
@@ -91,6 +94,7 @@ def test_the_md5_list_names_every_shard_with_its_true_sum(shard_folder: Path) ->
         assert hashlib.md5(content, usedforsecurity=False).hexdigest() == listed[name]
 
 
+@pytest.mark.slow
 def test_a_shard_is_a_sound_pytorch_zip_with_the_imports_of_a_real_one(shard_folder: Path) -> None:
     name = "checkpoint_last-model_part-5-shard51"
     with zipfile.ZipFile(shard_folder / f"{name}.pt") as archive:

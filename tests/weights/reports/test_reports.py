@@ -275,6 +275,7 @@ def test_a_recall_of_a_bad_file_names_the_report_to_the_owner_who_reads_it(
 # -- the desk -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_lead_triages_in_the_admin_where_urls_are_not_links(
     client: Client, leak: Report, lead_reviewer: User, applicant: User
 ) -> None:
@@ -315,6 +316,7 @@ def test_the_desk_offers_only_possible_actions(
     assert triage.available_actions(leak, lead_reviewer) == {"note"}
 
 
+@pytest.mark.slow
 def test_the_desk_shows_nothing_of_other_tiers(
     client: Client, leak: Report, applicant: User, gated_tier: Tier, release_owner: User
 ) -> None:

@@ -116,6 +116,7 @@ def dead_store(store: object, dead_server: _Store, open_tier: Tier, settings: Se
     return revision.files.get(path="README.md")
 
 
+@pytest.mark.slow
 def test_pages_and_the_api_go_on_without_what_the_store_holds(
     client: Client, dead_store: File
 ) -> None:

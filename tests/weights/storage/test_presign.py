@@ -48,6 +48,7 @@ def expires(url: str) -> int:
     return int(parse_qs(urlsplit(url).query)["X-Amz-Expires"][0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("endpoint", "prefix"),
     [(None, "blobs"), ("http://127.0.0.1:8333", ""), ("https://s3.example.org", "a b/é+c~d")],
@@ -65,6 +66,7 @@ def test_an_address_is_what_botocore_signs_at_that_instant(
     assert s3.signer.presigner[1] is not None, "the fast signer made it"
 
 
+@pytest.mark.slow
 def test_a_temporary_credential_signs_with_its_token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SESSION_TOKEN", "FwoGZXIvYXdzE+/=token")
     with time_machine.travel(NOON, tick=False):
@@ -164,6 +166,7 @@ def test_a_credential_that_ended_signs_nothing() -> None:
         s3.signed_url(SHA256, filename="a", seconds=60)
 
 
+@pytest.mark.slow
 def test_without_credentials_nothing_is_signed() -> None:
     s3 = store()
     s3.signer.credentials = None
@@ -171,6 +174,7 @@ def test_without_credentials_nothing_is_signed() -> None:
         s3.signed_url(SHA256, filename="a", seconds=60)
 
 
+@pytest.mark.slow
 def test_a_client_that_signs_differently_is_checked_on_every_request(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -102,6 +102,7 @@ def test_without_a_free_slot_an_object_must_wait(
     assert bodies.slots.taken == 0
 
 
+@pytest.mark.slow
 def test_a_batch_of_256_objects_takes_few_queries(batch: Batch) -> None:
     objects = [(f"{number:064x}", 1000 + number) for number in range(256)]
     for most in (40, 40):  # new, then resumed
@@ -357,6 +358,7 @@ def test_a_body_of_another_length_or_hash_leaves_nothing(
     assert list(blob_storage().list_objects()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_parts")
 def test_parts_are_sent_to_numbered_urls_and_closed(
     client: Client,

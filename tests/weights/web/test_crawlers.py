@@ -32,6 +32,7 @@ def _checkpoints(store: object, open_tier: Tier, gated_tier: Tier) -> None:
     Checkpoint.objects.filter(name="later").update(embargo_until=tomorrow)
 
 
+@pytest.mark.slow
 def test_the_sitemap_lists_public_pages_at_the_public_origin(client: Client) -> None:
     answer = client.get("/sitemap.xml")  # of the host "testserver"
     root = ElementTree.fromstring(answer.content)  # noqa: S314 - ours

@@ -67,6 +67,7 @@ def test_a_submitted_application_is_not_deleted(
     assert Application.objects.exists()
 
 
+@pytest.mark.slow
 def test_each_step_carries_its_state(begun: FormFiller) -> None:
     assert begun.page("project").count("Not started") == 3  # the country is known from the start
     begun.save("project", title="Tiny", abstract=None)
@@ -83,6 +84,7 @@ def test_the_limits_of_a_text_are_stated_without_scripts(begun: FormFiller) -> N
     assert 'data-least="10" data-most="200"' in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("typed", "stored"),
     [

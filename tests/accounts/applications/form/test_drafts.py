@@ -11,6 +11,7 @@ from tests.support import factories
 pytestmark = pytest.mark.one_database
 
 
+@pytest.mark.slow
 def test_an_incomplete_step_is_saved(begun: FormFiller) -> None:
     assert begun.save("project", title="Tiny", abstract=None).status_code == 302
     page = begun.page("project")
@@ -20,6 +21,7 @@ def test_an_incomplete_step_is_saved(begun: FormFiller) -> None:
     assert "Still needed before you can submit" in begun.page("review")
 
 
+@pytest.mark.slow
 def test_returning_opens_the_first_incomplete_step(begun: FormFiller) -> None:
     begun.save("you")
     assert begun.client.get(ADDRESS)["Location"] == begun.url("project")
@@ -38,6 +40,7 @@ def test_a_draft_is_the_same_in_another_browser_after_signing_out(
     assert "Typed in the first browser" in begun.page("project")
 
 
+@pytest.mark.slow
 def test_text_typed_after_the_session_ended_survives_signing_in(
     begun: FormFiller, applicant: User
 ) -> None:
@@ -110,6 +113,7 @@ def test_no_text_poses_as_another_by_turning_its_direction(begun: FormFiller) ->
     assert begun.application.answers["org_name"] == "جامعة\u200f (Oslo)"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "title"),
     [

@@ -73,6 +73,7 @@ def test_the_help_text_is_no_abstract(filler: FormFiller) -> None:
     assert "repeats the help text" in filler.submit().content.decode()
 
 
+@pytest.mark.slow
 def test_a_commercial_interest_must_be_explained(filler: FormFiller) -> None:
     filler.fill_in(commercial="yes")
     assert "Describe the commercial interest" in filler.submit().content.decode()
@@ -82,6 +83,7 @@ def test_a_commercial_interest_must_be_explained(filler: FormFiller) -> None:
     assert filler.application.status == Status.SUBMITTED
 
 
+@pytest.mark.slow
 def test_a_free_mail_address_is_accepted_with_a_profile_and_reported(
     signed_in: Client, gated_tier: Tier
 ) -> None:
@@ -145,6 +147,7 @@ def test_a_new_licence_text_must_be_read_first_and_its_changes_are_shown(
     assert snapshot.licence_version == newer
 
 
+@pytest.mark.slow
 def test_markup_in_answers_is_shown_as_text(filler: FormFiller) -> None:
     hostile = '"><script>alert(1)</script>'
     filler.fill_in(title=f"A title with {hostile}", org_name=hostile)
@@ -156,6 +159,7 @@ def test_markup_in_answers_is_shown_as_text(filler: FormFiller) -> None:
     assert "&lt;script&gt;alert" in pages[-2]
 
 
+@pytest.mark.slow
 def test_next_names_the_invalid_answers_of_the_step_that_it_leaves(filler: FormFiller) -> None:
     filler.begin()
     saved = filler.save("project", title="Too short", abstract="", go="next")
@@ -169,6 +173,7 @@ def test_next_names_the_invalid_answers_of_the_step_that_it_leaves(filler: FormF
     assert "incomplete" not in filler.page("plan")
 
 
+@pytest.mark.slow
 def test_back_and_jumps_say_nothing_of_the_step_that_they_leave(filler: FormFiller) -> None:
     filler.begin()
     filler.save("project", title="Too short", go="you")

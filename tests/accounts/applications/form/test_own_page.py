@@ -65,6 +65,7 @@ def test_a_returned_application_is_changed_and_submitted_again(
     assert remark.answered_at is not None
 
 
+@pytest.mark.slow
 def test_an_applicant_withdraws(signed_in: Client, gated_tier: Tier, applicant: User) -> None:
     application = factories.submitted(applicant, gated_tier)
     address = f"/applications/{application.public_id}/withdraw/"

@@ -22,6 +22,7 @@ def test_a_stale_save_shows_both_versions_and_overwrites_nothing(begun: FormFill
     assert begun.application.answers["title"] == "From the first window"
 
 
+@pytest.mark.slow
 def test_after_the_warning_either_version_can_be_chosen(begun: FormFiller) -> None:
     seen = begun.hidden_value("project")
     begun.save("project", title="From the first window")
@@ -46,6 +47,7 @@ def test_the_same_text_sent_twice_is_no_conflict(begun: FormFiller) -> None:
     assert begun.application.answers_version == 2  # the country was the first
 
 
+@pytest.mark.slow
 def test_answers_changed_elsewhere_are_read_again_before_they_are_sent(filler: FormFiller) -> None:
     filler.fill_in()
     page = filler.page("review")
@@ -71,6 +73,7 @@ def test_autosave_answers_in_json(begun: FormFiller) -> None:
     assert response.json()["code"] == "bad_transition"
 
 
+@pytest.mark.slow
 def test_a_text_over_the_limit_is_reported_at_once(begun: FormFiller) -> None:
     text = "Of “What will be studied and how” only the first 20,000 characters are saved"
     pasted = {"title": "A title of its own", "abstract": "word " * 20_000}
@@ -91,6 +94,7 @@ def test_a_forged_mark_overwrites_nothing(begun: FormFiller, mark: str) -> None:
     assert begun.application.answers["title"] == begun.answers["title"]
 
 
+@pytest.mark.slow
 def test_a_submitted_application_takes_no_answers(filler: FormFiller) -> None:
     filler.fill_in()
     filler.submit()
@@ -101,6 +105,7 @@ def test_a_submitted_application_takes_no_answers(filler: FormFiller) -> None:
     assert filler.application.answers["title"] == filler.answers["title"]
 
 
+@pytest.mark.slow
 def test_a_step_opens_in_few_queries(begun: FormFiller, django_assert_max_num_queries: Any) -> None:
     begun.fill_in()
     for step in ("you", "project", "plan", "terms", "review"):

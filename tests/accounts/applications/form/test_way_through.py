@@ -45,6 +45,7 @@ def test_a_blocked_country_is_reported_before_the_form_is_filled_in(
     assert not Application.objects.exists()
 
 
+@pytest.mark.slow
 def test_each_step_leads_to_the_next_and_the_last_to_the_review(begun: FormFiller) -> None:
     steps = ["you", "project", "plan", "terms", "review"]
     for step, after in pairwise(steps):
@@ -52,6 +53,7 @@ def test_each_step_leads_to_the_next_and_the_last_to_the_review(begun: FormFille
     assert "Ready to submit" in begun.page("review")
 
 
+@pytest.mark.slow
 def test_the_buttons_save_and_lead_back_and_to_any_step(begun: FormFiller) -> None:
     assert begun.save("project", go="back")["Location"] == begun.url("you")
     assert begun.save("project", go="terms")["Location"] == begun.url("terms")
@@ -60,6 +62,7 @@ def test_the_buttons_save_and_lead_back_and_to_any_step(begun: FormFiller) -> No
     assert begun.application.answers["title"] == begun.answers["title"]
 
 
+@pytest.mark.slow
 def test_a_complete_form_is_submitted(filler: FormFiller) -> None:
     filler.fill_in()
     response = filler.submit()
@@ -71,6 +74,7 @@ def test_a_complete_form_is_submitted(filler: FormFiller) -> None:
     assert snapshot.answers["title"] == "Outlier features at scale"
 
 
+@pytest.mark.slow
 def test_submitted_twice_it_is_one_application(filler: FormFiller) -> None:
     filler.fill_in()
     data = {"seen": "x", "seen_version": str(filler.application.answers_version), "go": "submit"}

@@ -88,6 +88,7 @@ def test_an_unknown_action_is_refused_and_changes_nothing(
     assert _state(application) == before
 
 
+@pytest.mark.slow
 def test_an_action_that_is_no_verdict_has_no_preview(
     desk: Client, application: Application
 ) -> None:

@@ -48,6 +48,7 @@ def test_the_page_lists_each_and_nothing_happens_before_it_is_confirmed(
     assert states(three) == ["submitted"] * 3
 
 
+@pytest.mark.slow
 def test_each_applicant_rejected_as_spam_gets_a_mail(
     desk: Client, three: list[Application]
 ) -> None:
@@ -59,6 +60,7 @@ def test_each_applicant_rejected_as_spam_gets_a_mail(
     assert mails.count() == 3
 
 
+@pytest.mark.slow
 def test_failures_in_a_batch_are_named_and_the_rest_is_done(
     desk: Client, three: list[Application], reviewer: User
 ) -> None:
@@ -98,6 +100,7 @@ def test_nobody_else_acts_on_many(role: Role, client: Client, three: list[Applic
     assert states(three) == ["submitted"] * 3
 
 
+@pytest.mark.slow
 def test_an_application_of_another_tier_is_not_found(
     client: Client, three: list[Application]
 ) -> None:

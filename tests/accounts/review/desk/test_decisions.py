@@ -108,6 +108,7 @@ def test_a_preview_tells_what_is_missing_and_shows_the_rest(
     assert "was not approved" in shown["text"]
 
 
+@pytest.mark.slow
 def test_text_that_changed_since_the_preview_stops_the_decision(
     desk: Client, application: Application
 ) -> None:
@@ -123,6 +124,7 @@ def test_text_that_changed_since_the_preview_stops_the_decision(
     assert desk.post(button_of(application, "reject"), data).status_code == 302
 
 
+@pytest.mark.slow
 def test_a_preview_from_before_midnight_is_no_preview_of_today(
     desk: Client, application: Application, reviewer: User
 ) -> None:
@@ -183,6 +185,7 @@ def test_the_page_says_what_a_reason_requires_of_the_note(
     assert application.status == "submitted"
 
 
+@pytest.mark.slow
 def test_after_a_decision_the_next_oldest_unclaimed_opens(
     desk: Client, application: Application, gated_tier: Tier
 ) -> None:
@@ -194,6 +197,7 @@ def test_after_a_decision_the_next_oldest_unclaimed_opens(
     assert "Nothing else waits for you." in done.text
 
 
+@pytest.mark.slow
 def test_the_reviewers_own_applications_follow_the_unclaimed_ones(
     desk: Client, application: Application, gated_tier: Tier, reviewer: User
 ) -> None:
@@ -206,6 +210,7 @@ def test_the_reviewers_own_applications_follow_the_unclaimed_ones(
 # -- two reviewers ----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_second_reviewer_sees_who_approved_and_keeps_the_term(
     desk: Client, applicant: User, lead_reviewer: User
 ) -> None:
@@ -256,6 +261,7 @@ def test_a_reviewer_with_a_conflict_can_read_but_has_no_buttons(
 # -- talk -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_consulted_colleague_answers_on_the_page_and_the_answer_stays_readable(
     desk: Client, application: Application, lead_reviewer: User, reviewer: User
 ) -> None:
@@ -271,6 +277,7 @@ def test_a_consulted_colleague_answers_on_the_page_and_the_answer_stays_readable
     assert "You have already answered it" in again.text
 
 
+@pytest.mark.slow
 def test_nobody_asks_the_applicant_or_who_has_no_role(
     desk: Client, gated_tier: Tier, other_person: User
 ) -> None:
@@ -281,6 +288,7 @@ def test_nobody_asks_the_applicant_or_who_has_no_role(
     assert not own.consultations.exists()
 
 
+@pytest.mark.slow
 def test_remarks_stand_at_their_answer_and_are_ticked_off(
     desk: Client, application: Application
 ) -> None:
@@ -308,6 +316,7 @@ def test_a_remark_of_another_application_is_not_ticked_off(
     assert remark.settled_at is None
 
 
+@pytest.mark.slow
 def test_a_lead_puts_it_on_anothers_desk_and_only_a_lead(
     client: Client, application: Application, lead_reviewer: User, reviewer: User
 ) -> None:
@@ -332,6 +341,7 @@ def test_a_claim_by_script_says_whether_it_succeeded(
     assert (late.status_code, "in review" in late.json()["said"]) == (409, True)
 
 
+@pytest.mark.slow
 def test_changed_passages_of_a_resubmission_are_marked(
     desk: Client, application: Application, reviewer: User
 ) -> None:
@@ -351,6 +361,7 @@ def test_changed_passages_of_a_resubmission_are_marked(
     assert shown.count('class="answer-mark"') == 1
 
 
+@pytest.mark.slow
 def test_documents_that_were_sent_are_linked_and_others_are_not(
     desk: Client, applicant: User, gated_tier: Tier
 ) -> None:

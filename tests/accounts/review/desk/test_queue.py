@@ -74,6 +74,7 @@ def test_states_and_tiers_narrow_it(desk: Client, gated_tier: Tier) -> None:
     assert listed(desk, state="open", tier="another") == set()
 
 
+@pytest.mark.slow
 def test_age_and_the_due_day_narrow_it(desk: Client, gated_tier: Tier) -> None:
     made = {days: aged(asked(gated_tier), days).reference for days in (0, 3, 7, 11)}
     assert listed(desk, age="0-1") == {made[0]}
@@ -121,6 +122,7 @@ def test_flags_and_kinds_narrow_it(
     assert (rows[plain.pk], rows[free.pk]) == ([], [Flag.FREE_MAIL])
 
 
+@pytest.mark.slow
 def test_saved_filters_list_as_many_as_they_count(
     desk: Client, reviewer: User, lead_reviewer: User
 ) -> None:

@@ -35,6 +35,7 @@ def is_offered(client: Client, application: Application) -> bool:
     return button_of(application, "reopen") in client.get(page_of(application)).text
 
 
+@pytest.mark.slow
 def test_it_ends_the_access_and_shows_the_new_application(
     desk: Client, approved: Application
 ) -> None:
@@ -47,6 +48,7 @@ def test_it_ends_the_access_and_shows_the_new_application(
     assert "the affiliation ended" in OutgoingMail.objects.get(kind="application_reopened").text
 
 
+@pytest.mark.slow
 def test_pressed_twice_it_reopens_once_and_says_so(desk: Client, approved: Application) -> None:
     desk.post(button_of(approved, "reopen"), REASON)
     again = desk.post(button_of(approved, "reopen"), REASON)
@@ -84,6 +86,7 @@ def test_a_lead_reviewer_of_another_tier_finds_nothing_to_reopen(
     assert approved.tier in tiers_open_to(approved.applicant)
 
 
+@pytest.mark.slow
 def test_it_is_not_offered_to_the_applicant_or_for_what_is_open(
     client: Client, gated_tier: Tier, lead_reviewer: User, reviewer: User
 ) -> None:
@@ -99,6 +102,7 @@ def test_it_is_not_offered_to_the_applicant_or_for_what_is_open(
     assert gated_tier in tiers_open_to(lead_reviewer)
 
 
+@pytest.mark.slow
 def test_only_the_latest_decision_is_reopened(
     desk: Client, approved: Application, reviewer: User
 ) -> None:

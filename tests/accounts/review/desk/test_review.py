@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 NOTE = "The storage plan does not say who can read the weights."
 
 
+@pytest.mark.slow
 def test_the_queue_and_the_page_show_the_consultation(
     desk: Client, application: Application
 ) -> None:
@@ -62,6 +63,7 @@ def test_approve_gives_the_grant_and_mails_the_applicant(
     assert OutgoingMail.objects.filter(kind="application_approved").count() == 1
 
 
+@pytest.mark.slow
 def test_approve_pressed_twice_makes_one_grant_and_shows_the_state(
     desk: Client, application: Application
 ) -> None:
@@ -195,6 +197,7 @@ def _again(desk: Client, application: Application, mail: OutgoingMail) -> str:
     return desk.post(button_of(application, "mail"), posted, follow=True).text
 
 
+@pytest.mark.slow
 def test_a_reviewer_reads_each_mail_and_sends_it_again(
     desk: Client, application: Application, reviewer: User
 ) -> None:
@@ -210,6 +213,7 @@ def test_a_reviewer_reads_each_mail_and_sends_it_again(
     assert (event.action, event.actor_name) == ("application.mail_again", reviewer.username)
 
 
+@pytest.mark.slow
 def test_a_mail_about_something_else_is_not_sent_from_this_page(
     desk: Client, application: Application
 ) -> None:

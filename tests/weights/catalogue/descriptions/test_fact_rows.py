@@ -54,6 +54,7 @@ def _stored(checkpoint: Checkpoint) -> dict[str, Any]:
 # -- rows ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_rows_that_nobody_changes_store_the_same_facts(
     client: Client, checkpoint: Checkpoint, release_owner: User
 ) -> None:
@@ -63,6 +64,7 @@ def test_rows_that_nobody_changes_store_the_same_facts(
     assert _stored(checkpoint) == STORED
 
 
+@pytest.mark.slow
 def test_a_row_is_added_changed_and_removed(
     client: Client, checkpoint: Checkpoint, release_owner: User
 ) -> None:
@@ -79,6 +81,7 @@ def test_a_row_is_added_changed_and_removed(
     assert f'href="{URL}"' in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
@@ -112,6 +115,7 @@ def test_a_wrong_row_is_explained_and_nothing_is_saved(
     assert Checkpoint.objects.get(pk=checkpoint.pk).title == ""
 
 
+@pytest.mark.slow
 def test_a_form_without_rows_leaves_the_facts_alone(
     client: Client, checkpoint: Checkpoint, release_owner: User
 ) -> None:
@@ -141,6 +145,7 @@ def test_a_unit_is_shown_behind_its_number() -> None:
 # -- preview ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_preview_shows_title_and_card_and_saves_nothing(
     client: Client, checkpoint: Checkpoint, release_owner: User, auditor: User
 ) -> None:

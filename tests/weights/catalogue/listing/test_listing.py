@@ -121,6 +121,7 @@ class World:
         return client
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_lists_counts_and_search_agree_with_a_naive_filter_for_every_user(
     store: Path, seed: int
@@ -152,6 +153,7 @@ def test_lists_counts_and_search_agree_with_a_naive_filter_for_every_user(
                     ), (user, query, facet, value)
 
 
+@pytest.mark.slow
 def test_lists_of_the_hub_and_the_api_agree_with_the_page(store: Path) -> None:
     world = World(7)
     documents.sweep()

@@ -126,6 +126,7 @@ def test_a_body_that_ends_between_two_lines_is_refused() -> None:
         operations(inline(b"one"), inline(b"two"), cut=second + 1)
 
 
+@pytest.mark.slow
 def test_a_file_beyond_the_size_of_lfs_is_refused() -> None:
     assert operations(inline(b"\0" * 10_000_000))
     with pytest.raises(BadBody, match="LFS"):
@@ -161,6 +162,7 @@ def test_a_line_of_brackets_costs_no_memory(bomb: bytes) -> None:
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 def test_only_one_file_is_in_memory_at_a_time() -> None:
     count, size = 12, 2_000_000
     body = b"\n".join(json.dumps(one).encode() for one in [HEADER] + [inline(b"x" * size)] * count)

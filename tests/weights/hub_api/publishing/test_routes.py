@@ -568,6 +568,7 @@ def test_a_refused_commit_leaves_the_branch_as_it_was(commit: Send) -> None:
     assert Revision.objects.order_by("-pk")[0].sha == head
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "statements"), [("inline", 240), ("lfs", 80)])
 def test_a_commit_of_992_files_costs_few_statements(
     kind: str,

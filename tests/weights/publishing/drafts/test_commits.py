@@ -346,6 +346,7 @@ def test_a_full_store_leaves_the_branch_as_it_was(
     assert queries.branch_head(draft.pk, "main") == first
 
 
+@pytest.mark.slow
 def test_a_commit_takes_few_statements_whatever_its_size(
     draft: Checkpoint,
     release_owner: User,

@@ -31,6 +31,7 @@ def test_a_branch_of_a_draft_is_on_no_page(store: object, release_owner: User) -
         assert "other-secret" not in content
 
 
+@pytest.mark.slow
 def test_publishing_a_branch_names_no_other_that_carries_drafts(
     store: object, release_owner: User, open_tier: Tier
 ) -> None:

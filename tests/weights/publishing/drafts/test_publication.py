@@ -96,6 +96,7 @@ def test_a_verified_draft_is_visible_at_once(draft: Checkpoint, release_owner: U
     assert revision.state == Revision.State.VISIBLE
 
 
+@pytest.mark.slow
 def test_an_owner_may_keep_it_private_or_set_an_embargo(
     release_owner: User, open_tier: Tier, store: object
 ) -> None:
@@ -231,6 +232,7 @@ def test_commits_of_one_upload_are_published_together(
 # -- the second person --------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("IN-19")
 def test_weights_of_a_stricter_tier_wait_for_a_second_person(
     release_owner: User, gated_tier: Tier, open_tier: Tier, store: object

@@ -110,6 +110,7 @@ def test_an_endless_body_is_read_to_the_listed_size_only(
     assert sent < 100 << 20
 
 
+@pytest.mark.slow
 def test_a_body_that_drips_is_given_up(
     hub: SourceHub, mirror: Mirror, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

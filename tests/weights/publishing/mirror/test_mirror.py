@@ -32,6 +32,7 @@ def left_in_staging(store: Path) -> list[Path]:
     return list((store / ".uploads").iterdir())
 
 
+@pytest.mark.slow
 def test_a_mirror_has_the_files_of_its_source(hub: SourceHub, mirror: Mirror, store: Path) -> None:
     hub.page_size = 2
     revision = mirror()
@@ -90,6 +91,7 @@ def test_a_later_commit_fetches_only_what_changed(hub: SourceHub, mirror: Mirror
     assert hub.requested("config.json")
 
 
+@pytest.mark.slow
 def test_versions_and_api_show_the_source(hub: SourceHub, mirror: Mirror, client: Client) -> None:
     mirror()
     verify_all()

@@ -223,6 +223,7 @@ def _mutants(body: bytes, count: int) -> list[Callable[[], bytes]]:
     return [randoms.choice([flipped, flipped, cut, repeated]) for _ in range(count)]
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("UP-9")
 def test_a_mutated_shard_never_yields_other_bytes_than_its_hashes_state(sender: Sender) -> None:
     send_recorded(sender)
@@ -241,6 +242,7 @@ def test_a_mutated_shard_never_yields_other_bytes_than_its_hashes_state(sender: 
     assert refused > 200
 
 
+@pytest.mark.slow
 def test_a_mutated_xorb_is_refused_or_has_the_same_content(sender: Sender, store: Path) -> None:
     original = [content for _chunk, content in xorb_format.read_chunks(io.BytesIO(xet.XORB))]
     refused = 0
