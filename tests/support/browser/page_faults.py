@@ -173,7 +173,8 @@ class Inspector:
 
 def assert_sound(inspector: Inspector, folder: Path) -> None:
     """No faults, and valid HTML; the latter last, because the rest needs no checker."""
-    assert "\n".join(inspector.faults) == ""
+    assert not inspector.faults, "\n".join(inspector.faults)
     if tools.find("vnu") is None:
         pytest.skip(f"{MISSING}: vnu")
-    assert "\n".join(html_checker.findings(inspector.html, folder)) == ""
+    findings = html_checker.findings(inspector.html, folder)
+    assert not findings, "\n".join(findings)
