@@ -1,12 +1,14 @@
 """A lost key file costs sessions and links, and no record (OP)."""
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from portal.backup import layout
-from tests.portal.settings.test_private_files import manage
+from tests.support.servers import services
+from tests.support.servers.install import Install
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -17,12 +19,17 @@ pytestmark = [
 
 NOWHERE = {"BROKER_URL": "redis://127.0.0.1:1/0"}
 
-
 #: An authenticator app, made as the page makes it.
 ADD_APP = (
     "from accounts.users.models import User; from allauth.mfa.totp.internal.auth import TOTP;"
     "TOTP.activate(User.objects.get(), 'JBSWY3DPEHPK3PXP')"
 )
+
+
+def manage(data_dir: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """A command of the embedded install in this folder."""
+    install = Install(data_dir, services.free_port(), data_dir.with_suffix(".log"), NOWHERE)
+    return install.manage(*arguments)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +46,7 @@ def whole_backup(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("publish", str(model), "acme/model", "--tier", "open"),
         ("backup", str(tmp_path / "backups")),
     ):
-        done = manage(data_dir, *command, **NOWHERE)
+        done = manage(data_dir, *command)
         assert done.returncode == 0, done.stderr
     return Path(done.stdout.strip())
 
@@ -62,13 +69,13 @@ def test_a_lost_key_file_costs_no_record(backup: Path, tmp_path: Path, harm: str
     lost.unlink() if harm == "lost" else lost.write_text("SECRET_KEY=")
     (backup / "keys" / "manifest-key.pem").write_text("")
     new, trust = tmp_path / "new", ("--key", public_key(backup))
-    done = manage(new, "restore", str(backup), *trust, **NOWHERE)
+    done = manage(new, "restore", str(backup), *trust)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert "add --without-keys" in done.stderr
     assert not (new / "db.sqlite3").exists()
 
-    done = manage(new, "restore", str(backup), *trust, "--without-keys", **NOWHERE)
+    done = manage(new, "restore", str(backup), *trust, "--without-keys")
     assert done.returncode == 0, done.stderr
     for name in ("keys.env", "MANIFEST_KEY_FILE", "AUDIT_KEY_FILE"):
         assert f"keys: {name} made anew" in done.stdout
@@ -78,23 +85,23 @@ def test_a_lost_key_file_costs_no_record(backup: Path, tmp_path: Path, harm: str
     assert set(made) == {"keys.env", "manifest-key.pem", "audit-key.pem"}
 
     code = "from accounts.users.models import User; print(User.objects.get().username)"
-    done = manage(new, "shell", "--no-imports", "-c", code, **NOWHERE)
+    done = manage(new, "shell", "--no-imports", "-c", code)
     assert done.stdout == "ada\n"
     assert made == {path.name: path.read_text() for path in new.glob("*key*")}
-    prepared = manage(new, "prepare_install", **NOWHERE)
+    prepared = manage(new, "prepare_install")
     assert "1 second factors were encrypted with keys that" in prepared.stderr
-    removed = manage(new, "remove_second_factors", "--unreadable", **NOWHERE)
+    removed = manage(new, "remove_second_factors", "--unreadable")
     assert removed.stdout == "ada: totp removed\n"
-    assert "verdict" in manage(new, "verify_audit", **NOWHERE).stdout
+    assert "verdict" in manage(new, "verify_audit").stdout
 
 
 @pytest.mark.requirement("OP-14")
 def test_an_empty_install_trusts_no_key_of_the_backup(backup: Path, tmp_path: Path) -> None:
     """A whole backup, keys included, on a machine that knows nothing else."""
-    done = manage(tmp_path / "new", "restore", str(backup), **NOWHERE)
+    done = manage(tmp_path / "new", "restore", str(backup))
     assert done.returncode == 1
     assert "which nothing here vouches for; add --key" in done.stderr
-    done = manage(tmp_path / "new", "restore", str(backup), "--key", public_key(backup), **NOWHERE)
+    done = manage(tmp_path / "new", "restore", str(backup), "--key", public_key(backup))
     assert done.returncode == 0, done.stderr
     assert "keys: AUDIT_KEY_FILE is in no backup" in done.stdout
     restored = (tmp_path / "new" / "keys.env").read_text()

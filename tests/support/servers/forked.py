@@ -24,6 +24,7 @@ from django.core.signals import setting_changed
 from django.db import connections
 from django.utils.functional import empty
 
+from portal.settings.environment import Files
 from tests.support.servers import services
 
 #: Variables that only the settings read at import.
@@ -36,6 +37,7 @@ MAY_DIFFER = {
     *("AWS_ACCESS_KEY_ID", "AWS_DEFAULT_REGION", "AWS_SECRET_ACCESS_KEY"),
     *("DJANGO_ALLOW_ASYNC_UNSAFE", "PYTEST_CURRENT_TEST"),
     *("EMAIL_URL", "LOG_FORMAT", "LOG_LEVEL"),
+    *("SECRET_KEY", "LINK_KEYS", "ENCRYPTION_KEYS", "BROKER_URL", "CACHE_URL", "PATH"),
 }
 
 _CONTEXT = get_context("forkserver")
@@ -124,6 +126,8 @@ def _become(
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    arguments = _take_warnings(arguments)
+    sys.argv = arguments[1:] if arguments[0] == "-m" else arguments  # which the settings read
     _read_settings_anew()
     _run(arguments)
 
@@ -142,8 +146,10 @@ def _open_standard_files(files: tuple[str, str, str]) -> None:
 def _read_settings_anew() -> None:
     """Load the settings of this environment, and reset what Django derived from the old ones."""
     before = _values()
+    Files.ENVIRON = {}  # of the install of the fork server
     for name in [name for name in sys.modules if name.startswith("portal.settings.")]:
-        del sys.modules[name]
+        if sys.modules[name] is not sys.modules[Files.__module__]:  # which others have imported
+            del sys.modules[name]
     settings._wrapped = empty
     # Read on first use, and cached under both names.
     vars(connections).update(_settings=None)
@@ -161,15 +167,18 @@ def _values() -> dict[str, Any]:
     return {name: getattr(settings, name) for name in dir(settings) if name.isupper()}
 
 
-def _run(arguments: list[str]) -> None:
-    """Run the command line as the interpreter would."""
+def _take_warnings(arguments: list[str]) -> list[str]:
+    """Apply the options `-W`; returns the other arguments."""
     while arguments[0] == "-W":
         action, _, message = arguments[1].partition(":")
         warnings.filterwarnings(action, message)  # type: ignore[arg-type]
         arguments = arguments[2:]
+    return arguments
+
+
+def _run(arguments: list[str]) -> None:
+    """Run the command line as the interpreter would."""
     if arguments[0] == "-m":
-        sys.argv = arguments[1:]
         runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
     else:
-        sys.argv = arguments
         runpy.run_path(arguments[0], run_name="__main__")

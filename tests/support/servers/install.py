@@ -14,7 +14,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from tests.support.servers import services
-from tests.support.servers.live import ROOT
+from tests.support.servers.live import ROOT, Portal
 
 # Variables of the suite that an embedded install sets itself.
 FOREIGN = (
@@ -44,6 +44,7 @@ class Install:
         names = {
             "DJANGO_SETTINGS_MODULE": "portal.settings.embedded",
             "DATA_DIR": str(self.data_dir),
+            "PYTHONWARNINGS": "",
         }
         small = {"WEB_WORKERS": "1", "WEB_THREADS": "16", "DOWNLOADS_AT_ONCE": "8"}
         return inherited | names | small | self.settings
@@ -71,10 +72,7 @@ class Install:
 
     def refused(self, *options: str) -> subprocess.CompletedProcess[str]:
         """Run a quickstart that is expected to refuse and exit."""
-        command = [sys.executable, "manage.py", "quickstart", "--port", str(self.port), *options]
-        return subprocess.run(
-            command, env=self.environment, cwd=ROOT, capture_output=True, text=True, timeout=300
-        )
+        return self.manage("quickstart", "--port", str(self.port), *options)
 
     @property
     def output(self) -> str:
@@ -105,10 +103,8 @@ class Install:
             return database.execute(sql).fetchall()
 
     def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "manage.py", *arguments]
-        return subprocess.run(
-            command, env=self.environment, cwd=ROOT, capture_output=True, text=True, timeout=300
-        )
+        """Run a manage.py command; the caller checks its exit code."""
+        return Portal(self.url, self.environment, self.data_dir).manage(*arguments)
 
     def _is_ready_or_over(self) -> bool:
         assert self.parent is not None
