@@ -139,12 +139,27 @@ def _worker_answers(install: Install) -> bool:
 # -- how it ends, and starts again --------------------------------------------------------
 
 
-def test_stopped_or_killed_and_started_again_it_has_the_same_data_and_is_quick(
+def test_killed_or_stopped_and_started_again_it_has_the_same_data_and_demos_and_is_quick(
     install: Install,
 ) -> None:
+    """One install lives through all of it, because each new one prepares and publishes again."""
     install.data_dir = install.data_dir.with_name(("a long name " * 8).strip())
-    first = install.start("--no-demo")
+    # A parent that is killed while it publishes takes every child with it.
+    install.launch()
+    services.wait_until(lambda: _blobs(install) > 40, "the first stored blobs", seconds=300)
+    _kill(install)
+
+    first = install.start()
     assert install.answers()
+    made = install.query(REVISIONS)
+    assert len(made) == 2
+    assert int(str(made[1][1])) >= 992
+    services.wait_until(
+        lambda: install.query("SELECT DISTINCT state FROM weights_revision") == [("visible",)],
+        "the verification of the demo checkpoints",
+        seconds=300,
+        pause=0.5,
+    )
     before = install.query("SELECT password FROM accounts_user")
     keys = (install.data_dir / "keys.env").read_text()
     begun = time.monotonic()
@@ -155,18 +170,15 @@ def test_stopped_or_killed_and_started_again_it_has_the_same_data_and_is_quick(
     assert stops == [f"{name}: stopped" for name in ("beat", "worker", "web", "broker")]
     assert install.manage("shell", "-v0", "-c", PRINT_ADDRESS).stdout.strip() == install.url
 
-    seconds = install.start("--no-demo")
-    # On a busy machine the first start, which also creates everything, logs what is slow.
+    seconds = install.start()
+    # On a busy machine the start before, which also published, logs what is slow.
     assert seconds < max(20, first), "a warm start takes about four seconds on an idle machine"
     assert install.query("SELECT password FROM accounts_user") == before
     assert (install.data_dir / "keys.env").read_text() == keys
     assert "password:" not in install.output
+    assert install.query(REVISIONS) == made, "published once ever"
 
-    # A killed parent takes every child with it.
-    assert install.parent is not None
-    os.kill(install.parent.pid, signal.SIGKILL)
-    install.parent.wait()
-    services.wait_until(lambda: install.processes() == [], "the end of every child")
+    _kill(install)
     install.start("--no-demo")
     assert install.answers()
     assert install.stop(signal.SIGINT) == 0
@@ -180,27 +192,12 @@ def test_stopped_or_killed_and_started_again_it_has_the_same_data_and_is_quick(
     assert install.stop(signal.SIGTERM) == 0
 
 
-def test_the_demo_checkpoints_survive_a_kill_and_are_published_once_ever(install: Install) -> None:
-    parent = install.launch()
-    services.wait_until(lambda: _blobs(install) > 40, "the first stored blobs", seconds=300)
-    parent.kill()
-    parent.wait()
+def _kill(install: Install) -> None:
+    """Kill the parent, and wait for the end of its children, which the kernel kills too."""
+    assert install.parent is not None
+    install.parent.kill()
+    install.parent.wait()
     services.wait_until(lambda: install.processes() == [], "the end of every child")
-
-    install.start()
-    made = install.query("SELECT sha, file_count FROM weights_revision ORDER BY file_count")
-    assert len(made) == 2
-    assert int(str(made[1][1])) >= 992
-    services.wait_until(
-        lambda: install.query("SELECT DISTINCT state FROM weights_revision") == [("visible",)],
-        "the verification of the demo checkpoints",
-        seconds=300,
-        pause=0.5,
-    )
-    install.stop()
-    install.start()
-    again = install.query("SELECT sha, file_count FROM weights_revision ORDER BY file_count")
-    assert again == made
 
 
 def _blobs(install: Install) -> int:
@@ -234,4 +231,5 @@ def test_a_port_that_cannot_be_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
+REVISIONS = "SELECT sha, file_count FROM weights_revision ORDER BY file_count"
 PRINT_ADDRESS = "from django.conf import settings; print(settings.PUBLIC_URL)"
