@@ -22,8 +22,11 @@ CLIENTS = (ROOT / "docs" / "clients.md").read_text(encoding="utf-8")
 PAGES_ADDRESS = "http://127.0.0.1:8000"
 #: The install exists already, the suite would start itself, and pip has installed these.
 NOT_RUN = ("git clone ", "make run", "make test", "pip install ")
-#: 994 files, one process or more for each: once is enough.
-BY_README = ('curl -fO "${LINK}download.sh"',)
+#: README.md has the same commands, of 994 files each: once is enough.
+BY_README = (
+    'curl -fO "${LINK}download.sh"',
+    "hf download weighbridge/demo-gated --local-dir demo-gated",
+)
 
 
 @pytest.fixture
@@ -82,6 +85,8 @@ def test_the_commands_for_clients_work(ready: Install, tmp_path: Path) -> None:
     for text in filled_in:
         assert text in CLIENTS, f"{text} is filled in, but stands nowhere"
     assert not [line for block in found for line in block.commands if "…" in line]
+    for command in BY_README:
+        assert command in README
     outputs = shell.run(found, seconds=900)
     assert "Verification succeeded" in "".join(outputs)
 
