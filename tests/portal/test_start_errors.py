@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from tests.conftest import MISSING
 from tests.support import disks
 from tests.support.disks import Disk
-from tests.support.servers.live import ROOT
+from tests.support.servers import live
 
 pytestmark = pytest.mark.one_database
 
@@ -33,15 +32,8 @@ def run(disk: Disk, *command: str) -> tuple[int, str]:
     environment = {name: value for name, value in os.environ.items() if name not in names}
     environment["DJANGO_SETTINGS_MODULE"] = "portal.settings.embedded"
     environment["DATA_DIR"] = str(disk.folder / "var")
-    done = subprocess.run(
-        [sys.executable, *command],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    environment["PYTHONWARNINGS"] = ""
+    done = live.begin(list(command), environment).finish(timeout=120)
     return done.returncode, done.stderr
 
 

@@ -14,8 +14,9 @@ from accounts.audit.merkle_log import sealer
 from portal.backup import layout
 from tests.accounts.audit.merkle_log import rows
 from tests.portal.backup.test_backup import no_database_is_left, taken
-from tests.portal.settings.test_private_files import manage as embedded
 from tests.support import factories
+from tests.support.servers import services
+from tests.support.servers.install import Install
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_database]
 
@@ -57,7 +58,8 @@ def drill(tmp_path: Path, backup: Path, *options: str) -> tuple[int, str, str]:
     """A drill in an install of SQLite."""
     trust = ("--key", (backup / layout.SIGNATURE).read_text().splitlines()[0])
     data_dir = tmp_path / "embedded"
-    done = embedded(data_dir, "restore_drill", str(backup), *trust, *options, **NOWHERE)
+    install = Install(data_dir, services.free_port(), data_dir.with_suffix(".log"), NOWHERE)
+    done = install.manage("restore_drill", str(backup), *trust, *options)
     return done.returncode, done.stdout, done.stderr
 
 

@@ -5,7 +5,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -15,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from portal.settings import environment as env
 from portal.settings.private_files import _file_system, refuse_readable
 from tests.support.servers import live, proc, services
-from tests.support.servers.install import FOREIGN
+from tests.support.servers.install import Install
 from tests.support.servers.live import ROOT
 
 SECRETS = {
@@ -30,13 +29,19 @@ SECRETS = {
 # -- what is written ----------------------------------------------------------------------
 
 
-def manage(data_dir: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """A command of an embedded install, started under the usual umask of a login shell."""
-    environment = {name: value for name, value in os.environ.items() if name not in FOREIGN}
-    ours = {"DJANGO_SETTINGS_MODULE": "portal.settings.embedded", "DATA_DIR": str(data_dir)}
+def install(data_dir: Path, **settings: str) -> Install:
+    """An embedded install in this folder; nothing of it runs."""
+    return Install(data_dir, services.free_port(), data_dir.with_suffix(".log"), settings)
+
+
+def spawned(one: Install, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """A command in an interpreter of its own, under the usual umask of a login shell.
+
+    Unlike a fork it begins before the portal has opened its store or written any file.
+    """
     return subprocess.run(
         [sys.executable, str(ROOT / "manage.py"), *arguments],
-        env=environment | ours | settings,
+        env=one.environment,
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -72,7 +77,7 @@ def test_nothing_in_a_folder_that_was_made_beforehand_is_open_to_others(
         ("publish", str(model), "acme/model", "--tier", "open"),
         ("backup", str(backups)),
     ):
-        done = manage(data_dir, *command, **outside)
+        done = spawned(install(data_dir, **outside), *command)
         assert done.returncode == 0, done.stderr
     assert len(list(store.glob("*/*/*"))) == len(list(backups.glob("blobs/*/*/*"))) == 1
     assert (data_dir / "db.sqlite3").exists()
@@ -83,11 +88,11 @@ def test_nothing_in_a_folder_that_was_made_beforehand_is_open_to_others(
 def test_files_that_an_earlier_release_left_readable_are_closed_at_the_next_command(
     data_dir: Path,
 ) -> None:
-    assert manage(data_dir, "check").returncode == 0
+    assert install(data_dir).manage("check").returncode == 0
     (data_dir / "db.sqlite3").touch()
     for path in (data_dir / "db.sqlite3", data_dir / "run", data_dir / "blobs"):
         path.chmod(0o755)
-    assert manage(data_dir, "check").returncode == 0
+    assert spawned(install(data_dir), "check").returncode == 0
     assert open_to_others(data_dir) == []
 
 
@@ -95,12 +100,12 @@ def test_files_that_an_earlier_release_left_readable_are_closed_at_the_next_comm
 @pytest.mark.one_database
 def test_an_install_of_an_earlier_release_gets_its_key_once(data_dir: Path) -> None:
     """However many processes start at once; a key that changed would make secrets unreadable."""
-    assert manage(data_dir, "check").returncode == 0
+    assert install(data_dir).manage("check").returncode == 0
     keys = data_dir / "keys.env"
     before = keys.read_text().partition("ENCRYPTION_KEYS=")[0] + "MAIL_FROM=lab@example.org"
     keys.write_text(before)
-    with ThreadPoolExecutor() as pool:
-        done = list(pool.map(lambda _: manage(data_dir, "check"), range(4)))
+    started = [install(data_dir).begin("check") for _ in range(4)]
+    done = [one.finish() for one in started]
     assert [one.returncode for one in done] == [0] * 4, [one.stderr for one in done]
     after = keys.read_text()
     assert re.fullmatch(re.escape(before) + r"\nENCRYPTION_KEYS=k1:[0-9a-f]{64}\n", after)
@@ -113,10 +118,10 @@ def test_an_install_of_an_earlier_release_gets_its_key_once(data_dir: Path) -> N
 @pytest.mark.requirement("ST-11")
 @pytest.mark.one_database
 def test_a_readable_file_of_keys_is_refused_by_name_with_the_remedy(data_dir: Path) -> None:
-    assert manage(data_dir, "check").returncode == 0
+    assert install(data_dir).manage("check").returncode == 0
     keys = data_dir / "keys.env"
     keys.chmod(0o644)
-    done = manage(data_dir, "check")
+    done = install(data_dir).manage("check")
     assert done.returncode == 1
     assert done.stderr == f"keys.env: {keys} is readable by everybody; chmod 600 {keys}\n"
     assert not done.stdout
@@ -283,5 +288,5 @@ def test_the_settings_hold_the_outside_secrets_of_files(
         " settings.SOCIALACCOUNT_PROVIDERS['orcid']['APP']['secret'])"
     )
     given = {"EMAIL_URL": "smtp+tls://portal@127.0.0.1:1", "ORCID_CLIENT_ID": "APP-1"}
-    done = manage(data_dir, "shell", "--no-imports", "-c", code, **given, **secret_files)
+    done = install(data_dir, **given, **secret_files).manage("shell", "--no-imports", "-c", code)
     assert (done.stdout, done.stderr) == ("of-the-mail-server of-orcid\n", "")
