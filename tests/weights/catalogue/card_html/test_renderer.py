@@ -9,6 +9,7 @@ from weights.catalogue.card_html import cache
 from weights.catalogue.card_html.cache import Addresses, html_of
 from weights.catalogue.card_html.renderer import render
 from weights.inspection import runner
+from weights.web import quiet_cache
 
 pytestmark = pytest.mark.one_database
 
@@ -122,7 +123,7 @@ def test_html_that_something_else_wrote_into_the_cache_is_not_shown(
     stored: dict[str, object] = {}
     store = SimpleNamespace(get=stored.get, set=lambda key, value, _: stored.update({key: value}))
     # The test plants values, and the thread that renders has a connection of its own.
-    monkeypatch.setattr(cache, "cache", store)
+    monkeypatch.setattr(quiet_cache, "cache", store)
     shown = html_of("a", Addresses(), 3)
     [(key, value)] = stored.items()
     assert html_of("a", Addresses(), 3) == shown
