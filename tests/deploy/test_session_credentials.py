@@ -127,6 +127,6 @@ def test_session_keys_read_the_objects_of_one_revision_and_nothing_else(
 def test_the_policy_of_aws_has_room_for_the_number_of_objects_that_the_page_states() -> None:
     key = f"{PREFIX}/{blob_key('f' * 64)}"
     page = (ROOT / "docs" / "many-nodes.md").read_text()
-    (room,) = map(int, re.findall(r"room for (\d+) objects", page))
+    (room,) = map(int, re.findall(r"enough for (\d+) objects", page))
     assert len(documented_policy([key] * room, "weights")) <= 2048
     assert len(documented_policy([key] * (room + 1), "weights")) > 2048
