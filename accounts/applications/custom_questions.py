@@ -28,7 +28,7 @@ class Kind(models.TextChoices):
 
 
 class Step(models.TextChoices):
-    """The step of the form that shows the question; the step of terms has no custom questions."""
+    """The step of the form that shows the question; the terms step has no custom questions."""
 
     YOU = "you", "You"
     PROJECT = "project", "Project"
@@ -72,7 +72,7 @@ def applicable(
 ) -> list[CustomQuestion]:
     """Return the questions whose condition the answers meet.
 
-    A condition on a custom question that does not apply itself is not met.
+    A condition on a custom question that itself does not apply is not met.
     """
     questions = list(questions)
     keys, met = {question.key for question in questions}, set[str]()
@@ -116,7 +116,7 @@ def is_hardware_list(value: Any) -> bool:
 
 
 def hardware_text(value: Any) -> str:
-    """Return hardware as typed in the form: `8 x 80 GB A100`, one machine a line."""
+    """Return hardware as typed in the form: `8 x 80 GB A100`, one machine per line."""
     if not is_hardware_list(value):
         return str(value or "")
     return "\n".join(f"{row['count']} x {row['memory_gb']} GB {row['kind']}" for row in value)

@@ -28,13 +28,13 @@ from accounts.users.models import User
 #: The page that lists every answer. It has no questions, only remarks about the application.
 REVIEW = "review"
 _WARNING_WEIGHTS = {precheck.Weight.AGAINST, precheck.Weight.DOUBT}
-#: Attempts to save a step when another step is saved at the same moment.
+#: Attempts to save a step while other steps are being saved.
 _ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
 class StepState:
-    """One step in the list of steps; `errors` is the number of its answers with errors."""
+    """One step in the list of steps; `errors` counts its answers with errors."""
 
     key: str
     title: str
@@ -55,7 +55,7 @@ class StepState:
 
 
 class ApplicationDraft:
-    """An application as the pages of its form show it. Read-only; see `save_step` and `submit`."""
+    """An application as the form's pages show it. Read-only; see `save_step` and `submit`."""
 
     def __init__(self, application: Application, person: User) -> None:
         self.application, self.person = application, person
@@ -70,7 +70,7 @@ class ApplicationDraft:
         return self.validated(self.application.answers)
 
     def validated(self, answers: Mapping[str, Any]) -> ApplicationForm:
-        """Return the form, validated with these answers."""
+        """Return the form validated with these answers."""
         form = ApplicationForm(
             answers,
             person=self.person,
@@ -105,7 +105,7 @@ class ApplicationDraft:
         return [] if step == REVIEW else step_keys(step, self.custom_questions)
 
     def _field_keys(self, step: str) -> list[str]:
-        """Return the keys of a step's questions without documents, which have their own page."""
+        """Return the keys of a step's questions, except documents, which have their own page."""
         documents = {one.key for one in self.custom_questions if one.kind == Kind.FILE}
         return [key for key in self.keys(step) if key not in documents]
 
@@ -126,7 +126,7 @@ class ApplicationDraft:
     def open_points(self, step: str) -> str:
         """Return a sentence that names the invalid answers of a step and counts the missing ones.
 
-        Empty for a complete step. Documents and answers to remarks have their own pages.
+        Empty for a complete step. Documents and answers to remarks are not checked here.
         """
         errors = [key for key in self._field_keys(step) if key in self.form.errors]
         invalid = [key for key in errors if self.form.data.get(key) not in (None, "", [], False)]
@@ -142,7 +142,7 @@ class ApplicationDraft:
 
     @property
     def first_incomplete(self) -> str:
-        """The first step with an error or an unanswered remark, else the review page."""
+        """The first step with an error or an unanswered remark, or the review page."""
         remarked = {self.step_of(remark.field) for remark in self.remarks if not remark.answer}
         incomplete = (one.key for one in self.steps if one.errors or one.key in remarked)
         return next(incomplete, REVIEW)
@@ -151,7 +151,7 @@ class ApplicationDraft:
 
     @cached_property
     def remarks(self) -> list[Remark]:
-        """The remarks to answer on a returned application: those of the return and later ones."""
+        """The remarks to answer on a returned application: those made with or after the return."""
         if self.application.status != Status.RETURNED:
             return []
         public = self.application.remarks.filter(is_public=True)
@@ -177,7 +177,7 @@ class ApplicationDraft:
     def posted_answers(
         self, step: str, data: Any, *, use_saved: Collection[str] = ()
     ) -> dict[str, Any]:
-        """Return the values posted for one step; the keys in `use_saved` take the saved value."""
+        """Return the values posted for one step, but the saved values of keys in `use_saved`."""
         posted = self.form.draft_answers(data, self._field_keys(step))
         for remark in self.remarks_on(step):
             name = answer_name(remark)
@@ -263,10 +263,10 @@ def save_step(
     fingerprint: str,
     use_saved: Collection[str] = (),
 ) -> Application:
-    """Save the values posted for one step, valid or not.
+    """Save the values posted for one step, even if invalid.
 
-    `fingerprint` is that of the rendered page. Identical values posted twice, as by a double click,
-    are no conflict. Raises StaleAnswers if another window has saved this step since,
+    `fingerprint` is that of the rendered page. Posting the same values twice, as by a double click,
+    is no conflict. Raises StaleAnswers if another window has saved this step since,
     TransitionRefused if the application can no longer be edited.
     """
     for _ in range(_ATTEMPTS):

@@ -1,4 +1,4 @@
-"""The forecast of an answer, from the waiting times of the last answered applications."""
+"""Forecasts when an application is answered, from the waiting times of recent ones."""
 
 import math
 import statistics
@@ -9,7 +9,7 @@ from accounts.applications.models import Application
 from accounts.review import working_days
 from accounts.tiers.models import Tier
 
-#: The sample: at most so many of the newest first answers, and the minimum for a forecast.
+#: The maximum number of newest first answers in the sample, and the minimum for a forecast.
 MAX_SAMPLE = 50
 MIN_SAMPLE = 20
 #: Percentage of applications that are answered by the forecast day.
@@ -25,13 +25,13 @@ class Forecast:
     most_days: int
 
     def done_by(self, submitted_on: date) -> date:
-        """Return the day by which 80 % of applications of this date have an answer."""
+        """Return the day by which 80 % of applications submitted on this date are answered."""
         return working_days.add(submitted_on, self.most_days)
 
 
 @dataclass(frozen=True)
 class Outlook:
-    """The forecast for one application; fields are None if unknown or if they do not apply."""
+    """The forecast for one application; fields are None if unknown or not applicable."""
 
     #: Waiting applications of the tier that were submitted earlier.
     ahead: int | None
@@ -42,7 +42,7 @@ class Outlook:
 
 
 def forecast(tier: Tier) -> Forecast | None:
-    """Return the forecast of a tier in one query; None below 20 answers."""
+    """Return the forecast of a tier in one query; None if it has fewer than 20 answers."""
     answered = Application.objects.filter(
         tier=tier, kind=Application.Kind.NEW, answered_at__isnull=False, submitted_at__isnull=False
     ).order_by("-answered_at")
@@ -57,9 +57,9 @@ def forecast(tier: Tier) -> Forecast | None:
 
 
 def from_waits(waits: list[int]) -> Forecast | None:
-    """Return the forecast from waiting times in working days; None for too few.
+    """Return the forecast from waiting times in working days; None if there are too few.
 
-    The rank includes the next application, so that the 80 % apply to it and not only to the past
+    The rank includes the next application, so that the 80 % hold for it and not only for past ones
     (split conformal prediction).
     """
     if len(waits) < MIN_SAMPLE:

@@ -1,6 +1,6 @@
-"""Drafts and returned applications that their applicant leaves untouched: remind, then lapse.
+"""Reminds applicants of untouched drafts and returned applications, then lapses these.
 
-Anything the applicant saves restarts the count of days.
+Whenever the applicant saves something, the count of days restarts.
 """
 
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ from accounts.applications.transition_table import Status
 from accounts.applications.workflow.audited import transition
 from accounts.background.periodic import each_locked
 
-#: Days after the return at which the applicant is first reminded.
+#: Days of inactivity after which the applicant is first reminded.
 FIRST_REMINDER = 7
 #: The last reminder is sent this long before the application lapses.
 WARNING = timedelta(days=7)
@@ -25,7 +25,7 @@ WARNING = timedelta(days=7)
 
 @transition
 def lapse(application: Application) -> None:
-    """End an application that its applicant left; a draft's answers and documents are erased."""
+    """Lapse an inactive application; if it is a draft, erase its answers and documents."""
     was_draft = application.status == Status.DRAFT
     changes: dict[str, Any] = {"answers": {}} if was_draft else {}
     application.transition("lapse", by=None, decided_at=timezone.now(), **changes)
@@ -45,9 +45,9 @@ def lapse_returned(now: datetime) -> int:
 
 
 def remind_returned(now: datetime) -> int:
-    """Send the reminders of day 7 and of 7 days before the end. Returns how many.
+    """Send the reminders on day 7 and 7 days before the end. Returns how many.
 
-    After a pause of the sweeps only the later one is sent.
+    If the sweeps were paused, only the later one is sent.
     """
     acted = 0
     last = settings.RETURN_SILENCE_DAYS - WARNING.days
@@ -61,9 +61,9 @@ def remind_returned(now: datetime) -> int:
 
 
 def lapse_drafts(now: datetime) -> int:
-    """Lapse drafts untouched for DRAFT_SILENCE_DAYS whose owner was warned a week before.
+    """Lapse drafts untouched for DRAFT_SILENCE_DAYS whose owner was warned a week ago.
 
-    Erased answers cannot be restored, so after a pause of the sweeps the warning comes first.
+    Erased answers cannot be restored, so the warning comes first even if the sweeps were paused.
     """
     idle = _drafts(now - timedelta(days=settings.DRAFT_SILENCE_DAYS))
 
@@ -85,7 +85,7 @@ def warn_of_drafts(now: datetime) -> int:
 
 
 def _returned(now: datetime, days: int, *, less_than: int | None = None) -> ApplicationQuerySet:
-    """Returned applications untouched for `days`, but not yet for `less_than`."""
+    """Return the returned applications untouched for `days`, but not for `less_than` days."""
     returned = Application.objects.filter(status=Status.RETURNED)
     quiet = returned.annotate(quiet_since=Greatest("returned_at", "saved_at")).filter(
         quiet_since__lte=now - timedelta(days=days)

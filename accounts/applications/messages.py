@@ -15,7 +15,7 @@ from accounts.release_interface import releases
 from accounts.review.models import Decision, ReasonText, Remark
 from accounts.review.reasons import is_appealable
 
-#: Checkpoints that an approval names; the rest is counted.
+#: The number of checkpoints that an approval names; it counts the others.
 NAMED = 10
 
 
@@ -34,7 +34,7 @@ def application_lapsed(application: Application, *, was_draft: bool) -> None:
 
 
 def application_reopened(application: Application, ended: Grant | None) -> None:
-    """Tell the applicant that staff review again; `ended` is the grant that this revoked."""
+    """Notify the applicant of the reopening; `ended` is the grant that it revoked."""
     _send(application, "application_reopened", str(application.pk), grant=ended)
 
 
@@ -43,7 +43,7 @@ def appeal_received(appeal: Application) -> None:
 
 
 def return_reminder(application: Application, day: int) -> bool:
-    """Remind the applicant, on this day of inactivity, of changes that staff asked for.
+    """Remind the applicant, on this day of inactivity, of the changes that staff requested.
 
     Returns whether the mail is new.
     """
@@ -58,7 +58,7 @@ def draft_warning(draft: Application, ends: datetime) -> bool:
 
 
 def draft_warned_at(draft: Application) -> datetime | None:
-    """Return when the applicant was warned since they last saved the draft."""
+    """Return when the applicant was warned since the last save of the draft; None if never."""
     return outbox.enqueued_at("draft_warning", _draft_key(draft))
 
 
@@ -149,7 +149,7 @@ def _waits(days: int) -> dict[str, object]:
 
 
 def _appeal_until(codes: list[str]) -> datetime | None:
-    """Return until when a rejection of now for these reasons can be appealed; None if never."""
+    """Return the deadline to appeal a rejection made now for these reasons; None if none."""
     if not is_appealable(codes):
         return None
     return timezone.now() + timedelta(days=settings.APPEAL_WITHIN_DAYS)
@@ -162,7 +162,7 @@ def _send(application: Application, kind: str, key: str, **context: object) -> b
 
 
 def _compose(application: Application, kind: str, **context: object) -> Message:
-    """Compose a mail to the address of the application if it is confirmed, else the account's."""
+    """Compose a mail to the application's address if confirmed, otherwise to the account's."""
     applicant, answers = application.applicant, application.submitted_answers
     called = answers.get("full_name") or applicant.display_name
     context = {"application": application, "tier": application.tier, "called": called, **context}

@@ -9,7 +9,7 @@ from django.db.models.fields.json import KeyTextTransform
 from accounts.applications.models import Application
 from accounts.applications.transition_table import Status
 
-#: Approved people from which a name is suggested; fewer would reveal who applied.
+#: Approved people that a suggested name needs; fewer would reveal who applied.
 MIN_PEOPLE = 3
 _MAX_NAMES, _CACHE_SECONDS = 200, 600
 

@@ -1,7 +1,7 @@
 """The standard questions of every application form. Plain Python, no models.
 
-docs/api.md#applying lists them. The form defines its own fields; pages that only show answers take
-labels and order from here.
+docs/api.md#applying lists them. The form defines its own fields; pages that only show answers use
+these labels in this order.
 """
 
 from collections.abc import Iterable

@@ -36,7 +36,7 @@ class AccessStatus:
 
 
 def access_status(user: User, tier: Tier) -> AccessStatus:
-    """Return the live grant, else the open application, else the newest one."""
+    """Return the live grant, or else the open application, or else the newest one."""
     if (grant := live_grant(user, tier)) is not None:
         in_force = tier.licence_in_force()
         outdated = in_force is not None and in_force.pk != grant.licence_version_id
@@ -46,7 +46,7 @@ def access_status(user: User, tier: Tier) -> AccessStatus:
 
 
 def draft_of(user: User, tier: Tier) -> Application | None:
-    """Return the application that the person may edit: a returned one, else a draft."""
+    """Return the application that the person may edit: a returned one, or else a draft."""
     mine = Application.objects.filter(applicant=user, tier=tier)
     returned = mine.filter(status=Status.RETURNED).first()
     return returned or mine.filter(status=Status.DRAFT).first()
@@ -54,9 +54,9 @@ def draft_of(user: User, tier: Tier) -> Application | None:
 
 @transaction.atomic
 def begin(user: User, tier: Tier, *, country: str = "") -> Application:
-    """Return the person's draft for `tier`; creates one, with name and country, if there is none.
+    """Return the user's draft for `tier`; create one, with name and country, if there is none.
 
-    Raises InvalidValue for a tier that takes no application, and what `submission.start` raises.
+    Raises InvalidValue for a tier without applications, and what `submission.start` raises.
     """
     if tier.access_mode is not AccessMode.REVIEWED:
         raise InvalidValue(f"access to {tier} takes no application; see its checkpoints' pages")
@@ -69,7 +69,7 @@ def begin(user: User, tier: Tier, *, country: str = "") -> Application:
 
 
 def may_adopt(application: Application) -> bool:
-    """True if a draft is old enough to adopt the tier's questions, which have changed."""
+    """True if the tier's questions have changed and the draft is old enough to adopt them."""
     old = application.created_at <= timezone.now() - timedelta(days=settings.DRAFT_FORM_DAYS)
     if application.status != Status.DRAFT or not old:
         return False
@@ -78,10 +78,10 @@ def may_adopt(application: Application) -> bool:
 
 @transaction.atomic
 def accept_licence(user: User, tier: Tier, *, licence_sha256: str) -> Grant:
-    """Accept the text in force: on a click-through tier, or a new text under a live grant.
+    """Accept the licence in force, for a click-through tier or under a live grant.
 
-    Raises LicenceChanged when another text is in force, AlreadyHeld when it is accepted
-    already, InvalidValue for a tier whose first access takes an application.
+    Raises LicenceChanged if another text is in force, AlreadyHeld if it is already accepted,
+    InvalidValue if the tier is open or its first access requires an application.
     """
     if not tier.is_gated:
         raise InvalidValue(f"the tier {tier} is open: there is nothing to accept")

@@ -97,7 +97,7 @@ def events_of(application: Application) -> list[Event]:
 
 
 def visible_decisions(application: Application) -> list[Decision]:
-    """Return the decisions that the applicant may read; an approval only once it gave access."""
+    """Return the decisions that the applicant may read; an approval only once it gives access."""
     decisions = list(application.decisions.all())
     final = decisions[-1:] if application.status == Status.APPROVED else []
     return [
@@ -139,7 +139,7 @@ def _mail_event(mail: OutgoingMail) -> MailEvent:
 
 
 def lapse_date(application: Application) -> date | None:
-    """Return the day on which the application lapses unless its applicant acts; None if never."""
+    """Return the day on which the application lapses if its applicant does nothing, or None."""
     limits = {
         Status.RETURNED: settings.RETURN_SILENCE_DAYS,
         Status.DRAFT: settings.DRAFT_SILENCE_DAYS,

@@ -34,7 +34,7 @@ TERMINAL_STATES = frozenset({Status.APPROVED, Status.REJECTED, Status.WITHDRAWN,
 
 
 class Actor(StrEnum):
-    """The role of a person for one application; one person can have several."""
+    """A person's role for one application; a person can have several."""
 
     MEMBER = "member"
     APPLICANT = "applicant"
@@ -79,7 +79,7 @@ TRANSITIONS: dict[str, Transition] = {
     "withdraw": _transition(
         {Status.SUBMITTED, Status.IN_REVIEW}, Status.WITHDRAWN, Actor.APPLICANT
     ),
-    # The verdict takes effect later; until then its reviewer can undo it.
+    # The verdict takes effect later, so that its reviewer can undo it.
     "decide": _transition({Status.IN_REVIEW}, Status.IN_REVIEW, Actor.CLAIMER, Actor.SECOND),
     "undo": _transition({Status.IN_REVIEW}, Status.IN_REVIEW, Actor.DECIDER),
     "return": _transition({Status.IN_REVIEW}, Status.RETURNED, Actor.CLAIMER),

@@ -12,7 +12,7 @@ from pathlib import Path
 from accounts.errors import InvalidValue, LimitReached
 
 _CHILD = Path(__file__).with_name("pdf_child.py")
-#: Timeouts in seconds: to check one document, and to wait until a child may start.
+#: Timeouts in seconds: for checking one document, and for waiting until a child may start.
 _TIMEOUT, _QUEUE_TIMEOUT = 20, 20
 _children = threading.BoundedSemaphore(2)
 

@@ -14,7 +14,7 @@ import pikepdf
 
 MAX_MEMORY, MAX_CPU_SECONDS, MAX_OBJECTS = 768 * 2**20, 10, 500_000
 
-#: Keys and values of scripts, actions that open programs or other files, and embedded files.
+#: Keys and values that mark scripts, actions that open programs or other files, and embedded files.
 _SCRIPT_KEYS = {"/JS", "/XFA"}
 _EMBEDDING_KEYS = {
     "/Collection",
@@ -34,7 +34,7 @@ _ACTIONS = {
     "/Thread": "launch",
     "/GoToE": "embedded",
 }
-#: Allowed schemes of links; others could open programs or files on the reader's computer.
+#: URL schemes allowed in links; others could open programs or files on the reader's computer.
 _LINKS = ("http:", "https:", "mailto:")
 _KINDS = {
     "/EmbeddedFile": "embedded",

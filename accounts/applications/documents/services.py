@@ -36,7 +36,7 @@ def get_question(application: Application, key: str) -> CustomQuestion:
 def attach(
     application: Application, question: str, name: str, content: bytes, *, by: User
 ) -> Attachment:
-    """Store a PDF as an answer. The same content sent twice is stored once.
+    """Store a PDF as an answer. Identical content sent twice is stored once.
 
     Raises NotFound for an unknown question, TransitionRefused unless the application is editable,
     InvalidValue unless `content` is a harmless PDF of 1 byte to 10 MiB, LimitReached beyond two

@@ -43,13 +43,13 @@ def document_add(request: HttpRequest, public_id: str, question: str) -> HttpRes
 
 
 _TOO_LARGE = "This file is larger than 10 MiB; send a smaller one."
-#: Bytes that are read and discarded of a body that is too large.
+#: The number of bytes to read and discard from a body that is too large.
 _MAX_DISCARDED = 64 * 1024 * 1024
 _CHUNK = 64 * 1024
 
 
 def _discard_body(request: HttpRequest) -> None:
-    """Read the body up to a bound: many browsers read no response before they have sent it all."""
+    """Read the body up to a limit: many browsers read no response before they have sent it all."""
     left = _MAX_DISCARDED
     with suppress(UnreadablePostError):
         while left > 0 and (chunk := request.read(_CHUNK)):

@@ -144,7 +144,7 @@ class ApplicationForm(forms.Form):
         return {key: value for key, value in answers.items() if value not in ("", [], False)}
 
     def _with_scheme(self, key: str, value: Any) -> Any:
-        """A valid address as the form cleans it, such as with the missing `https://`."""
+        """Return a valid URL as the form cleans it, for example with `https://` added."""
         field = self.fields[key]
         if not isinstance(field, forms.URLField) or not isinstance(value, str):
             return value
@@ -166,7 +166,7 @@ class ApplicationForm(forms.Form):
         return self.fields[key].widget.value_from_datadict(data, {}, key)
 
     def submitted_answers(self) -> dict[str, Any]:
-        """Return the answers of a valid form for a snapshot, only to questions that apply."""
+        """Return a valid form's answers for a snapshot, only those to questions that apply."""
         answers = {key: self.answers[key] for key in LABELS if key in self.answers}
         for question in self._applicable_questions():
             value = _json_value(self.cleaned_data.get(question.key))
@@ -300,7 +300,7 @@ def _draft_value(value: Any) -> Any:
 
 
 def _json_value(value: Any) -> Any:
-    """Convert a cleaned value for JSON."""
+    """Convert a cleaned value to a JSON type."""
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Decimal):

@@ -10,7 +10,7 @@ from accounts.applications.custom_questions import hardware_text
 from accounts.web.form_fields import TextField
 
 MAX_ROWS = 20
-#: Memory of one accelerator, and the number of accelerators, anywhere in the line.
+#: The memory of one accelerator and the number of accelerators, anywhere in the line.
 _MEMORY = re.compile(r"(?<![\d.])(\d{1,5})\s*(?:GB|GiB|G)\b", re.IGNORECASE)
 _COUNT = re.compile(
     r"(?<![\w.])(\d{1,5})\s*[x×*](?!\s*\d{1,3}\W*$)"  # 8 x …, but not RTX 4090 x 2
@@ -23,7 +23,7 @@ _MAX_KIND_LENGTH = 80
 
 
 class HardwareField(TextField):
-    """Cleans to a list of {"count", "memory_gb", "kind"}; memory is in GB for each accelerator."""
+    """Cleans to a list of {"count", "memory_gb", "kind"}; memory is in GB per accelerator."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(widget=forms.Textarea({"rows": 3, "class": "short"}), **kwargs)

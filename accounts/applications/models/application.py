@@ -27,13 +27,13 @@ from accounts.roles.models import RoleAssignment, in_tiers
 from accounts.roles.permissions import APPLICATION_READERS, DECIDERS, GRANT_MANAGERS, Role
 from accounts.users.models import User
 
-#: Transitions guarded by the current claim and first approval: others may have changed either.
+#: Transitions that fail if the claim or the first approval has changed since it was read.
 _BY_CLAIM = frozenset({"release", "decide", "return", "approve_first", "approve", "reject"})
-#: Transitions that end the wait for a decision's effect, and clear it.
+#: Transitions that end, and clear, a pending decision.
 _ENDS_WAIT = frozenset({"undo", "return", "approve", "reject"})
 
 
-#: The fields of an application without a decision that waits.
+#: The fields of an application without a pending decision.
 UNDECIDED: dict[str, Any] = {"pending_until": None, "pending_by": None, "pending_verdict": {}}
 
 
@@ -42,15 +42,15 @@ class ApplicationQuerySet(models.QuerySet["Application"]):
         return self.filter(status__in=OPEN_STATES)
 
     def waiting(self) -> "ApplicationQuerySet":
-        """Applications that wait for staff, the longest waiting first."""
+        """Applications that wait for staff, longest waiting first."""
         return self.filter(status__in=WAITING_STATES).order_by("submitted_at", "pk")
 
     def overdue(self) -> "ApplicationQuerySet":
-        """Applications that still wait after the day by which a decision was due."""
+        """Applications that still wait after the day on which a decision was due."""
         return self.waiting().filter(due_on__lt=working_days.utc_date(timezone.now()))
 
     def readable_by(self, user: User) -> "ApplicationQuerySet":
-        """Applications that this person may read as staff: those of the tiers of their roles."""
+        """Applications that `user` may read as staff: those of the tiers of their roles."""
         return self._of_tiers(user, APPLICATION_READERS)
 
     def decidable_by(self, user: User) -> "ApplicationQuerySet":
@@ -66,7 +66,7 @@ class ApplicationQuerySet(models.QuerySet["Application"]):
 
 
 class Application(models.Model):
-    """A person's request for a reviewed tier. Only the grant that results gives access."""
+    """A person's request for a reviewed tier. Only the resulting grant gives access."""
 
     class Kind(models.TextChoices):
         NEW = "new", "New"
@@ -98,12 +98,12 @@ class Application(models.Model):
     first_approval = models.ForeignKey(
         "accounts.Decision", models.PROTECT, null=True, blank=True, related_name="+"
     )
-    #: A decision that has not taken effect: when it does, its reviewer, and its `Verdict`.
+    #: A pending decision: when it takes effect, its reviewer, and its `Verdict`.
     pending_until = models.DateTimeField(null=True, blank=True)
     pending_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
     )
-    #: Also that of a decision which the sweep undid, so that its texts can be decided again.
+    #: Kept when the sweep undoes a decision, so that the reviewer can reuse its texts.
     pending_verdict = models.JSONField(default=dict, db_default={}, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     submitted_at = models.DateTimeField(null=True, blank=True, help_text="First submission")
@@ -115,11 +115,11 @@ class Application(models.Model):
     withdrawn_because = models.TextField(blank=True)
     #: Why the rejection of the predecessor is wrong, for an appeal; erased with the answers.
     appeal_text = models.TextField(blank=True, db_default="")
-    #: When the answers were reduced to reason, dates, tier and country.
+    #: When the application was reduced to reason, dates, tier and country.
     reduced_at = models.DateTimeField(null=True, blank=True)
     #: The day by which a decision is due; None while the applicant has to act.
     due_on = models.DateField(null=True, blank=True)
-    #: Working days left when it was returned; negative when it was overdue.
+    #: Working days left when it was returned; negative if it was overdue.
     days_left = models.SmallIntegerField(null=True, blank=True)
 
     objects = ApplicationQuerySet.as_manager()
@@ -174,7 +174,7 @@ class Application(models.Model):
 
     @property
     def state_words(self) -> str:
-        """The state within a sentence: `in review`."""
+        """The state as used in a sentence, such as `in review`."""
         return Status(self.status).label.lower()
 
     @property
@@ -205,7 +205,7 @@ class Application(models.Model):
 
     @property
     def submitted_answers(self) -> dict[str, Any]:
-        """The answers last submitted; empty before the first submission."""
+        """The last submitted answers; empty before the first submission."""
         snapshot = self.latest_snapshot
         return snapshot.answers if snapshot else {}
 
@@ -256,7 +256,7 @@ class Application(models.Model):
         return f"{self.claimed_by} has claimed {self.reference}"
 
     def may_review(self, person: User) -> bool:
-        """True if this person may claim the application, now or once it is unclaimed."""
+        """True if `person` may claim the application, now or once it is unclaimed."""
         return Actor.REVIEWER in self.actors(person)
 
     def require_reviewer(self, by: User) -> None:
@@ -270,7 +270,7 @@ class Application(models.Model):
             raise TransitionRefused(f"{self.reference} is {self.state_words}")
 
     def require_undecided(self) -> None:
-        """Raise TransitionRefused while a decision waits to take effect."""
+        """Raise TransitionRefused while a decision is pending."""
         if self.pending_until is not None:
             raise TransitionRefused(
                 f"{self.pending_by} decided {self.reference}; until {self.pending_until:%H:%M:%S} "
@@ -278,13 +278,13 @@ class Application(models.Model):
             )
 
     def is_in_conflict(self, by: User) -> bool:
-        """True if `by` declared a conflict, or rejected what this appeals."""
+        """True if `by` declared a conflict, or rejected the application that this one appeals."""
         return self.conflicts.filter(reviewer=by).exists()
 
     def transition(
         self, name: str, *, by: User | None, details: dict[str, Any] | None = None, **changes: Any
     ) -> None:
-        """Make one transition of the table; of two concurrent transitions one wins.
+        """Make one transition of the table; of two concurrent ones, only one succeeds.
 
         No other code changes the state. Raises TransitionRefused.
         """

@@ -15,7 +15,7 @@ from accounts.web.single_line_fields import OneLineFields
 class Question(OneLineFields):
     """One custom question of a tier, edited in the admin.
 
-    A change affects no existing application: a draft keeps the form version it was started with.
+    A change affects no existing application: a draft keeps its form version.
     """
 
     Kind = Kind
@@ -116,7 +116,7 @@ class FormVersionManager(models.Manager["FormVersion"]):
 
 
 class FormVersion(models.Model):
-    """The questions of a tier at one time; never edited.
+    """The questions of a tier at one point in time; never edited.
 
     `questions` lists the custom ones, each as `Question.to_json` returns it.
     """

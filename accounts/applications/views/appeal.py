@@ -16,7 +16,7 @@ from accounts.web.current_user import signed_in
 @login_required
 @require_POST
 def application_appeal(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Appeal; a refusal shows the page again with the text."""
+    """Appeal; if refused, show the page again with the text."""
     application = get_own_application(request, public_id)
     text = request.POST.get("text", "").replace("\r\n", "\n")
     try:

@@ -12,7 +12,7 @@ def is_autosave(request: HttpRequest) -> bool:
 
 
 def saved(fingerprint: str, warning: str) -> JsonResponse:
-    """The step is saved; the next save must send `fingerprint` as its `seen`."""
+    """Report a saved step; the next save must send `fingerprint` as `seen`."""
     saved_at = f"{timezone.now():%H:%M} UTC"
     return JsonResponse({"seen": fingerprint, "saved_at": saved_at, "warning": warning})
 

@@ -32,7 +32,7 @@ def resume_url(application: Application, person: User) -> str:
 
 
 def receipt_note() -> str:
-    """Return where the receipt of a submission is."""
+    """Return a sentence that says where to find the receipt of a submission."""
     if settings.MAIL_LEAVES:
         return "A receipt is on its way."
     return "This portal sends no mail: the receipt is on this page, under its history."

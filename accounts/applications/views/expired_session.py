@@ -1,4 +1,4 @@
-"""Forms posted after the session expired: stored until the author has signed in again."""
+"""Stores forms posted after the session expired until the user has signed in again."""
 
 import json
 
@@ -12,7 +12,7 @@ from accounts.rate_limits import buckets
 from accounts.rate_limits.buckets import Limit
 
 _KEY = "interrupted"
-#: Bytes of one form; a step of an application is far smaller.
+#: Maximum bytes of one form; a step of an application is far smaller.
 _MAX_BYTES = 64 * 1024
 #: Requests per network address and hour, because storing needs no sign-in.
 _PER_NETWORK = Limit("interrupted", 30, 3600)

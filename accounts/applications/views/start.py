@@ -1,4 +1,4 @@
-"""The start of an application: its questions, the country of work, or why none is possible."""
+"""The start page: a tier's questions and the country of work, or why nobody can apply."""
 
 from typing import Any
 
@@ -53,7 +53,7 @@ def application_create(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _begin(request: HttpRequest, user: User, tier: Tier) -> HttpResponse:
-    """Ask for the country first, so that nobody fills in a form that cannot be approved."""
+    """Ask for the country first, so that nobody fills in an application that must be rejected."""
     if request.method != "POST":
         return _start_page(request, tier, CountryForm(tier=tier))
     form = CountryForm(request.POST, tier=tier)
@@ -84,7 +84,7 @@ def _start_page(
 
 
 def _accept(request: HttpRequest, user: User, tier: Tier, licence: LicenceVersion) -> HttpResponse:
-    """Accept a licence without an application: click-through tiers, new versions for holders."""
+    """Accept a licence without an application: on a click-through tier, or a new version."""
     error = ""
     if request.method == "POST":
         try:

@@ -1,4 +1,4 @@
-"""Appeals: another reviewer decides a rejected application anew, once, by a deadline of its own."""
+"""Appeals: another reviewer decides a rejected application again, once, by a separate deadline."""
 
 from datetime import datetime, timedelta
 
@@ -28,8 +28,8 @@ MIN_TEXT, MAX_TEXT = 100, 3000
 def appeal(application: Application, text: str, *, by: User) -> Application:
     """Appeal a rejection. Returns the appeal: a submitted application with the same answers.
 
-    Whoever rejected the application is in conflict, and can neither be assigned the appeal nor
-    decide it. Raises InvalidValue for a text that is too short or too long; NotAllowed,
+    Reviewers who rejected the application are in conflict: they can neither be assigned the appeal
+    nor decide it. Raises InvalidValue for a text that is too short or too long; NotAllowed,
     AlreadyHeld, TierRetired or TransitionRefused if the rejection cannot be appealed.
     """
     application.require("appeal", by)
@@ -61,7 +61,7 @@ def appeal(application: Application, text: str, *, by: User) -> Application:
 
 
 def deadline(application: Application) -> datetime | None:
-    """Return until when the rejection can be appealed; None if it cannot be."""
+    """Return the deadline to appeal the rejection; None if it cannot be appealed."""
     try:
         return _refuse(application)
     except (AlreadyHeld, NotAllowed, TierRetired, TransitionRefused):
@@ -74,7 +74,7 @@ def of(application: Application) -> Application | None:
 
 
 def _refuse(application: Application) -> datetime:
-    """Raise an error that says why the rejection cannot be appealed, else return the deadline."""
+    """Return the deadline, or raise an error that says why the rejection cannot be appealed."""
     if application.status != Status.REJECTED or application.decided_at is None:
         raise TransitionRefused("only a rejected application can be appealed")
     if application.is_appeal:

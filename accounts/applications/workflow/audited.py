@@ -18,10 +18,10 @@ R = TypeVar("R")
 def transition(
     function: Callable[Concatenate[Application, P], R],
 ) -> Callable[Concatenate[Application, P], R]:
-    """Run a function of an application in a transaction; a refused one leaves only an audit event.
+    """Run a transition in a transaction; a refused one leaves only an audit event.
 
-    The event is written after the rollback, under the function's name. It is lost where a caller
-    rolls back a transaction around this one.
+    The event is written after the rollback, under the function's name. It is lost if the caller
+    rolls back an outer transaction.
     """
 
     action = AccountsEvent.of_application(function.__name__)

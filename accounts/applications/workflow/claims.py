@@ -36,14 +36,14 @@ def assign(application: Application, to: User, *, by: User) -> None:
 
 @transition
 def release(application: Application, *, by: User) -> None:
-    """Return the application to the queue; deletes the claimer's own first approval."""
+    """Return the application to the queue and clear its first approval."""
     application.require("release", by)
     application.transition("release", by=by, first_approval=None, **_UNCLAIMED)
 
 
 @transition
 def release_idle(application: Application) -> None:
-    """Return an idle claim to the queue; a first approval stays."""
+    """Return an idle application to the queue; a first approval stays."""
     claimer, claimed_at = application.claimed_by, application.claimed_at
     application.transition("release", by=None, details={"idle": True}, **_UNCLAIMED)
     if claimer is not None:

@@ -92,7 +92,7 @@ def answer_question(
 
 @transition
 def settle(application: Application, remark: Remark, *, by: User, done: bool = True) -> None:
-    """Mark a remark as settled, or undo that."""
+    """Mark a remark as settled, or as open again."""
     _require_reviewer_of_open(application, by)
     changed = application.remarks.filter(pk=remark.pk, settled_at__isnull=done).update(
         settled_by=by if done else None, settled_at=timezone.now() if done else None
@@ -118,7 +118,7 @@ def send_mail_again(application: Application, mail: OutgoingMail, *, by: User) -
 
 
 def _require_reviewer_of_open(application: Application, by: User) -> None:
-    """Refuse all but reviewers of an open application; the claimer's work is noted."""
+    """Refuse all but reviewers of an open application; record when the claimer last worked."""
     application.require_reviewer(by)
     application.require_open()
     if application.claimed_by_id == by.pk:

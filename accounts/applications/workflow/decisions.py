@@ -45,13 +45,12 @@ def approve(
 ) -> Grant | None:
     """Give the applicant a grant until `until`, by default for the tier's term.
 
-    Claims the application first if necessary. Returns None if the grant does not start yet: for the
-    first of two approvals, after which a second reviewer must approve and may change the term, and
+    Claims the application first if necessary. Returns None if the grant does not start yet: after
+    the first of two approvals, when a second reviewer must approve and may change the term, and
     while `by` can undo the decision (undo_window.py).
 
-    Raises ConfirmationRequired, unless `confirmed`, if a question of the checklist or a remark is
-    open; TierRetired; where two approvals are needed, NotAllowed for a password that somebody else
-    set.
+    Raises ConfirmationRequired, unless `confirmed`, if a checklist question or a remark is open;
+    TierRetired; NotAllowed, if two approvals are needed, for a password that somebody else set.
     """
     recent_authentication.require(within=RECENT_FOR_APPROVAL)
     _claim_or_require(application, by, "approve")
@@ -116,7 +115,7 @@ def return_for_changes(
     internal_note: str = "",
     checklist: dict[str, str] | None = None,
 ) -> Decision | None:
-    """Return the application for changes; the review deadline pauses.
+    """Return the application for changes and pause the review deadline.
 
     `remarks` maps a field to what should change there; at least one is needed. Returns None while
     `by` can undo the decision.
@@ -188,7 +187,7 @@ def _claim_or_require(application: Application, by: User, name: str) -> None:
 
 
 def _end_access(applicant: User, tier: Tier, *, by: User, reason: str) -> Grant | None:
-    """Revoke the person's grant of the tier. Returns the grant, or None if there was none."""
+    """Revoke the applicant's grant for the tier. Returns it, or None if there was none."""
     grants = Grant.objects.filter(user=applicant, tier=tier)
     lifecycle.expire_due(grants)
     grant = grants.unended().first()

@@ -1,4 +1,4 @@
-"""Rules on who may apply for a tier now."""
+"""Who may apply for a tier now."""
 
 import math
 from datetime import datetime, timedelta
@@ -47,10 +47,10 @@ def refuse_to_request(applicant: User, tier: Tier) -> None:
 
 
 def may_apply_from(applicant: User, tier: Tier) -> datetime | None:
-    """Return when a new application is accepted again.
+    """Return the time from which a new application is accepted; None for no waiting period.
 
-    This is the end of the longest waiting period after a rejection or revocation for this tier,
-    or None if there is no waiting period. A rejection that an appeal overturned has none.
+    This is the end of the longest waiting period after a rejection or revocation for this tier.
+    A rejection that an appeal overturned has none.
     """
     overturned = Application.objects.filter(
         kind=Application.Kind.APPEAL, status=Status.APPROVED, applicant=applicant
@@ -75,8 +75,8 @@ def may_apply_from(applicant: User, tier: Tier) -> datetime | None:
 def days_to_wait(application: Application, codes: list[str]) -> int:
     """Return the days to wait after a rejection for these reasons.
 
-    They are the longest of the reasons and the tier. A rejected appeal adds none: the days count
-    from the rejection that it was about.
+    This is the longest wait of the reasons and the tier. A rejected appeal adds none: the days
+    count from the rejection that it appealed.
     """
     if application.is_appeal:
         return 0

@@ -6,12 +6,12 @@ from accounts.applications.models import Application
 from accounts.errors import ConfirmationRequired
 from accounts.review.checklist import QUESTIONS
 
-#: Characters of a remark that the refusal quotes.
+#: Characters of a remark quoted in the error.
 QUOTED = 80
 
 
 def require(application: Application, checklist: dict[str, str] | None) -> None:
-    """Raise ConfirmationRequired if a question has no answer or a remark is not ticked off.
+    """Raise ConfirmationRequired if a question is unanswered or a remark is not ticked off.
 
     Without a `checklist`, which the Hub's clients do not have, only remarks count.
     """

@@ -52,7 +52,7 @@ def start(applicant: User, tier: Tier, *, predecessor: Application | None = None
 def save_answers(
     application: Application, answers: dict[str, Any], *, by: User, expected_version: int
 ) -> None:
-    """Store the answers, valid or not, of a draft or a returned application.
+    """Store the answers of a draft or returned application, even if invalid.
 
     Raises TransitionRefused in other states, and if `expected_version` is out of date.
     """
@@ -74,7 +74,7 @@ def save_answers(
 
 @transaction.atomic
 def answer_remarks(application: Application, answers: dict[int, str], *, by: User) -> None:
-    """Store the applicant's answers to public remarks: primary key of the remark -> text.
+    """Store the applicant's answers to public remarks, keyed by the remark's primary key.
 
     Raises TransitionRefused once the application is closed.
     """

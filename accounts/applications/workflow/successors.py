@@ -1,4 +1,4 @@
-"""A submitted application that continues another one: reopened by staff, or an appeal."""
+"""Applications that continue another one: reopened by staff, or an appeal."""
 
 from typing import Any
 

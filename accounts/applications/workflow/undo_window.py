@@ -1,7 +1,7 @@
 """The time between a decision and its effect, during which its reviewer can undo it.
 
-Until then the application stays in review: no grant, no mail, and nothing that its applicant could
-read. A sweep lets due decisions take effect; a kill at any point leaves a row for the next sweep.
+Until then the application stays in review, with no grant, no mail, and nothing that the applicant
+could read. A sweep applies due decisions; if it is killed, the next one continues.
 """
 
 from datetime import datetime, timedelta
@@ -24,9 +24,9 @@ from accounts.users.models import User
 
 
 def decide(application: Application, verdict: Verdict, *, by: User) -> Decision | None:
-    """Let a verdict take effect DECISION_UNDO_SECONDS from now.
+    """Schedule a verdict to take effect after DECISION_UNDO_SECONDS. Returns None.
 
-    Returns None; with 0 seconds it takes effect at once, and the decision is returned.
+    If that is 0, apply it at once and return the decision.
     """
     verdicts.validate(application, verdict)
     if not settings.DECISION_UNDO_SECONDS:
@@ -52,7 +52,7 @@ def decide(application: Application, verdict: Verdict, *, by: User) -> Decision 
 
 @transition
 def undo(application: Application, *, by: User) -> Verdict:
-    """Undo a decision that has not taken effect, and return its verdict, to be changed.
+    """Undo a decision that has not taken effect, and return its verdict for editing.
 
     The application stays with its claimer.
     Raises NotAllowed unless `by` made the decision, TransitionRefused once the time has passed.
@@ -69,7 +69,7 @@ def undo(application: Application, *, by: User) -> Verdict:
 
 
 def finish_due(now: datetime) -> int:
-    """Let due decisions take effect. Returns how many."""
+    """Apply due decisions. Returns how many."""
     due = Application.objects.filter(status=Status.IN_REVIEW, pending_until__lte=now)
     ids = due.order_by("pending_until").values_list("pk", flat=True)
     return each("decisions finished", list(ids), partial(finish, now=now))
@@ -77,9 +77,9 @@ def finish_due(now: datetime) -> int:
 
 @transaction.atomic
 def finish(application_id: int, *, now: datetime | None = None) -> bool:
-    """Let a decision take effect. Returns False if it was undone or has taken effect already.
+    """Apply a due decision. Returns False if it is not due, was undone, or is refused now.
 
-    A decision that is refused now, such as of a reviewer who lost the role, is undone; its texts
+    A refused decision, such as one by a reviewer who lost the role, is undone; its texts
     stay on the application (`undone_verdict`) until it is decided again.
     """
     rows = Application.objects.select_for_update(no_key=True, of=("self",))
@@ -105,7 +105,7 @@ def finish(application_id: int, *, now: datetime | None = None) -> bool:
 
 
 def undone_verdict(application: Application) -> Verdict | None:
-    """Return the verdict that the sweep undid; None if it was decided again since, or withdrawn."""
+    """Return the verdict that the sweep undid; None once decided again or withdrawn."""
     if application.pending_until is not None or not application.pending_verdict:
         return None
     return Verdict.from_json(application.pending_verdict)

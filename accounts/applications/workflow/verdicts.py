@@ -56,7 +56,7 @@ def validate(application: Application, verdict: Verdict) -> None:
 
 
 def apply(application: Application, verdict: Verdict, *, by: User) -> Decision:
-    """Let a verdict take effect, and mail the applicant."""
+    """Apply a verdict and mail the applicant."""
     if verdict.name == "approve":
         return _approve(application, verdict, by)
     if verdict.name == "reject":
@@ -119,7 +119,7 @@ def _return(application: Application, verdict: Verdict, by: User) -> Decision:
 
 
 def _accepted_licence(application: Application) -> LicenceVersion:
-    """Return the text accepted with the newest snapshot, else the text in force."""
+    """Return the text accepted with the newest snapshot, or the text in force if there is none."""
     snapshot = application.latest_snapshot
     if snapshot is not None:
         return snapshot.licence_version
