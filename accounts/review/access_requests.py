@@ -1,7 +1,6 @@
 """Access requests for a tier as the Hub API shows them: three lists, and moves between them.
 
-Every move is one that the admin offers too (approve, reject, reopen, give, revoke), under the same
-roles.
+The admin offers every move too (approve, reject, reopen, grant, revoke), to the same roles.
 """
 
 from collections.abc import Callable, Iterable
@@ -35,7 +34,7 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class RequestStatus(TextChoices):
-    """The list of a request."""
+    """The list that a request is in."""
 
     PENDING = "pending", "Awaiting a decision"
     ACCEPTED = "accepted", "Has access"
@@ -44,13 +43,13 @@ class RequestStatus(TextChoices):
 
 @dataclass(frozen=True)
 class AccessRequest:
-    """One entry of a list. `answers` are those of the last submission."""
+    """One entry of a list, with the answers of the last submission."""
 
     request_id: str
     status: RequestStatus
     user: User
     at: datetime
-    #: The sort key in its list, by which the next page begins.
+    #: The sort key in the list, after which the next page begins.
     cursor: int
     answers: dict[str, Any] = field(default_factory=dict)
 
@@ -61,7 +60,7 @@ class AccessRequest:
 def list_requests(
     tier: Tier, status: RequestStatus, *, by: User, after: int = 0, limit: int = 1000
 ) -> list[AccessRequest]:
-    """Up to `limit` requests with a cursor above `after`.
+    """Return up to `limit` requests with a cursor above `after`.
 
     Raises NotAllowed unless `by` decides applications of the tier.
     """
@@ -70,7 +69,7 @@ def list_requests(
 
 
 def _current(tier: Tier, user: User) -> AccessRequest | None:
-    """The request of `user`, in whichever list it is."""
+    """Return the request of `user` from any list."""
     for status in RequestStatus:
         if requests := _LISTS[status](tier, user, 0, 1):
             return requests[0]
@@ -78,7 +77,7 @@ def _current(tier: Tier, user: User) -> AccessRequest | None:
 
 
 def _pending(tier: Tier, user: User | None, after: int, limit: int) -> list[AccessRequest]:
-    """Open applications of people without a live grant."""
+    """Return the open applications of people without a live grant."""
     waiting = Application.objects.open().filter(tier=tier, pk__gt=after)
     waiting = waiting.exclude(Exists(_live_grants(tier, "applicant")))
     if user is not None:
@@ -89,7 +88,7 @@ def _pending(tier: Tier, user: User | None, after: int, limit: int) -> list[Acce
 
 
 def _accepted(tier: Tier, user: User | None, after: int, limit: int) -> list[AccessRequest]:
-    """Holders of a live grant, with or without an application."""
+    """Return the holders of a live grant, with or without an application."""
     grants = Grant.objects.live().filter(tier=tier, pk__gt=after)
     if user is not None:
         grants = grants.filter(user=user)
@@ -99,7 +98,7 @@ def _accepted(tier: Tier, user: User | None, after: int, limit: int) -> list[Acc
 
 
 def _rejected(tier: Tier, user: User | None, after: int, limit: int) -> list[AccessRequest]:
-    """People whose last decision was a rejection or a revocation."""
+    """Return the people whose last decision was a rejection or a revocation."""
     refused = _refused_people(tier).filter(pk__gt=after)
     if user is not None:
         refused = refused.filter(pk=user.pk)
@@ -130,7 +129,7 @@ def _live_grants(tier: Tier, user_field: str) -> GrantQuerySet:
 
 
 def _refused_people(tier: Tier) -> QuerySet[User]:
-    """People without access or an open application, whose last decision was a refusal."""
+    """Return people without access or an open application whose last decision was a refusal."""
     applications = Application.objects.filter(tier=tier, applicant=OuterRef("pk"))
     grants = Grant.objects.filter(tier=tier, user=OuterRef("pk"))
     decided = applications.exclude(decided_at=None)
@@ -150,7 +149,7 @@ def _refused_people(tier: Tier) -> QuerySet[User]:
 
 
 def _latest(*columns: tuple[QuerySet[Any], str]) -> Greatest:
-    """The newest value of these fields of correlated querysets; 1970 if there is none."""
+    """Return the newest value of these fields of correlated querysets; 1970 if there is none."""
     return Greatest(
         *(
             Coalesce(Subquery(records.order_by(f"-{at}").values(at)[:1]), Value(_LONG_AGO))
@@ -160,7 +159,7 @@ def _latest(*columns: tuple[QuerySet[Any], str]) -> Greatest:
 
 
 def _last_refusals(tier: Tier, people: list[int]) -> dict[int, Application | Grant]:
-    """The last rejected application or revoked grant of each person, by the key of the person."""
+    """Return each person's last rejected application or revoked grant, by the person's key."""
     rejections = Application.objects.filter(
         tier=tier, applicant__in=people, status=Status.REJECTED
     ).select_related("applicant")
@@ -176,7 +175,7 @@ def _last_refusals(tier: Tier, people: list[int]) -> dict[int, Application | Gra
 
 
 def _answers(applications: Iterable[Application | None]) -> dict[int, dict[str, Any]]:
-    """The last submitted answers by the key of the application, in one query."""
+    """Return the last submitted answers, by the application's key, in one query."""
     snapshots = ApplicationSnapshot.objects.filter(application__in=list(applications))
     return {one.application_id: one.answers for one in snapshots.order_by("number")}
 
@@ -202,7 +201,7 @@ def _from_grant(
 
 
 def get_request(tier: Tier, *, by: User, username: str = "", request_id: str = "") -> AccessRequest:
-    """The request of this person, or with this id. Raises NotAllowed or NotFound."""
+    """Return the request with this username or id. Raises NotAllowed or NotFound."""
     _require_role(by, DECIDERS, tier)
     user = get_account(username) if username else _owner(tier, request_id)
     request = _current(tier, user) if user is not None else None
@@ -213,7 +212,7 @@ def get_request(tier: Tier, *, by: User, username: str = "", request_id: str = "
 
 
 def get_account(username: str) -> User:
-    """The active account with this name or confirmed address. Raises NotFound."""
+    """Return the active account with this name or confirmed address. Raises NotFound."""
     user = usernames.find_account(username)
     if user is None or not user.is_active:
         raise NotFound(f"there is no account {username} here")
@@ -221,7 +220,7 @@ def get_account(username: str) -> User:
 
 
 def _owner(tier: Tier, request_id: str) -> User | None:
-    """The owner of the application or grant for this tier with this id."""
+    """Return the owner of the application or grant with this id for the tier."""
     try:
         by_id = Q(public_id=request_id, tier=tier)
         application = Application.objects.filter(by_id).select_related("applicant").first()
@@ -237,10 +236,10 @@ def _owner(tier: Tier, request_id: str) -> User | None:
 def accept(
     request: AccessRequest, tier: Tier, *, by: User, confirmed: bool = False
 ) -> Grant | None:
-    """Claim and approve. A refused request is reopened first, which requires a lead reviewer.
+    """Claim and approve. A rejected request is reopened first, which requires a lead reviewer.
 
-    Returns None while the grant has not started, see `decisions.approve`. The Hub's requests carry
-    no checklist; ConfirmationRequired is raised for open remarks, unless `confirmed`.
+    Returns None while the grant has not started, see `decisions.approve`. The Hub API has no
+    checklist; raises ConfirmationRequired for open remarks, unless `confirmed`.
     """
     _lock_unchanged(request, RequestStatus.ACCEPTED, tier)
     if request.status is RequestStatus.REJECTED:
@@ -273,7 +272,7 @@ def reject(request: AccessRequest, tier: Tier, *, by: User, reason: str = "") ->
 
 @transaction.atomic
 def cancel(request: AccessRequest, tier: Tier, *, by: User) -> None:
-    """Return a decided request to the queue and end its access; takes a lead reviewer."""
+    """Return a decided request to the queue and end its access; requires a lead reviewer."""
     _lock_unchanged(request, RequestStatus.PENDING, tier)
     _require_role(by, GRANT_MANAGERS, tier)
     if _open_applications(request, tier).exists():  # the grant came from outside the queue
@@ -283,9 +282,9 @@ def cancel(request: AccessRequest, tier: Tier, *, by: User) -> None:
 
 
 def grant(tier: Tier, username: str, *, by: User) -> Grant | ChangeRequest:
-    """Give access without a request, for the term of the tier; takes a lead reviewer.
+    """Grant access without a request, for the tier's term; requires a lead reviewer.
 
-    On a tier that takes two approvals this opens a change request, which a second person confirms.
+    If the tier requires two approvals, open a change request, which a second person confirms.
     """
     _require_role(by, GRANT_MANAGERS, tier)
     user = get_account(username)

@@ -19,9 +19,9 @@ REMINDER_DAYS = 2
 
 
 def release_idle_claims(now: datetime) -> int:
-    """Release claims that are idle for IDLE_CLAIM_DAYS working days.
+    """Release claims that have been idle for IDLE_CLAIM_DAYS working days.
 
-    An approval that waits for a second reviewer keeps its claim.
+    An application that awaits a second approval keeps its claim.
     """
     days = settings.IDLE_CLAIM_DAYS
     claimed = Application.objects.filter(

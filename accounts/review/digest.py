@@ -15,13 +15,13 @@ from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import DECIDERS
 from accounts.users.models import User
 
-#: Applications submitted while the last digest was written appear in the next one too, because a
-#: repetition is better than an omission.
+#: Applications submitted just before the last digest are in the next one too, because repeating one
+#: is better than missing one.
 OVERLAP = timedelta(minutes=1)
 
 
 def send(now: datetime) -> int:
-    """Send each reviewer one digest a working day, from DIGEST_HOUR (UTC) on."""
+    """Send each reviewer one digest per working day, from DIGEST_HOUR (UTC)."""
     today = working_days.utc_date(now)
     if now.hour < settings.DIGEST_HOUR or not working_days.is_working_day(today):
         return 0
@@ -45,7 +45,7 @@ def _send_to(person: User, key: str) -> bool:
 
 
 def _new(desk: ApplicationQuerySet, since: datetime | None) -> ApplicationQuerySet:
-    """Applications submitted or resubmitted since the last digest; all without a digest."""
+    """Return applications submitted or resubmitted since the last digest; all if there is none."""
     if since is None:
         return desk
     since -= OVERLAP

@@ -30,17 +30,17 @@ CHECK, REMARK = "check_", "remark_"
 
 
 class ActionForm(forms.Form):
-    """The form of one action by the reviewer `by` on `application`."""
+    """The form of one action by reviewer `by` on `application`."""
 
     def __init__(self, *args: Any, application: Application, by: "User", **kwargs: Any) -> None:
         self.application = application
         self.by = by
-        #: What an approval leaves open, after the service asked for a confirmation.
+        #: What an approval would leave open, once the service has required confirmation.
         self.open_points: list[str] = []
         super().__init__(*args, **kwargs)
 
     def values(self) -> dict[str, Any]:
-        """The arguments of the action's service, once the form is valid. Raises NotFound."""
+        """Return the arguments for the action's service from a valid form. Raises NotFound."""
         return dict(self.cleaned_data)
 
 
@@ -73,7 +73,7 @@ class VerdictForm(ActionForm):
             )
 
     def values(self) -> dict[str, Any]:
-        """Leaves invalid fields out, so that the rest can be previewed."""
+        """Leave out invalid fields, so that the rest can be previewed."""
         cleaned = self.cleaned_data
         return {
             "note": cleaned.get("note", ""),
@@ -93,7 +93,7 @@ class ApproveForm(VerdictForm):
         self.fields["days"].initial = self.default_days()
 
     def default_days(self) -> int:
-        """The days that the first of two reviewers chose, else the term of the tier."""
+        """Return the days that the first of two reviewers chose, or else the tier's term."""
         first = self.application.first_approval
         if first is None or first.until is None:
             return self.application.tier.term_days
@@ -126,7 +126,7 @@ class _ReasonedForm(VerdictForm):
         return {**super().values(), "reasons": self.cleaned_data.get(f"{self.verdict}_reasons", [])}
 
     def clean(self) -> dict[str, Any]:
-        """Report beside the preview why the decision would be refused."""
+        """Add the error with which the decision would be refused, so that the preview shows it."""
         cleaned = super().clean() or self.cleaned_data
         if not self.errors:
             try:
@@ -176,7 +176,7 @@ class RejectForm(_ReasonedForm):
 
 
 def verdict_data(verdict: Verdict) -> dict[str, Any]:
-    """The data of a form with which this verdict was decided."""
+    """Return form data that reproduces the verdict."""
     return {
         "note": verdict.note,
         "internal_note": verdict.internal_note,
@@ -206,7 +206,7 @@ class _ReviewerForm(ActionForm):
         people.queryset = self.reviewers()
 
     def reviewers(self) -> QuerySet["User"]:
-        """Reviewers of the tier, without the applicant and people in conflict, by username."""
+        """Return the tier's reviewers by username, except the applicant and people in conflict."""
         application = self.application
         deciders = RoleAssignment.objects.filter(role__in=DECIDERS).for_tier(application.tier)
         people = deciders.active_staff().exclude(pk=application.applicant_id)

@@ -19,7 +19,7 @@ def application_assigned(application: Application, to: User, by: User) -> None:
 
 
 def claim_ended(application: Application, claimer: User, claimed_at: datetime | None) -> None:
-    """Notify a reviewer that their idle claim is back in the queue."""
+    """Notify a reviewer that the application they claimed is back in the queue."""
     key = f"{application.pk}:{claimer.pk}:{claimed_at}"
     _send(application, claimer, "claim_ended", key)
 
@@ -75,14 +75,14 @@ def application_overdue(application: Application) -> bool:
 
 
 def staff_digest(person: User, key: str, **numbers: object) -> bool:
-    """Send the news of a reviewer's tiers, only as references. Returns True if it is new."""
+    """Send the digest of a reviewer's tiers, which names only references. True if it is new."""
     context = {"queue_path": f"/{settings.ADMIN_PATH}accounts/application/", **numbers}
     mail = outbox.send("staff_digest", key=key, recipient=person, context=context)
     return mail is not None
 
 
 def compose_second_approval(application: Application, by: User) -> list[Message]:
-    """Compose the mail to every other reviewer of the tier: one more approval decides."""
+    """Compose the mails that ask the tier's other reviewers for the second approval."""
     people = RoleAssignment.objects.people(application.tier, DECIDERS)
     return [
         _compose(application, person, "second_approval_wanted", by=by)
@@ -91,7 +91,7 @@ def compose_second_approval(application: Application, by: User) -> list[Message]
 
 
 def appeal_opened(appeal: Application) -> None:
-    """Mail the reviewers who may decide an appeal; lead reviewers if nobody may."""
+    """Mail the reviewers who may decide an appeal, or the lead reviewers if nobody may."""
     people = RoleAssignment.objects.people(appeal.tier, DECIDERS).exclude(pk=appeal.applicant_id)
     able = list(people.exclude(pk__in=appeal.conflicts.values("reviewer")))
     leads = RoleAssignment.objects.people(appeal.tier, GRANT_MANAGERS)

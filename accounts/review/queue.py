@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Flag(models.TextChoices):
-    """A mark on an application in the list."""
+    """A label on an application in the list."""
 
     APPEAL = "appeal", "appeal"
     SECOND = "second", "second approval"
@@ -42,10 +42,10 @@ class Desk(models.TextChoices):
 
 
 def desk_condition(desk: str, user: "User") -> Q:
-    """The condition of one saved filter for `user`."""
+    """Return the condition of one saved filter for `user`."""
     today = working_days.utc_date(timezone.now())
     conflicts = Conflict.objects.filter(application=OuterRef("pk"), reviewer=user)
-    # An outer join would read all decisions to count the applications of every desk.
+    # An outer join would read all decisions to count the applications of each filter.
     own_approvals = Decision.objects.filter(pk=OuterRef("first_approval"), reviewer=user)
     questions = Consultation.objects.filter(
         application=OuterRef("pk"), colleague=user, answered_at=None
@@ -66,9 +66,9 @@ def desk_condition(desk: str, user: "User") -> Q:
 
 
 def desk_counts(applications: "ApplicationQuerySet", user: "User") -> dict[str, int]:
-    """The number of applications of each saved filter, in one query."""
+    """Return the number of applications in each saved filter, in one query."""
     filters = {desk: Count("pk", filter=desk_condition(desk, user)) for desk in Desk.values}
-    # Every saved filter shows open applications only; closed ones are many.
+    # Saved filters show only open applications; skip the many closed ones.
     counts: dict[str, int] = applications.filter(status__in=OPEN_STATES).aggregate(**filters)
     return counts
 
@@ -76,13 +76,13 @@ def desk_counts(applications: "ApplicationQuerySet", user: "User") -> dict[str, 
 def awaiting_claimer(
     applications: "models.QuerySet[Application]", user: "User"
 ) -> "models.QuerySet[Application]":
-    """Claims of `user`, without decided ones and those that wait for a second reviewer."""
+    """Return the claims of `user`, except decided ones and those awaiting a second approval."""
     claimed = applications.filter(desk_condition(Desk.MINE, user), pending_until=None)
     return claimed.exclude(first_approval__reviewer=user)
 
 
 def undoable_by(user: "User") -> "models.QuerySet[Application]":
-    """Applications whose decision `user` made and can still undo, the oldest decision first."""
+    """Return applications whose decision `user` can still undo, oldest decision first."""
     waiting = Application.objects.filter(
         status=Status.IN_REVIEW, pending_by=user, pending_until__gt=timezone.now()
     )
@@ -90,7 +90,7 @@ def undoable_by(user: "User") -> "models.QuerySet[Application]":
 
 
 def age_in_days(application: Application) -> int | None:
-    """Working days from the first submission to the decision, or to today; None for a draft."""
+    """Return working days from first submission to the decision or today; None for a draft."""
     if application.submitted_at is None:
         return None
     end = application.decided_at or timezone.now()
@@ -114,7 +114,7 @@ def annotate_rows(applications: "ApplicationQuerySet") -> "ApplicationQuerySet":
 
 
 def flags_of(application: Any) -> list[Flag]:
-    """The flags of a row of `annotate_rows`."""
+    """Return the flags of a row from `annotate_rows`."""
     flags = [flag for flag in _CONDITIONS if getattr(application, f"flag_{flag}")]
     if is_free(str((application.sent or {}).get("work_email", ""))):
         flags.append(Flag.FREE_MAIL)
@@ -122,19 +122,19 @@ def flags_of(application: Any) -> list[Flag]:
 
 
 def with_flag(applications: "ApplicationQuerySet", flag: str) -> "ApplicationQuerySet":
-    """The applications with this flag."""
+    """Return the applications with this flag."""
     if flag != Flag.FREE_MAIL:
         return applications.filter(_CONDITIONS[Flag(flag)]())
-    # Thousands of domains do not fit into a condition; a second query reads the addresses.
+    # Thousands of domains do not fit into a condition, so a second query reads the addresses.
     rows = applications.order_by().values_list("pk", "answers__work_email")
     return applications.filter(pk__in=[pk for pk, address in rows if is_free(address or "")])
 
 
 def next_application(user: "User", after: "Application | None" = None) -> "Application | None":
-    """The oldest unclaimed application that `user` may decide, or None.
+    """Return the oldest unclaimed application that `user` may decide, or None.
 
-    Resubmissions that `user` returned come first; resubmissions to other reviewers come last.
-    With `after`, the next one by age; after the newest it starts again.
+    Applications that `user` has decided before come first; those last claimed by others come last.
+    With `after`, return the next one by age; after the newest, start again.
     """
     own_decisions = Decision.objects.filter(application=OuterRef("pk"), reviewer=user)
     conflicts = Conflict.objects.filter(application=OuterRef("pk"), reviewer=user)

@@ -1,6 +1,6 @@
 """The reason codes of returns, rejections and ended grants. Plain Python, no database.
 
-docs/reviewing.md describes them. Codes are stable, because statistics count by them.
+docs/reviewing.md describes them. Codes never change, because statistics count by them.
 """
 
 import re
@@ -35,13 +35,13 @@ class Reason(models.TextChoices):
 #: verdict -> minimum length of its note to the applicant, in characters.
 MIN_NOTE_LENGTH = {"reject": 20}
 MIN_NOTE_LENGTH_OTHER = 60
-#: The reference of an application; the note of a duplicate must name one.
+#: The reference of an application; the note on a duplicate must name one.
 REFERENCE = re.compile(r"\bA-\d{4}-\d{5,}\b")
 
 
 @dataclass(frozen=True)
 class Rule:
-    """The actions that a reason is for, the days to wait, and what the applicant can do."""
+    """The actions that a reason applies to, the days to wait, and what the applicant can do."""
 
     actions: frozenset[str]
     waiting_days: int
@@ -89,7 +89,7 @@ RULES: dict[str, Rule] = {
 
 
 def choices_for(action: str) -> list[tuple[str, str]]:
-    """The form choices (code, label) of the reasons for `action`."""
+    """Return form choices (code, label) of the reasons for `action`."""
     return [
         (code, Reason(code).label)
         for code, rule in RULES.items()
@@ -98,12 +98,12 @@ def choices_for(action: str) -> list[tuple[str, str]]:
 
 
 def waiting_days(codes: Iterable[str]) -> int:
-    """The days to wait before applying again: the longest of these reasons."""
+    """Return the days to wait before applying again: the longest of these reasons."""
     return max((RULES[code].waiting_days for code in codes if code in RULES), default=0)
 
 
 def is_appealable(codes: Iterable[str]) -> bool:
-    """True if a rejection for all of these reasons can be appealed."""
+    """True if a rejection for these reasons can be appealed."""
     return all(RULES[code].is_appealable for code in codes if code in RULES)
 
 

@@ -41,7 +41,7 @@ class ReasonTextAdmin(ReadOnlyAdmin):
         return services.may_change_reason_texts(signed_in(request))
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """Shows the texts in force above their history."""
+        """Show the texts in force above their history."""
         extra = {"title": "Reasons", "words": current_texts(), **(extra_context or {})}
         return super().changelist_view(request, extra)
 
@@ -52,7 +52,7 @@ class ReasonTextAdmin(ReadOnlyAdmin):
 
 
 def current_texts() -> list[dict[str, Any]]:
-    """Each reason with its current text, its rule, and the query string that prefills the form."""
+    """Return each reason with its current text, its rule, and a query string for the form."""
     return [
         {
             "code": code,

@@ -1,4 +1,4 @@
-"""Use cases of review that span records; pages and APIs call them."""
+"""Use cases of review that span records, called by pages and APIs."""
 
 from django.db import transaction
 
@@ -17,26 +17,26 @@ from accounts.users.models import User
 def ask_colleague(
     application: Application, colleague: User, question: str, *, by: User
 ) -> Consultation:
-    """Ask another reviewer by mail; asking about an unclaimed application claims it."""
+    """Ask another reviewer by mail; claim the application first if it is unclaimed."""
     if application.status == Status.SUBMITTED:
         claims.claim(application, by=by)
     return conversation.ask(application, colleague, question, by=by)
 
 
 def reopen(application: Application, *, by: User, reason: str) -> Application:
-    """Reopen the request of the applicant for the tier. Returns the new application."""
+    """Reopen the applicant's request for the tier. Returns the new application."""
     return decisions.reopen(application.applicant, application.tier, by=by, reason=reason)
 
 
 def reject_as_lead(application: Application, *, by: User, reason: str, note: str) -> None:
-    """Reject for one reason; raises NotAllowed unless `by` is a lead reviewer of the tier."""
+    """Reject for one reason. Raises NotAllowed unless `by` is a lead reviewer of the tier."""
     if Actor.LEAD not in application.actors(by):
         raise NotAllowed(f"you are not a lead reviewer of {application.tier}")
     decisions.reject(application, by=by, reasons=[reason], note=note)
 
 
 def may_change_reason_texts(person: User) -> bool:
-    """Lead reviewers of any tier change the texts of the reason catalogue."""
+    """True for lead reviewers of any tier."""
     leads = RoleAssignment.objects.held(person, GRANT_MANAGERS).exists()
     return person.has_perm("accounts.add_reasontext") and leads
 

@@ -1,7 +1,7 @@
 """The calendar of working days, by which deadlines are counted.
 
-`WORK_CALENDAR` names a country or a part of one (`DE`, `US-CA`), whose public holidays are free;
-without it only Saturdays and Sundays are. Days are in UTC.
+`WORK_CALENDAR` names a country or a part of one (`DE`, `US-CA`), whose public holidays do not
+count. Without it, only Saturdays and Sundays do not count. Days are in UTC.
 """
 
 from datetime import UTC, date, datetime, time, timedelta
@@ -13,12 +13,12 @@ from django.utils import timezone
 
 
 def add(day: date, count: int) -> date:
-    """The working day `count` working days after `day`, or before it for a negative count."""
+    """Return the day `count` working days after `day`, or before it for a negative count."""
     return _calendar().get_nth_working_day(day, count) if count else day
 
 
 def between(start: date, end: date) -> int:
-    """The number of working days after `start`, up to and including `end`.
+    """Return the number of working days after `start`, up to and including `end`.
 
     Negative if `end` is before `start`.
     """
@@ -29,7 +29,7 @@ def between(start: date, end: date) -> int:
 
 
 def deadline(start: datetime, count: int) -> datetime:
-    """The same time of day, `count` working days after `start`."""
+    """Return the same time of day, `count` working days after `start`."""
     return datetime.combine(add(utc_date(start), count), start.astimezone(UTC).timetz())
 
 
@@ -42,9 +42,9 @@ def utc_date(moment: datetime) -> date:
 
 
 def end_of_day(days: int) -> datetime:
-    """The last minute of the day `days` after today, the end of a grant of that many days.
+    """Return the last minute of the day `days` after today, when a grant of that length ends.
 
-    Grants end with a day, so that the mail of a preview equals the mail sent after the decision.
+    Grants end with a day, so that a previewed mail equals the mail sent after the decision.
     """
     last = utc_date(timezone.now()) + timedelta(days=days)
     return datetime.combine(last, time(23, 59), UTC)

@@ -1,4 +1,4 @@
-"""The rights of one person over one application, as the review page offers them."""
+"""What one person may do with one application on the review page."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from accounts.users.models import User
 
 @dataclass(frozen=True)
 class Access:
-    """The transitions that the table allows `user` on `application` now."""
+    """The transitions of `application` that the table allows `user` to make now."""
 
     application: Application
     user: User
@@ -24,21 +24,21 @@ class Access:
         return bool(self.application.applicant_id == self.user.pk)
 
     def can_discuss(self) -> bool:
-        """Reviewers may consult and remark while the application is open."""
+        """True for reviewers while the application is open: they may ask and remark."""
         return self.reviews and self.application.is_open
 
     def can_decide(self, verdict: str) -> bool:
-        """The verdict is allowed now, or after the claim that a decision makes automatically."""
+        """True if the verdict is allowed now, or after the claim that a decision makes first."""
         return verdict in self.transitions or "claim" in self.transitions
 
     def can_approve(self) -> bool:
-        """As `can_decide`; the second of two approvals must come from another reviewer."""
+        """Like `can_decide`, but the second of two approvals must come from another reviewer."""
         first = self.application.first_approval
         is_second_by_same = first is not None and first.reviewer_id == self.user.pk
         return self.can_decide("approve") and not is_second_by_same
 
     def can_reopen(self) -> bool:
-        """A lead reviewer reopens the applicant's newest application for the tier."""
+        """True if a lead reviewer may reopen it: only the applicant's newest for the tier."""
         application, tier = self.application, self.application.tier
         of_tier = application.applicant.applications.filter(tier=tier)
         newer = of_tier.filter(pk__gt=application.pk).exclude(status=Status.DRAFT)
@@ -54,7 +54,7 @@ class Access:
 
 
 def access_of(application: Application, user: User) -> Access:
-    """Reads the transition table; nothing is allowed without the permission to review."""
+    """Return what `user` may do; nothing without the permission to review."""
     if not user.has_perm("accounts.review_application"):
         return Access(application, user, reviews=False, transitions=frozenset())
     actors = application.actors(user)

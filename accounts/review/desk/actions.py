@@ -1,7 +1,7 @@
 """The actions of the review page: one `Action` per button, and their registry.
 
-The page, the permission check and the handling of a POST all read `ACTIONS`. An action that is not
-in the registry is refused.
+The page, the permission check and the POST handler all use `ACTIONS`. Actions that are not
+registered are refused.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ _WAITS = "decided; it takes effect at {:%H:%M:%S} UTC, and you can undo it until
 
 
 class Outcome(NamedTuple):
-    """The message for the reviewer, the application to show next, and a verdict to fill in."""
+    """The message to the reviewer, the application to show next, and a verdict to fill in."""
 
     message: str
     application: Application
@@ -42,7 +42,7 @@ class Outcome(NamedTuple):
 
 
 class PreviewOutdated(AccountsError):
-    """The mails that would be sent differ from those in the preview."""
+    """The mails to be sent differ from the previewed ones."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -86,7 +86,7 @@ class Action:
     def perform(self, form: forms.ActionForm, *, previewed: str = "") -> Outcome:
         """Call the service. `previewed` is the digest of the previewed mails, or empty.
 
-        Raises PreviewOutdated when a verdict would send other mails, and AccountsError.
+        Raises PreviewOutdated if a verdict would send other mails, and AccountsError.
         """
         application, by, values = form.application, form.by, form.values()
         if previewed and self.compose is not None:
@@ -103,7 +103,7 @@ class Action:
 
 
 def get_action(name: str, by: User) -> Action:
-    """The action of this name. Raises NotFound if there is none, NotAllowed without permission."""
+    """Return the action with this name. Raises NotFound, or NotAllowed without permission."""
     action = ACTIONS.get(name)
     if action is None:
         raise NotFound(f"there is no action {name!r}; use the buttons on the page")
@@ -113,7 +113,7 @@ def get_action(name: str, by: User) -> Action:
 
 
 def offered(access: Access) -> dict[str, Action]:
-    """The actions that this person may take now, by name, in the order of the registry."""
+    """Return the actions that the user may take now, by name, in the order of the registry."""
     return {name: action for name, action in ACTIONS.items() if action.is_offered(access)}
 
 
@@ -123,7 +123,7 @@ def _approved(values: Values, grant: Grant | None) -> str:
     return f"approved until {grant.expires_at:%d %B %Y}; the applicant is notified"
 
 
-#: Every action by its name, which is also a part of its URL, in the order of the page.
+#: Every action by its name, which is part of its URL, in the order of the page.
 ACTIONS: dict[str, Action] = {
     action.name: action
     for action in (

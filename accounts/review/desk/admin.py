@@ -46,7 +46,7 @@ class ApplicationAdmin(BatchActions, Columns, ReadOnlyAdmin):
     ]
     list_display_links = ["reference", "project"]
     list_filter = FILTERS
-    search_fields = ["pk"]  # only shows the search box; `change_list.search` names the fields
+    search_fields = ["pk"]  # only shows the search box; `change_list.search` does the search
     search_help_text = "Reference, name, address, organisation or title"
     ordering = ["submitted_at", "pk"]
     list_per_page = 50
@@ -54,7 +54,7 @@ class ApplicationAdmin(BatchActions, Columns, ReadOnlyAdmin):
     show_full_result_count = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Application]:
-        """Applications of the tiers that the user's roles cover; all others answer 404."""
+        """Return the applications of the tiers that the user's roles cover; others are 404."""
         readable = Application.objects.readable_by(signed_in(request))
         return queue.annotate_rows(readable).select_related(
             "applicant",
@@ -86,18 +86,18 @@ class ApplicationAdmin(BatchActions, Columns, ReadOnlyAdmin):
         return super().changelist_view(request, extra)
 
     def export(self, request: HttpRequest) -> HttpResponseBase:
-        """The filtered list as CSV."""
+        """Return the filtered list as CSV."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         try:
             change_list: Any = self.get_changelist_instance(request)
-        except IncorrectLookupParameters:  # a query string that no link of the portal has
+        except IncorrectLookupParameters:  # no link of the portal has such a query string
             return redirect("admin:accounts_application_changelist")
         applications = change_list.get_queryset(request)
         return export.csv_response(applications, signed_in(request), change_list.active_filters)
 
     def next(self, request: HttpRequest) -> HttpResponse:
-        """Open the next unclaimed application, after the one in `?after=` if it is given."""
+        """Open the next unclaimed application, after the one in `?after=` if given."""
         if not request.user.has_perm(REVIEW):
             raise PermissionDenied
         after = request.GET.get("after", "")
@@ -105,7 +105,7 @@ class ApplicationAdmin(BatchActions, Columns, ReadOnlyAdmin):
         return self._open_next(request, current)
 
     def _open_next(self, request: HttpRequest, after: Application | None) -> HttpResponseRedirect:
-        """Redirect to the next unclaimed application, else to the user's own claims."""
+        """Redirect to the next unclaimed application, or else to the user's own claims."""
         by = signed_in(request)
         following = queue.next_application(by, after)
         if following is not None:
@@ -139,16 +139,16 @@ class ApplicationAdmin(BatchActions, Columns, ReadOnlyAdmin):
         ]
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> Any:
-        """The review page instead of Django's form."""
+        """Show the review page instead of Django's form."""
         return self._render(request, self._get_application(request, object_id))
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
-        """Redirects to the review page, which shows the audit trail."""
+        """Redirect to the review page, which shows the audit trail."""
         application = self._get_application(request, object_id)
         return redirect("admin:accounts_application_change", application.pk)
 
     def _get_application(self, request: HttpRequest, object_id: str | int) -> Application:
-        """Raises Http404 for applications outside the tiers of the user."""
+        """Return the application. Raises Http404 if it is outside the user's tiers."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         if not is_row_id(str(object_id)):
@@ -161,7 +161,7 @@ class ApplicationAdmin(BatchActions, Columns, ReadOnlyAdmin):
         application: Application,
         posted: dict[str, Form] | None = None,
     ) -> HttpResponse:
-        """The review page, with the posted form by the name of its action, if there is one."""
+        """Render the review page; `posted` maps the name of an action to its posted form."""
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
@@ -172,7 +172,7 @@ class ApplicationAdmin(BatchActions, Columns, ReadOnlyAdmin):
         return TemplateResponse(request, "admin/accounts/application/review.html", context)
 
     def preview(self, request: HttpRequest, application_id: int, action: str) -> HttpResponse:
-        """The mail that a verdict would send now; writes nothing."""
+        """Show the mail that a verdict would send now, without saving anything."""
         application = self._get_application(request, application_id)
         by = signed_in(request)
         verdict = offered(access_of(application, by)).get(action)
@@ -192,7 +192,7 @@ class ApplicationAdmin(BatchActions, Columns, ReadOnlyAdmin):
         return JsonResponse(shown)
 
     def decide(self, request: HttpRequest, application_id: int, action: str) -> HttpResponse:
-        """Run one action. An invalid form, or an undone verdict, is shown again with the input."""
+        """Run one action. Show an invalid form, or an undone verdict, again with its input."""
         application = self._get_application(request, application_id)
         by = signed_in(request)
         try:

@@ -1,4 +1,4 @@
-"""Admin actions of lead reviewers on several applications, confirmed on one page."""
+"""Admin actions by lead reviewers on several applications, confirmed on one page."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -88,13 +88,13 @@ class BatchActions(admin.ModelAdmin):
         return self._run(RejectForm, request, queryset)
 
     def has_lead_permission(self, request: HttpRequest) -> bool:
-        """Offers the actions; the services check the role for the tier of each application."""
+        """True if the actions are offered; the services check the role for each tier."""
         return request.user.has_perm("accounts.revoke_grant")
 
     def _run(
         self, kind: type[BatchForm], request: HttpRequest, queryset: Any
     ) -> HttpResponse | None:
-        """Show the confirmation page; once it is confirmed, run the action on each application."""
+        """Show the confirmation page; once confirmed, run the action on each application."""
         selected = list(queryset[: MAX_APPLICATIONS + 1])
         _require_all_found(request, selected)
         if len(selected) > MAX_APPLICATIONS:
@@ -123,7 +123,7 @@ class BatchActions(admin.ModelAdmin):
 
 
 def _require_all_found(request: HttpRequest, selected: list[Application]) -> None:
-    """Raise Http404 if the selection names applications outside the tiers of the user."""
+    """Raise Http404 if the selection has applications outside the user's tiers."""
     posted = set(request.POST.getlist(ACTION_CHECKBOX_NAME))
     across = request.POST.get("select_across") == "1"
     if not across and posted != {str(application.pk) for application in selected}:

@@ -22,20 +22,20 @@ from accounts.tiers.models import Tier
 from accounts.web.current_user import signed_in
 
 _REFERENCE = re.compile(r"(?:A-\d{4}-)?0*(\d{1,9})", re.IGNORECASE)
-#: Characters of the organisation's name in a row.
+#: Maximum characters of an organisation's name in a row.
 ORGANISATION_LENGTH = 60
 #: Questions whose answers are searched.
 _SEARCHED = ("title", "full_name", "org_name", "work_email")
-#: The records that the columns show.
+#: The related records that the columns show.
 _JOINED = ("applicant", "tier", "claimed_by")
 #: An empty cell; narrow screens hide it.
 NONE = mark_safe('<span class="none">–</span>')  # nosec B308
 
 
 class MenuFilter(admin.SimpleListFilter):
-    """A filter with fixed values, which are those of a field unless `queryset` is overridden.
+    """A filter with fixed values: those of `field`, unless `queryset` is overridden.
 
-    An unknown value counts as no choice.
+    An unknown value is ignored.
     """
 
     options: Sequence[tuple[str, Any]] = ()
@@ -93,7 +93,7 @@ class TierFilter(MenuFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         readable = Application.objects.readable_by(signed_in(request))
-        # Stops at the first application of each tier, where IN would read all of them.
+        # EXISTS stops at the first application of each tier; IN would read all of them.
         tiers = Tier.objects.filter(Exists(readable.order_by().filter(tier=OuterRef("pk"))))
         return list(tiers.values_list("slug", "name"))
 
@@ -166,7 +166,7 @@ FILTERS: list[Any] = [
 
 
 def search(queryset: "ApplicationQuerySet", query: str) -> QuerySet:
-    """Applications in which a reference, title, name, organisation or address has each word."""
+    """Return applications with each word in reference, title, name, organisation or address."""
     for word in query.split():
         queryset = queryset.filter(_contains(word))
     return queryset
@@ -194,10 +194,10 @@ class Queue(ChangeList):
         return super().get_queryset(request, *args, **kwargs)
 
     def get_results(self, request: HttpRequest) -> None:
-        """Join people and flags to the rows of the page alone.
+        """Join people and flags only to the rows of the page.
 
-        PostgreSQL would otherwise join them to every waiting application before it sorts these, and
-        with more than eight tables (`join_collapse_limit`) to every application.
+        Otherwise PostgreSQL would join them to every waiting application before sorting, and with
+        more than eight tables (`join_collapse_limit`) to every application.
         """
         super().get_results(request)
         listed = self.root_queryset.filter(pk__in=self.result_list.values("pk"))
@@ -206,7 +206,7 @@ class Queue(ChangeList):
 
     @cached_property
     def desks(self) -> list[dict[str, Any]]:
-        """The saved filters as links, each with its count."""
+        """The saved filters as links with counts."""
         readable: Any = self.root_queryset
         counts = queue.desk_counts(readable.order_by(), self.user)
         chosen = self.params.get("desk")
@@ -226,7 +226,7 @@ class Queue(ChangeList):
 
     @property
     def menus(self) -> list[dict[str, Any]]:
-        """The filters that are menus."""
+        """The filters shown as menus."""
         specs: list[Any] = [one for one in self.filter_specs if not isinstance(one, DeskFilter)]
         return [
             {
@@ -240,8 +240,7 @@ class Queue(ChangeList):
 
     @property
     def active_filters(self) -> dict[str, str]:
-        """The filters in effect, by parameter. A search may name a person, so its text is left
-        out."""
+        """The active filters by parameter, without the search text, which may name a person."""
         specs: list[Any] = self.filter_specs
         filters = {one.parameter_name: str(one.value()) for one in specs if one.value()}
         return filters | ({"q": "searched"} if self.query else {})

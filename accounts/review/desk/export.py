@@ -1,4 +1,4 @@
-"""The filtered queue as a streamed CSV file; every export is written to the audit trail."""
+"""Exports the filtered queue as a streamed CSV file; the audit trail records every export."""
 
 from datetime import datetime
 from itertools import chain
@@ -22,7 +22,7 @@ COLUMNS = [
 def csv_response(applications: Any, by: User, filters: dict[str, str]) -> StreamingHttpResponse:
     """Stream the applications in their order; record the user, the number and the filters.
 
-    `applications` is a queryset of `queue.annotate_rows`.
+    `applications` is a queryset from `queue.annotate_rows`.
     """
     details = {"rows": applications.count(), "filters": filters}
     AuditEvent.record(AccountsEvent.APPLICATION_EXPORT, actor=by, details=details)

@@ -12,7 +12,7 @@ from accounts.users.models import User
 
 
 def compose_approval(application: Application, by: User, values: dict[str, Any]) -> list[Message]:
-    """The mail to the applicant; for the first of two approvals, one to each other reviewer."""
+    """Return the mail to the applicant; for the first of two approvals, those to reviewers."""
     if is_first_of_two(application):
         return staff_mails.compose_second_approval(application, by)
     note = decisions.joined_notes(application, values["note"])
@@ -30,21 +30,21 @@ def compose_rejection(application: Application, by: User, values: dict[str, Any]
 
 
 def is_first_of_two(application: Application) -> bool:
-    """The tier needs two approvals and has none yet."""
+    """True if the tier needs two approvals and the application has none yet."""
     return application.tier.approvals_needed > 1 and application.first_approval is None
 
 
 def digest(messages: list[Message]) -> str:
-    """SHA-256 in hex of the recipients, subjects and texts.
+    """Return the SHA-256, in hex, of the recipients, subjects and texts.
 
-    A reviewer who saw a preview decides with the same mails or not at all.
+    A decision made from a preview fails if its mails would differ.
     """
     parts = "\0".join(f"{one.to}\0{one.subject}\0{one.text}" for one in messages)
     return hashlib.sha256(parts.encode()).hexdigest()
 
 
 def summary(messages: list[Message], values: dict[str, Any]) -> dict[str, Any]:
-    """The first mail, all recipients, the digest, and the end of access."""
+    """Return the first mail, all recipients, the digest, and the end of access."""
     return {
         "to": [message.to for message in messages],
         "subject": messages[0].subject if messages else "",

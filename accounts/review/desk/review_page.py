@@ -35,7 +35,7 @@ class Answer:
     key: str
     label: str
     text: str
-    #: The differences from the previous submission; empty for an unchanged answer.
+    #: The differences from the previous submission; empty if unchanged.
     changes: list[Part] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
     #: The field for a remark to the applicant; None unless the application can be returned.
@@ -53,7 +53,7 @@ class Answer:
 def context(
     application: Application, by: User, posted: dict[str, Form] | None = None
 ) -> dict[str, Any]:
-    """The template context. `posted` holds the form that was sent, by the name of its action."""
+    """Return the template context; `posted` maps the name of an action to its posted form."""
     posted = posted or {}
     chosen = next((name for name in posted if name in VERDICTS), "")
     access = access_of(application, by)
@@ -71,7 +71,7 @@ def context(
         "verdicts": [action for action in actions.values() if action.is_verdict],
         "forms": forms,
         "panels": [(one, forms[name]) for name, one in ACTIONS.items() if _has_panel(one, forms)],
-        #: The form with the fields that the verdicts share, as they were filled in last.
+        #: A form with the fields that the verdicts share, as last filled in.
         "typed": shared,
         "errors": _errors(posted.get(chosen)),
         "open_points": getattr(posted.get(chosen), "open_points", []),
@@ -86,7 +86,7 @@ def context(
 
 
 def _record(application: Application, by: User, return_form: Form | None) -> dict[str, Any]:
-    """Everything that the page reads from the database about the application."""
+    """Return everything that the page shows from the database about the application."""
     snapshots = list(application.snapshots.select_related("licence_version"))
     remarks = list(application.remarks.select_related("author", "settled_by", "snapshot"))
     labels = ReasonText.objects.current()
@@ -121,7 +121,7 @@ def _record(application: Application, by: User, return_form: Form | None) -> dic
 def _predecessor(
     application: Application, by: User, labels: dict[str, tuple[str, str]]
 ) -> dict[str, Any]:
-    """The rejected or reopened application that this one continues, with its decisions."""
+    """Return the application that this one continues or copies, with its decisions."""
     before = application.predecessor
     if before is None or not Application.objects.readable_by(by).filter(pk=before.pk).exists():
         return {"predecessor": None}
@@ -132,7 +132,7 @@ def _predecessor(
 def _worded(
     decisions: Iterable[Decision], labels: dict[str, tuple[str, str]]
 ) -> list[tuple[Decision, str, str]]:
-    """(decision, its reasons, its checklist), both in words."""
+    """Return each decision with its reasons and its checklist in words."""
     return [
         (
             one,
@@ -147,7 +147,7 @@ def _worded(
 
 
 def _claimer(application: Application, by: User) -> str:
-    """The current or previous reviewer; empty for an application that nobody claimed."""
+    """Return the current or previous reviewer; empty if nobody claimed the application."""
     claimer = application.claimed_by
     if claimer is None:
         return ""
@@ -166,7 +166,7 @@ def _forms(
     posted: dict[str, Form],
     chosen: str,
 ) -> dict[str, Form]:
-    """The forms of the offered actions; every verdict keeps the input sent for one of them."""
+    """Return the forms of the offered actions; all verdicts keep the input posted for one."""
     forms: dict[str, Form] = {name: one.bind(application, by) for name, one in actions.items()}
     if chosen:
         data = posted[chosen].data
@@ -177,13 +177,13 @@ def _forms(
 
 
 def _fill(form: Form, data: Any) -> None:
-    """Use `data` as initial values, so that no errors of another verdict are shown."""
+    """Use `data` as initial values, so that errors of another verdict are not shown."""
     for name, one in form.fields.items():
         one.initial = one.widget.value_from_datadict(data, {}, name) or one.initial
 
 
 def _has_panel(action: Action, forms: dict[str, Form]) -> bool:
-    """The action has a form in the list below the conversation."""
+    """True if the action has a form in the list below the conversation."""
     return bool(action.button) and action.name in forms
 
 
@@ -194,7 +194,7 @@ def _errors(form: Form | None) -> list[str]:
 def _preview(
     chosen: str, application: Application, by: User, forms: dict[str, Form]
 ) -> dict[str, Any]:
-    """The mail of the chosen verdict; empty without one."""
+    """Return the preview of the chosen verdict; empty without one."""
     form, verdict = forms.get(chosen), ACTIONS.get(chosen)
     if verdict is None or verdict.compose is None or not isinstance(form, ActionForm):
         return {}
@@ -212,7 +212,7 @@ def _answers(
     remarks: list[Remark],
     return_form: Form | None,
 ) -> list[Answer]:
-    """The last submitted answers, long ones first, each with its changes and remarks."""
+    """Return the last submitted answers, long ones first, with changes and remarks."""
     if not snapshots:
         return []
     latest = snapshots[-1].answers
@@ -246,9 +246,9 @@ def _text(key: str, answers: dict[str, Any], question: CustomQuestion | None) ->
 def _documents(
     application: Application, snapshots: list[ApplicationSnapshot]
 ) -> list[tuple[str, Attachment, bool]]:
-    """(question, document, is in the last submission) of every submitted document.
+    """Return (question, document, is in the last submission) for every submitted document.
 
-    Staff do not see documents that were uploaded and never submitted.
+    Staff do not see documents that were never submitted.
     """
     submitted = [_document_ids(snapshot.answers) for snapshot in snapshots]
     labels = application.form.labels()
@@ -260,7 +260,7 @@ def _documents(
 
 
 def _document_ids(answers: dict[str, Any]) -> set[str]:
-    """The ids of the documents in these answers."""
+    """Return the ids of the documents in these answers."""
     return {
         str(document.get("id"))
         for value in answers.values()

@@ -1,4 +1,4 @@
-"""Evidence about an application beside its answers: one line a fact, without a score.
+"""Evidence about an application beside its answers: one line per fact, without a score.
 
 `applicant_facts.py` reads the database; `assessment.py` turns the facts into lines, without
 queries.
@@ -17,5 +17,5 @@ __all__ = ["Level", "Line", "collect"]
 
 
 def collect(application: "Application", reviewer: "User") -> list[Line]:
-    """The lines of evidence for `reviewer`, in the order of the page."""
+    """Return the lines of evidence for `reviewer`, in the order of the page."""
     return assess(gather(application, reviewer))

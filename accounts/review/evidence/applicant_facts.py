@@ -24,7 +24,7 @@ from accounts.users import orcid
 if TYPE_CHECKING:
     from accounts.users.models import User
 
-#: Reasons of ended access that count against an applicant.
+#: Reasons for ended access that count against an applicant.
 BREACHES = frozenset({Reason.LEAK, Reason.PRIOR_BREACH, Reason.PROHIBITED_USE})
 ON_HOLD = "on hold"
 
@@ -97,6 +97,6 @@ def _breaches(applicant: "User") -> list[str]:
 
 
 def _conflict(application: Application, reviewer: "User") -> str | None:
-    """The reason of the reviewer's conflict; None without one."""
+    """Return the reason for the reviewer's conflict; None without one."""
     rows = Conflict.objects.filter(application=application, reviewer=reviewer)
     return rows.values_list("reason", flat=True).first()

@@ -1,4 +1,4 @@
-"""The assessment of the facts: pure functions, one for each line of evidence."""
+"""Assesses the facts: pure functions, one for each line of evidence."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from accounts.review.models import Conflict, ProfileLook
 from accounts.review.reasons import Reason
 from accounts.tiers.precheck import Weight
 
-#: An older account was not created for this application.
+#: An account of this age was probably not created for this application.
 ESTABLISHED = timedelta(days=30)
 #: Custom questions of a tier whose answers are evidence.
 SITE, HARDWARE = f"{PREFIX}site", f"{PREFIX}hardware"
@@ -54,7 +54,7 @@ class Line:
 
 
 def assess(facts: Facts) -> list[Line]:
-    """All lines in the order of the page; applications without answers have fewer facts."""
+    """Return all lines in the order of the page."""
     return [
         _address(facts),
         _domain(facts),
@@ -114,7 +114,7 @@ def _profile(facts: Facts) -> Line:
 
 
 def _profile_page(look: ProfileLook | None) -> tuple[Level, str]:
-    """The result of requesting the page; a site that refuses programs proves nothing."""
+    """Return the result of requesting the page; a site that refuses programs proves nothing."""
     outcome = look.outcome if look else ""
     status = f" (HTTP {look.status})" if look and look.status else ""
     if not look or not outcome:
@@ -193,7 +193,7 @@ def _commercial(facts: Facts) -> Line:
 
 
 def _terms(facts: Facts) -> list[Line]:
-    """Conflicts of the answers with the terms of use; the country has its own line."""
+    """Return how the answers fit the terms of use; the country has its own line."""
     levels = {Weight.AGAINST: Level.RED, Weight.DOUBT: Level.AMBER, Weight.FITS: Level.GREEN}
     findings = [one for one in facts.findings if one.weight in levels and one.field != "country"]
     return [

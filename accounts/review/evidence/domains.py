@@ -1,11 +1,11 @@
-"""The registered domain of a mail address or URL. Plain Python, no network."""
+"""Finds the registered domain of a mail address or URL, without network access."""
 
 from functools import lru_cache
 from urllib.parse import urlsplit
 
 from publicsuffixlist import PublicSuffixList
 
-#: Sites on which anybody may have a page; they identify no organisation.
+#: Sites on which anybody can have a page; they identify no organisation.
 PUBLIC_HOSTS = frozenset(
     {
         *("orcid.org", "github.com", "github.io", "gitlab.com", "gitlab.io", "huggingface.co"),
@@ -18,12 +18,12 @@ PUBLIC_HOSTS = frozenset(
 
 
 def of_address(address: str) -> str:
-    """`ox.ac.uk` for `ada@cs.ox.ac.uk`; empty for text without `@`."""
+    """Return `ox.ac.uk` for `ada@cs.ox.ac.uk`; empty for text without `@`."""
     return registered(address.rpartition("@")[2]) if "@" in address else ""
 
 
 def of_site(url: str) -> str:
-    """`ox.ac.uk` for `https://www.cs.ox.ac.uk/~ada`; empty for PUBLIC_HOSTS and bad URLs."""
+    """Return `ox.ac.uk` for `https://cs.ox.ac.uk/~ada`; empty for PUBLIC_HOSTS and bad URLs."""
     try:
         host = urlsplit(url).hostname or ""
     except ValueError:
@@ -33,7 +33,7 @@ def of_site(url: str) -> str:
 
 
 def registered(host: str) -> str:
-    """The registered domain by the public suffix list; empty if there is none."""
+    """Return the registered domain by the public suffix list; empty if there is none."""
     try:
         ascii_host = host.strip().rstrip(".").lower().encode("idna").decode()
     except UnicodeError:
@@ -48,5 +48,5 @@ def _is_public_host(host: str) -> bool:
 
 @lru_cache(maxsize=1)
 def _suffixes() -> PublicSuffixList:
-    """The list shipped with the library, without a download."""
+    """Return the list shipped with the library, without a download."""
     return PublicSuffixList()

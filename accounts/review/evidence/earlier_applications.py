@@ -22,7 +22,7 @@ class EarlierApplication:
 
 
 def earlier_applications(application: Application, reviewer: "User") -> list[EarlierApplication]:
-    """The other applications that the reviewer may read: those of the reviewer's own tiers."""
+    """Return the other applications that the reviewer may read: those of their tiers."""
     others = (
         Application.objects.readable_by(reviewer)
         .filter(applicant=application.applicant_id)

@@ -21,7 +21,7 @@ class Machines:
         return f"{self.count} × {self.memory} GB"
 
     def fit(self, checkpoint: CheckpointSize) -> HardwareFit:
-        """Whether the checkpoint fits on them."""
+        """Return whether, and how well, the checkpoint fits on them."""
         return checkpoint.fit_on(self.count, self.memory * GIGABYTE)
 
 
@@ -34,8 +34,9 @@ def sizes_of(tier: Tier) -> list[CheckpointSize]:
 
 
 def parse_hardware(answer: Any) -> list[Machines]:
-    """Parse the hardware in an answer: rows of `count` and `memory_gb`, or text such as
-    `8 x 80 GB A100`. Skips parts that it cannot parse.
+    """Parse the hardware in an answer; skip what cannot be parsed.
+
+    An answer has rows of `count` and `memory_gb`, or is text such as `8 x 80 GB A100`.
     """
     if isinstance(answer, list):
         pairs = [(row.get("count"), row.get("memory_gb")) for row in answer]

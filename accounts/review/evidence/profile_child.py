@@ -1,7 +1,7 @@
 """Opens one URL from standard input; prints an outcome and the HTTP status.
 
-`profiles.py` runs it in a separate process, because applicants choose the URL. Only public
-addresses over https are opened, also after redirects, and no body is read.
+`profiles.py` runs it in a separate process, because applicants choose the URL. It opens only public
+addresses over https, also after redirects, and reads no body.
 """
 
 import sys
@@ -13,7 +13,7 @@ import requests
 from requests_hardened import Config, HTTPSession
 from requests_hardened.ip_filter import InvalidIPAddress
 
-#: Timeouts to connect and between two bytes, in seconds; the parent limits the total.
+#: Connect and read timeouts in seconds; the parent limits the total.
 _TIMEOUTS = (5, 5)
 _MAX_REDIRECTS = 3
 _AGENT = "Weighbridge (checks once that an applicant's profile page exists)"
@@ -23,12 +23,12 @@ _GONE = {404, 410}
 
 class _Session(HTTPSession):
     def resolve_redirects(self, *args: Any, **options: Any) -> Iterator[Any]:
-        """Nothing: `requests` would read the whole body of a redirect, of whatever length."""
+        """Yield nothing: `requests` would read the whole body of a redirect, however long."""
         yield from ()
 
 
 def look(address: str, *, authority: str | bool = True, loopback: bool = False) -> str:
-    """`answers`, `gone`, `refuses` or `silent`, with the status if there is one; or `inside`.
+    """Return `answers`, `gone`, `refuses` or `silent`, with any HTTP status; or `inside`.
 
     Tests pass `authority` and `loopback` for their own servers.
     """
@@ -52,7 +52,7 @@ def look(address: str, *, authority: str | bool = True, loopback: bool = False) 
 
 
 def _follow(session: requests.Session, address: str) -> str:
-    """The outcome after all redirects, followed here because `requests` would read each body."""
+    """Return the outcome after redirects, followed here because `requests` reads each body."""
     for _ in range(_MAX_REDIRECTS + 1):
         with session.get(address, stream=True, allow_redirects=False) as response:
             if not response.is_redirect:

@@ -1,4 +1,4 @@
-"""Opens the profile pages of applicants, once each, in a child process."""
+"""Opens the profile pages of applicants in a child process."""
 
 import re
 import subprocess
@@ -15,7 +15,7 @@ from accounts.background.periodic import each, ready
 from accounts.review.models import ProfileLook
 
 _CHILD = Path(__file__).with_name("profile_child.py")
-#: Seconds for one page, and pages in one sweep, so that a sweep ends before the next begins.
+#: Seconds per page, and pages per sweep, chosen so that a sweep ends before the next begins.
 _TIMEOUT, _BATCH_SIZE = 20, 5
 _OUTPUT = re.compile(r"(answers|gone|refuses|silent|inside)(?: ([0-9]{3}))?", re.ASCII)
 
@@ -29,7 +29,7 @@ def sweep(now: datetime) -> int:
 
 
 def due(now: datetime) -> "models.QuerySet[ApplicationSnapshot]":
-    """Latest snapshots whose profile page was not opened yet, or did not answer an hour ago."""
+    """Return latest snapshots whose profile page was never opened, or is due for a retry."""
     newer = ApplicationSnapshot.objects.filter(
         application=models.OuterRef("application"), number__gt=models.OuterRef("number")
     )
@@ -47,7 +47,7 @@ def due(now: datetime) -> "models.QuerySet[ApplicationSnapshot]":
 
 def _check(snapshot: ApplicationSnapshot, now: datetime) -> bool:
     look = ProfileLook.objects.claim(snapshot.pk, now)
-    if look is None:  # another worker opens it
+    if look is None:  # another worker is opening it
         return False
     outcome, status = _open(str(snapshot.answers["profile_url"]))
     ProfileLook.objects.filter(pk=look.pk).update(outcome=outcome, status=status)

@@ -5,9 +5,9 @@ from django.db import models
 
 
 class Conflict(models.Model):
-    """Excludes a reviewer from the decision on an application."""
+    """Excludes a reviewer from deciding an application."""
 
-    #: The reason of a reviewer who rejected the application that an appeal is about.
+    #: The reason for reviewers who rejected the application that is appealed.
     REJECTED = "rejected the application that this appeals"
 
     application = models.ForeignKey(
@@ -29,7 +29,7 @@ class Conflict(models.Model):
 
     @property
     def refusal(self) -> str:
-        """Why the reviewer cannot decide, without the reason that they typed."""
+        """Why the reviewer cannot decide, without their own text."""
         if self.reason == self.REJECTED:
             return f"you rejected what {self.application.reference} appeals"
         return f"you declared a conflict of interest in {self.application.reference}"

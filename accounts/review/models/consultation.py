@@ -5,7 +5,7 @@ from django.db import models
 
 
 class Consultation(models.Model):
-    """A question of one reviewer to another, with the answer; only staff read it."""
+    """A question from one reviewer to another, with the answer; only staff read it."""
 
     application = models.ForeignKey(
         "accounts.Application", models.PROTECT, related_name="consultations"

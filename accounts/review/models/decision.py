@@ -7,7 +7,7 @@ from accounts.review.reasons import waiting_days
 
 
 class Decision(models.Model):
-    """Immutable and never deleted."""
+    """A decision; immutable and never deleted."""
 
     class Verdict(models.TextChoices):
         APPROVE = "approve", "Approve"
@@ -17,7 +17,7 @@ class Decision(models.Model):
     application = models.ForeignKey(
         "accounts.Application", models.PROTECT, related_name="decisions"
     )
-    #: None for a reopened application that has no answers: access was granted without one.
+    #: None for a reopened application without answers: access had been granted without one.
     snapshot = models.ForeignKey(
         "accounts.ApplicationSnapshot", models.PROTECT, null=True, blank=True
     )
@@ -30,7 +30,7 @@ class Decision(models.Model):
     checklist = models.JSONField(default=dict, blank=True)
     #: When the access granted by an approval ends.
     until = models.DateTimeField(null=True, blank=True)
-    #: Days from a rejection to the next application; None for one before this was stored.
+    #: Days to wait after a rejection; None for decisions older than this field.
     waiting_days = models.PositiveSmallIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 

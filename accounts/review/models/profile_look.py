@@ -10,7 +10,7 @@ class ProfileLookManager(models.Manager["ProfileLook"]):
     def claim(self, snapshot_id: int, now: datetime) -> "ProfileLook | None":
         """Start the next attempt for this snapshot; None if none is due.
 
-        Attempts are counted before they run, so that a page which kills the worker is not opened
+        An attempt is counted before it runs, so that a page that kills the worker is not retried
         forever.
         """
         look, _ = self.get_or_create(snapshot_id=snapshot_id)
@@ -46,7 +46,7 @@ class ProfileLook(models.Model):
 
     @classmethod
     def due(cls, now: datetime, prefix: str = "") -> Q:
-        """Never opened, or without an answer for an hour and with attempts left."""
+        """Return the condition for pages never opened, or due for another attempt."""
         again = Q(
             **{
                 f"{prefix}outcome__in": ["", cls.Outcome.SILENT],

@@ -9,7 +9,7 @@ from accounts.web.single_line_fields import OneLineFields
 
 class ReasonTextQuerySet(models.QuerySet["ReasonText"]):
     def current(self) -> dict[str, tuple[str, str]]:
-        """code -> (label, remedy): the newest text of each reason, else the default. One query."""
+        """Return code -> (label, remedy): each reason's newest text or the default. One query."""
         texts = {str(code): (Reason(code).label, rule.remedy) for code, rule in RULES.items()}
         for text in self.order_by("pk"):
             texts[text.code] = (text.label, text.remedy)
@@ -33,7 +33,7 @@ class ReasonText(OneLineFields):
         ordering = ["code", "-pk"]
 
     def is_in_force(self) -> bool:
-        """This label and remedy are the current ones of the code."""
+        """True if this label and remedy are the current ones of the code."""
         return ReasonText.objects.current().get(self.code) == (self.label, self.remedy)
 
     def __str__(self) -> str:
