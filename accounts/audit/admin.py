@@ -1,4 +1,4 @@
-"""The audit trail in the admin, read-only: sentences, with the raw record behind them."""
+"""The read-only audit trail in the admin: each event as a sentence, with its raw record."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -15,7 +15,7 @@ from accounts.roles.tier_scoped_admin import AllTiersAdmin
 
 
 class ActionFilter(admin.AllValuesFieldListFilter):
-    """The actions as words."""
+    """Shows actions as words."""
 
     def choices(self, changelist: Any) -> Iterator[Any]:
         for choice in super().choices(changelist):
@@ -64,7 +64,7 @@ class AuditEventAdmin(AllTiersAdmin, ReadOnlyAdmin):
         return "\n".join(detail_lines(event.details)) or "none"
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Name the objects of a page in one query for each of their kinds."""
+        """Name the objects on a page with one query per kind of object."""
         found = super().get_changelist_instance(request)
         found.result_list = list(found.result_list)
         names = self._names(request, found.result_list)
@@ -79,7 +79,7 @@ class AuditEventAdmin(AllTiersAdmin, ReadOnlyAdmin):
         return event
 
     def _names(self, request: HttpRequest, events: Iterable[AuditEvent]) -> Names:
-        """The phrases of those objects whose admin pages show them to the reader."""
+        """Return the phrases of the objects that the user may see in the admin."""
         ids: dict[str, set[str]] = defaultdict(set)
         for event in events:
             ids[event.object_kind].add(event.object_id)
@@ -92,7 +92,7 @@ class AuditEventAdmin(AllTiersAdmin, ReadOnlyAdmin):
 
 
 def _named(page: Any, request: HttpRequest, kind: str, ids: set[str]) -> Names:
-    """The phrases of the records of one admin page with these public ids or keys."""
+    """Return the phrases of one admin page's records with these public ids or keys."""
     if not page.has_view_permission(request):
         return {}
     key = "public_id" if hasattr(page.model, "public_id") else "pk"

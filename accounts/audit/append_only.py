@@ -1,7 +1,7 @@
 """Database triggers that make tables append-only.
 
-A table may have one column that an update may blank, provided that nothing else changes
-(docs/decisions/0006). PostgreSQL refuses TRUNCATE too, except of an empty table, because
+A table may have one column that an update may blank if nothing else changes
+(docs/decisions/0006). PostgreSQL also refuses TRUNCATE, except of an empty table, because
 `flush` truncates all tables of a new database before data is loaded.
 """
 
@@ -82,13 +82,13 @@ def unprotect(connection: BaseDatabaseWrapper, tables: Iterable[str]) -> None:
 
 
 def trigger_names(connection: BaseDatabaseWrapper, table: str) -> list[str]:
-    """The triggers of a protected table, in the order update, delete, truncate or replace."""
+    """Return a protected table's triggers, in the order update, delete, truncate or replace."""
     last = "truncate" if connection.vendor == "postgresql" else "replace"
     return [f"{table}_keeps_{change}" for change in ("update", "delete", last)]
 
 
 def altered_triggers(connection: BaseDatabaseWrapper, tables: Tables) -> list[str]:
-    """Triggers of these tables that are missing, disabled, or not as `protect` creates them."""
+    """Return triggers of these tables that are missing, disabled or altered."""
     installed = _installed(connection)
     altered: list[str] = []
     for table, blankable in tables.items():
@@ -105,9 +105,9 @@ def altered_triggers(connection: BaseDatabaseWrapper, tables: Tables) -> list[st
 
 
 def _installed(connection: BaseDatabaseWrapper) -> dict[str, object]:
-    """Enabled triggers by name, from the database's catalogue.
+    """Return enabled triggers by name, from the database's catalogue.
 
-    On PostgreSQL (table, tgtype, body of the function), on SQLite the CREATE statement.
+    Each is (table, tgtype, function body) on PostgreSQL, and the CREATE statement on SQLite.
     """
     with connection.cursor() as cursor:
         if connection.vendor != "postgresql":
@@ -128,8 +128,8 @@ def _installed(connection: BaseDatabaseWrapper) -> dict[str, object]:
 def after_migrate(app: str, migration: str, tables: Tables) -> Any:
     """Return a receiver of post_migrate that restores missing triggers on SQLite.
 
-    SQLite alters a column by copying its table, which loses the triggers. They are not restored
-    if `migration`, which first created them, is not applied.
+    SQLite alters a column by copying its table, which loses the triggers. They are restored only
+    if `migration`, which first created them, is applied.
     """
 
     def restore(sender: Any, using: str, **kwargs: Any) -> None:
@@ -167,7 +167,7 @@ def drop_transaction_column(connection: BaseDatabaseWrapper, table: str) -> None
 def _triggers(
     connection: BaseDatabaseWrapper, table: str, blankable: str | None
 ) -> list[tuple[str, str, str]]:
-    """Name, event and function of each trigger on PostgreSQL."""
+    """Return the name, event and function of each trigger on PostgreSQL."""
     update, delete, truncate = trigger_names(connection, table)
     on_update = "weighbridge_only_forget" if blankable else "weighbridge_refuse"
     return [
@@ -180,7 +180,7 @@ def _triggers(
 def _statements(
     connection: BaseDatabaseWrapper, table: str, blankable: str | None
 ) -> dict[str, str]:
-    """Trigger name -> its CREATE statement."""
+    """Return trigger name -> its CREATE statement."""
     if connection.vendor == "postgresql":
         return {
             name: f"CREATE TRIGGER {name} BEFORE {event} ON {table}"
@@ -192,7 +192,7 @@ def _statements(
     refuse = f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
     columns = _columns(connection, table)
     unless = f"WHEN NOT ({_only_blanks(columns, blankable)}) " if blankable else ""
-    # REPLACE deletes rows without firing DELETE triggers, so an INSERT must not match a key.
+    # REPLACE deletes rows without firing DELETE triggers, so refuse to insert an existing key.
     key = next(iter(columns), "")
     same_key = f'FROM {table} WHERE "{key}" = NEW."{key}"'
     exists = f"WHEN EXISTS (SELECT 1 {same_key}) "
@@ -204,13 +204,13 @@ def _statements(
 
 
 def _only_blanks(columns: list[str], blankable: str) -> str:
-    """The SQL condition of an update that blanks one column and changes no other."""
+    """Return the SQL condition for an update that blanks one column and changes no other."""
     same = " AND ".join(f'NEW."{name}" IS OLD."{name}"' for name in columns if name != blankable)
     return f"NEW.{blankable} = '' AND OLD.{blankable} <> '' AND {same}"
 
 
 def _columns(connection: BaseDatabaseWrapper, table: str) -> list[str]:
-    """The columns of a table on SQLite, primary key first; empty if the table does not exist."""
+    """Return a table's columns on SQLite, primary key first; empty if there is no such table."""
     with connection.cursor() as cursor:
         cursor.execute(f"PRAGMA table_info({table})")
         rows = cursor.fetchall()

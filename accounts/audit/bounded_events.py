@@ -1,7 +1,7 @@
 """Rate-limited audit events, for actions that anonymous callers can repeat at will.
 
-The trail is append-only, so a scan must not be able to fill the disk. Events over a limit are
-counted instead, and the next event that is written carries the count.
+The trail is append-only, so a scan must not be able to fill the disk. Events over a limit are only
+counted, and the next event written records the count.
 """
 
 from typing import Any

@@ -5,15 +5,15 @@ from typing import Self
 
 
 class EventTag(StrEnum):
-    """The action of an audit event, which sealed rows contain: a value never changes.
+    """The action of an audit event. Sealed rows contain it, so a value never changes.
 
     Each app has its own subclass. A value is `<object>.<past participle>`, such as
-    `token.revoked`. Two objects have other verbs: an event of an application has the infinitive
-    of its transition or action (`application.submit`), and one of a report the `Deed` of staff
-    (`report.issue`). A member is named by its value in capitals, with `_` for the dot.
+    `token.revoked`, with two exceptions: most events of applications use the infinitive
+    of the transition or action (`application.submit`), and those of reports use the `Deed` of staff
+    (`report.issue`). A member's name is its value in capitals, with `_` for the dot.
 
-    Each member is defined with its sentence, in which `{by}` stands for the actor and `{it}` for
-    the object. Details `from` and `to` are named behind it.
+    Each member has a sentence, in which `{by}` is the actor and `{it}` is the object. The details
+    `from` and `to` are appended to it.
     """
 
     sentence: str
@@ -25,13 +25,13 @@ class EventTag(StrEnum):
 
     @classmethod
     def named(cls, action: str) -> "EventTag | None":
-        """The tag with this value, in any app; None for an action without one."""
+        """Return the tag with this value from any app; None if there is none."""
         members = (tag for tags in cls.__subclasses__() for tag in tags)
         return next((tag for tag in members if tag == action), None)
 
     @property
     def label(self) -> str:
-        """The value as words: `Token: first used`."""
+        """The value in words, such as `Token: first used`."""
         return self.capitalize().replace(".", ": ").replace("_", " ")
 
 
@@ -40,7 +40,7 @@ class AccountsEvent(EventTag):
 
     @classmethod
     def of_application(cls, action: str) -> "AccountsEvent":
-        """The tag of a transition or action of an application. Raises ValueError for another."""
+        """Return the tag of an application's transition or action. Raises ValueError."""
         return cls(f"application.{action}")
 
     ACCOUNT_SIGNED_UP = "account.signed_up", "{by} signed up"
@@ -106,7 +106,7 @@ class AccountsEvent(EventTag):
     APPLICATION_REDUCED = "application.reduced", "{by} erased the old answers of {it}"
     APPLICATION_EXPORT = "application.export", "{by} exported the list of applications"
 
-    # Recorded only when the action is refused; done, it has a tag above.
+    # Recorded only if the action is refused; success is recorded under a tag above.
     APPLICATION_RELEASE_IDLE = (
         "application.release_idle",
         "{by} tried to release {it}, which was idle",

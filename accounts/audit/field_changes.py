@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db import models
 
-#: Characters; a longer value is described by its length.
+#: Maximum characters; a longer value is described by its length.
 MOST = 120
 
 

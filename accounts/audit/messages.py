@@ -1,4 +1,4 @@
-"""Mails about the audit trail, to addresses outside the portal that store its signed heads."""
+"""Mails about the audit trail, to outside addresses that store its signed heads."""
 
 from accounts.audit.models import CompromisedAuditKey, SignedHead
 from accounts.mail import outbox

@@ -9,7 +9,7 @@ from accounts.users.models import User
 
 
 def events_concerning(person: User) -> "models.QuerySet[AuditEvent]":
-    """Events by the person, and events about their account, applications, grants and tokens."""
+    """Return events by the person, or about their account, applications, grants and tokens."""
     condition = models.Q(actor_id=person.public_id)
     condition |= models.Q(object_kind="user", object_id=str(person.public_id))
     objects = {

@@ -1,4 +1,4 @@
-"""The current request's id and network, which trail and ledger store with each row.
+"""The current request's id and network, which the trail and the ledger store with each row.
 
 A middleware sets them; they are empty in tasks and commands.
 """
@@ -39,7 +39,7 @@ def using(context: RequestContext) -> Iterator[None]:
 
 
 def forget_network() -> None:
-    """Record no network for the rest of this request: its caller erases their account."""
+    """Record no network for the rest of this request, in which the user erases their account."""
     _context.set(replace(_context.get(), network=""))
 
 
@@ -54,7 +54,7 @@ def is_authenticated() -> bool:
 
 @lru_cache(maxsize=4096)
 def network_of(address: str) -> str:
-    """The /24 (IPv4) or /48 (IPv6) network of an address; empty for a malformed address."""
+    """Return the /24 (IPv4) or /48 (IPv6) network of an address; empty if malformed."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

@@ -12,7 +12,7 @@ from accounts.audit.event_tags import EventTag
 from accounts.audit.models import AuditEvent
 from accounts.web.byte_sizes import format_size
 
-#: Kind of object -> its phrase, with the object as `0`; others are named by type and `str`.
+#: Kind of object -> its phrase, with the object as `0`; others are named by kind and `str`.
 _PHRASES = {
     "application": "the application {0.reference} of {0.applicant} for {0.tier}",
     "user": "the account {0.username}",
@@ -20,7 +20,7 @@ _PHRASES = {
 }
 #: Names of details that are counts of bytes.
 _BYTES = {"bytes", "size", "stored_bytes", "bytes_read", "length"}
-#: Changes that a sentence names; its event lists all of them.
+#: The number of changes that a sentence names; its event lists all of them.
 _NAMED = 3
 _CODE = re.compile(r"[a-z]+(_[a-z]+)+")
 
@@ -29,14 +29,14 @@ Names = dict[tuple[str, str], str]
 
 
 def object_phrase(record: models.Model) -> str:
-    """An object in the middle of a sentence: `the application A-2026-00042 of ada for OPT-175B`."""
+    """Return an object in words: `the application A-2026-00042 of ada for OPT-175B`."""
     kind = record._meta.model_name or ""
     template = _PHRASES.get(kind, f"the {record._meta.verbose_name} {{0}}")
     return template.format(record)
 
 
 def sentence(event: AuditEvent, names: Names) -> str:
-    """The event as a sentence; an object without a phrase in `names` is named by kind and id."""
+    """Return the event as a sentence; objects missing from `names` are named by kind and id."""
     tag = EventTag.named(event.action)
     template = tag.sentence if tag else f"{{by}} did {event.action} to {{it}}"
     place = (event.object_kind, event.object_id)
@@ -53,7 +53,7 @@ def sentence(event: AuditEvent, names: Names) -> str:
 
 
 def detail_lines(details: dict[str, Any]) -> Iterator[str]:
-    """One line for each detail, without codes, raw counts of bytes and ISO times."""
+    """Yield a line for each detail, without codes, raw byte counts and ISO times."""
     yield from (capfirst(change) for change in _changes(details))
     for name, value in details.items():
         if name == "changes" or (name == "fields" and ("changes" in details or _has_values(value))):
@@ -62,7 +62,7 @@ def detail_lines(details: dict[str, Any]) -> Iterator[str]:
 
 
 def _changes(details: dict[str, Any]) -> Iterator[str]:
-    """Phrases such as `title from Old to New`, of the changed fields that have both values."""
+    """Yield a phrase such as `title from Old to New` for each changed field with both values."""
     changes = details.get("changes")
     if isinstance(changes, dict):
         for label, (before, after) in changes.items():

@@ -1,4 +1,4 @@
-"""Public pages of signed heads, and each person's own events with their proofs."""
+"""Public pages of signed heads, and the user's own events with their proofs."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ _ALL_COMPROMISED = (
 
 @require_safe
 def audit(request: HttpRequest) -> HttpResponse:
-    """The newest trusted head, its key, and all heads."""
+    """Show the newest trusted head, its key, and all heads."""
     page = Paginator(SignedHead.objects.with_compromised().order_by("-size", "-pk"), HEADS_PER_PAGE)
     context = {
         "head": signed_heads.newest_trusted(),
@@ -37,7 +37,7 @@ def audit(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def head_newest(request: HttpRequest) -> HttpResponse:
-    """The newest trusted head as a signed note."""
+    """Return the newest trusted head as a signed note."""
     head = signed_heads.newest_trusted()
     if head is None:
         return _plain(_ALL_COMPROMISED if SignedHead.objects.exists() else _NONE_YET, status=404)
@@ -46,7 +46,7 @@ def head_newest(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def head_of_size(request: HttpRequest, size: int) -> HttpResponse:
-    """The head over `size` rows as a signed note."""
+    """Return the head over `size` rows as a signed note."""
     head = signed_heads.of_size(size)
     if head is None:
         raise Http404(f"no head over {size} rows was signed")
@@ -55,7 +55,7 @@ def head_of_size(request: HttpRequest, size: int) -> HttpResponse:
 
 @require_safe
 def proof_script(request: HttpRequest) -> HttpResponse:
-    """The standalone script that verifies a proof document."""
+    """Download the standalone script that verifies a proof document."""
     response = _plain(_SCRIPT.read_text(encoding="utf-8"))
     response["Content-Disposition"] = 'attachment; filename="check_proof.py"'
     return response
@@ -64,7 +64,7 @@ def proof_script(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_safe
 def own_events(request: HttpRequest) -> HttpResponse:
-    """The events that concern the signed-in person."""
+    """Show the events that concern the user."""
     rows = proof_documents.OwnRows(sealed_tables.EVENTS, signed_in(request))
     paginator = Paginator(rows, EVENTS_PER_PAGE)
     head = signed_heads.newest_trusted()
@@ -79,7 +79,7 @@ def own_events(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_safe
 def own_proof(request: HttpRequest, log: str, row_id: int) -> HttpResponse:
-    """Download the proof of one of the person's own rows; 404 for any other row."""
+    """Download the proof of one of the user's own rows; 404 for any other row."""
     try:
         document = proof_documents.inclusion(sealed_tables.get_log(log), signed_in(request), row_id)
     except KeyError as error:

@@ -6,7 +6,7 @@ from typing import Any
 
 import rfc8785
 
-#: Much faster than `rfc8785`, and writes the same bytes for values that `_is_plain` accepts.
+#: Much faster than `rfc8785`, with the same output for values that `_is_plain` accepts.
 _encode = json.JSONEncoder(
     ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
 ).encode
@@ -21,12 +21,12 @@ def canonical(value: Any) -> bytes:
 
 
 def timestamp(at: datetime) -> str:
-    """UTC, always with microseconds: `2026-11-25T09:30:00.000000Z`."""
+    """Return a UTC timestamp, always with microseconds: `2026-11-25T09:30:00.000000Z`."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _is_plain(value: Any) -> bool:
-    """Only strings, safe integers, booleans, nulls, and objects with ASCII keys."""
+    """True for strings, safe integers, booleans, nulls, arrays, and objects with ASCII keys."""
     kind = type(value)
     if kind is str or value is None or kind is bool:
         return True

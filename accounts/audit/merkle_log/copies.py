@@ -1,7 +1,7 @@
 """Copies of daily heads outside the portal: by mail, and at the URL in AUDIT_HEAD_COPY.
 
-An attacker with full rights on this database cannot change those copies. The outbox retries
-mails. Each HeadCopy row is retried with exponential backoff; the health page shows failures.
+An attacker with full rights on this database cannot change these copies. The outbox retries
+mails. Each HeadCopy is retried with exponential backoff; the health page shows failures.
 """
 
 import fcntl
@@ -23,13 +23,13 @@ from accounts.audit.models import HeadCopy, SignedHead
 
 log = logging.getLogger(__name__)
 
-#: After this time without a result, another worker may write the copy.
+#: Time after which another worker may retry a copy that has no result.
 CLAIM = timedelta(minutes=2)
 
 #: Takes the URL, the head's file name and its note; idempotent, raises OSError.
 Writer = Callable[[str, str, str], None]
-#: Takes the URL and file names to leave out; returns texts with notes in the order in which they
-#: were written. May return notes of names that it was to leave out. Raises OSError.
+#: Takes the URL and file names that may be skipped; returns texts with notes in the order in which
+#: they were written. Raises OSError.
 Reader = Callable[[str, Collection[str]], list[str]]
 
 
@@ -45,7 +45,7 @@ def append_to_file(url: str, name: str, note: str) -> None:
         content = file.read()
         if note in content:
             return
-        # Separate the note from an incomplete one that an interrupted write left behind.
+        # Separate the note from an incomplete one left by an interrupted write.
         gap = "" if not content else "\n" if content.endswith("\n") else "\n\n"
         file.write(gap + note)
         file.flush()
@@ -53,7 +53,7 @@ def append_to_file(url: str, name: str, note: str) -> None:
 
 
 def read_file(url: str, leave_out: Collection[str]) -> list[str]:
-    """The whole file; nothing before the first head was copied."""
+    """Return the whole file; nothing before the first head is copied."""
     try:
         return [Path(url.removeprefix("file://")).read_text(encoding="utf-8")]
     except FileNotFoundError:
@@ -109,14 +109,14 @@ def _write(copy: HeadCopy) -> bool:
 
 
 def file_name(size: int, note: str) -> str:
-    """The hash keeps two heads of the same size from overwriting each other."""
+    """Return a name with a hash, so that two heads of the same size do not collide."""
     return f"head-{size:012}-{sha256(note.encode()).hexdigest()[:16]}.txt"
 
 
 def read(leave_out: Collection[str] = ()) -> list[Note]:
-    """The heads at AUDIT_HEAD_COPY in the order in which they were written; empty without one.
+    """Return the heads at AUDIT_HEAD_COPY in the order written; empty if it is not set.
 
-    Objects named in `leave_out` need not be read. Raises OSError.
+    Objects named in `leave_out` may be skipped. Raises OSError.
     """
     place = settings.AUDIT_HEAD_COPY
     if not place:

@@ -1,4 +1,4 @@
-"""Daily verification of the whole sealed trail, a bounded part of it each minute.
+"""Verifies the whole sealed trail daily, a limited part each minute.
 
 The heartbeat `trail` stores the progress, so that any worker can continue.
 """
@@ -23,9 +23,9 @@ from accounts.background.models import Heartbeat
 log = logging.getLogger(__name__)
 
 HEARTBEAT = "trail"
-#: Between the starts of two passes; shorter after a fault, so that a repair clears the alarm.
+#: Time between the starts of two passes; shorter after a fault, so that a repair clears the alarm.
 INTERVAL, INTERVAL_AFTER_FAULT = timedelta(hours=24), timedelta(hours=1)
-#: Seconds of reading in one run of the task, which runs each minute.
+#: Maximum seconds per run of the task, which runs each minute.
 RUN_SECONDS = 20.0
 #: Rows between two checks of the deadline.
 ROWS_PER_STEP = CHUNK
@@ -33,7 +33,7 @@ ROWS_PER_STEP = CHUNK
 
 @dataclass
 class Progress:
-    """The current or the last pass; `batch` is the number of the last verified batch."""
+    """The current or last pass; `batch` is the number of the last verified batch."""
 
     began: str = ""
     batch: int = 0
@@ -69,10 +69,10 @@ def run(now: datetime) -> None:
 
 
 def _continue(progress: Progress, now: datetime) -> None:
-    """Raises TrailAltered."""
+    """Verify batches until the deadline. Raises TrailAltered."""
     after = SealBatch.objects.filter(number=progress.batch).first()
     if after is None:
-        progress.begin(now)  # a pass from the first batch reports the batch that is missing
+        progress.begin(now)  # a pass from the first batch reports the missing one
     verification, rows_before = TrailVerification(after), progress.rows
     last = SealBatch.objects.order_by("number").last()
     deadline = time.monotonic() + RUN_SECONDS
@@ -98,7 +98,7 @@ def _reporting_faults(progress: Progress, now: datetime) -> Iterator[None]:
 
 @transaction.atomic
 def _mail(fault: str, now: datetime) -> None:
-    """Notify the recipients of heads, once a day for each fault."""
+    """Notify the recipients of heads once a day for each fault."""
     key = f"{hashlib.sha256(fault.encode()).hexdigest()[:16]}:{now:%y%m%d}"
     for address in settings.AUDIT_HEAD_RECIPIENTS:
         messages.trail_altered(fault, key, address)

@@ -1,7 +1,7 @@
-"""Keys that signed heads, and which of them are compromised.
+"""The keys that signed heads, and which of them are compromised.
 
-A compromised key can sign any head with any date. Its heads prove nothing from the moment of
-compromise on, except to a person who stored them before.
+A compromised key can sign any head with any date. From the time of the compromise its heads prove
+nothing, except to people who already had them.
 """
 
 from datetime import datetime
@@ -22,13 +22,13 @@ from accounts.users import recent_authentication
 
 
 def recorded_verifiers() -> list[Verifier]:
-    """Every key that has signed a head, once for each name of the log."""
+    """Return every key that has signed a head, once for each name of the log."""
     vkeys = SignedHead.objects.order_by().values_list("vkey", flat=True).distinct()
     return [Verifier.parse(vkey) for vkey in vkeys]
 
 
 def key_history() -> list[dict[str, Any]]:
-    """Every key that has signed a head, most recently used first, for the page of keys.
+    """Return every key that has signed a head, most recently used first, for the page of keys.
 
     Each has `vkey`, `first` and `last` (signing times), `state` (`current`, `retired` or
     `compromised`) and `mark`, the CompromisedAuditKey or None.
@@ -52,11 +52,11 @@ def find_mark(verifier: Verifier) -> CompromisedAuditKey | None:
 def mark_compromised(
     key_id: str, reason: str, since: datetime | None = None
 ) -> CompromisedAuditKey:
-    """Mark a key as compromised from `since` on, by default from its first signature.
+    """Mark a key as compromised from `since`, by default from its first signature.
 
     `key_id` is the id in hex or the whole `name+id+key`. Marking a key again can only move
     `since` to an earlier time. Raises InvalidValue, and in a request RecentAuthenticationRequired
-    after an old sign-in.
+    if the sign-in is too old.
     """
     recent_authentication.require()
     reason = reasons.checked(reason, "the reason is public")
@@ -93,6 +93,6 @@ def _find_verifier(key_id: str) -> Verifier:
 
 
 def compromise_of(note: Note, verifier: Verifier) -> CompromisedAuditKey | None:
-    """The mark that invalidates this note; without a signing time any mark of its key does."""
+    """Return the mark that invalidates this note; if the note has no time, any mark of its key."""
     mark = find_mark(verifier)
     return mark if mark and (note.time is None or note.time >= mark.since) else None

@@ -1,7 +1,7 @@
 """The Merkle tree of RFC 9162, section 2.1: hashes, proof ranges, consistency verification.
 
 This module needs no database. A Range `(lo, hi)` is the leaves from `lo` up to but excluding
-`hi`. A Node `(level, index)` is the root of the 2**level leaves that start at `index << level`.
+`hi`. A Node `(level, index)` is the root of the 2**level leaves from `index << level`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -34,7 +34,7 @@ def root_of(parts: Sequence[bytes]) -> bytes:
 class Frontier:
     """The right edge of a tree: the roots of its complete subtrees, largest first.
 
-    This is all that appending needs: 32 bytes for each bit that is set in the size.
+    Appending needs nothing else: 32 bytes for each bit set in the size.
     """
 
     def __init__(self, size: int = 0, edge: bytes = b"") -> None:
@@ -75,7 +75,7 @@ def subtrees(leaves: Range) -> Iterator[Node]:
 
 
 def inclusion_ranges(index: int, size: int) -> list[Range]:
-    """The ranges whose roots form the inclusion proof of leaf `index`, from the leaf upwards."""
+    """Return the ranges whose roots form the inclusion proof of leaf `index`, from the leaf up."""
     if not 0 <= index < size:
         raise ValueError(f"a tree of {size} leaves has no leaf {index}")
     ranges = []
@@ -92,7 +92,7 @@ def inclusion_ranges(index: int, size: int) -> list[Range]:
 
 
 def consistency_ranges(first: int, second: int) -> list[Range]:
-    """The ranges whose roots form the consistency proof from `first` to `second` leaves."""
+    """Return the ranges whose roots form the consistency proof from `first` to `second` leaves."""
     if not 0 < first <= second:
         raise ValueError(f"a tree of {second} leaves cannot extend one of {first}")
     ranges: list[Range] = []
@@ -111,7 +111,7 @@ def consistency_ranges(first: int, second: int) -> list[Range]:
 
 
 def _split(size: int) -> int:
-    """The largest power of two below `size`."""
+    """Return the largest power of two below `size`."""
     return 1 << ((size - 1).bit_length() - 1)
 
 

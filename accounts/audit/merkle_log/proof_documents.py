@@ -1,6 +1,6 @@
 """Proof documents: JSON that can be verified without this portal.
 
-A document contains the exact bytes that were hashed, so a verifier needs only RFC 9162 and
+A document contains the exact hashed bytes, so a verifier needs only RFC 9162 and
 c2sp.org/signed-note (docs/audit.md).
 """
 
@@ -48,7 +48,7 @@ class OwnRow:
 
     @property
     def withheld(self) -> dict[str, Any] | None:
-        """The content behind the leaf's `withheld` hash, for the actor of the event only."""
+        """The content of the leaf's `withheld` hash, only for the event's actor."""
         content = self.log.withheld(self.row) if self.log.withheld else None
         return content if content and content["actor_id"] == str(self.person.public_id) else None
 
@@ -58,7 +58,7 @@ class OwnRow:
 
 
 class OwnRows(Sequence[OwnRow]):
-    """The rows of a log that concern a person, newest first: three queries for each page."""
+    """The rows of a log that concern a person, newest first, in three queries per page."""
 
     def __init__(self, log: Log, person: User) -> None:
         self._log, self._person, self._rows = log, person, log.rows_of(person)
@@ -89,8 +89,8 @@ def inclusion(
 ) -> dict[str, Any] | None:
     """Prove a person's row under the newest trusted head, or under the head of `size` leaves.
 
-    A head of a compromised key is used only if its size is requested. Returns None for a row
-    that does not exist or does not concern the person. Raises NotCovered and MissingNode.
+    A head of a compromised key is used only if its size is requested. Returns None if the row
+    does not exist or does not concern the person. Raises NotCovered and MissingNode.
     """
     row = log.rows_of(person).filter(pk=row_id).values_list(*log.fields).first()
     if row is None:
@@ -113,7 +113,7 @@ def inclusion(
 
 
 def consistency(first: SignedHead, second: SignedHead) -> dict[str, Any]:
-    """Prove that the tree of `second` extends that of `first`; raises MissingNode."""
+    """Prove that the tree of `second` extends that of `first`. Raises MissingNode."""
     return {
         "format": "weighbridge-audit-consistency/1",
         "first": first.note,

@@ -1,6 +1,6 @@
 """Inclusion and consistency proofs, each in two queries whatever the tree size.
 
-Inner nodes are stored at every fourth level only; those between are recomputed.
+Inner nodes are stored only at every fourth level; those between are recomputed.
 """
 
 from collections.abc import Iterable
@@ -42,7 +42,7 @@ def _roots(ranges: list[Range]) -> list[bytes]:
 
 
 def _stored_below(node: Node) -> list[Node]:
-    """The stored nodes from which this one is computed: itself, or at most eight."""
+    """Return the stored nodes from which to compute this one: itself, or at most eight."""
     level, index = node
     down = level % STRIDE
     return [(level - down, (index << down) + step) for step in range(1 << down)]

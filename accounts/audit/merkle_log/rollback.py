@@ -1,6 +1,6 @@
 """Rollbacks: heads that were copied outside the portal and that this database does not extend.
 
-A database that was put back to an earlier state passes every check of its own. The copies at
+A database restored to an earlier state passes all internal checks. The copies at
 AUDIT_HEAD_COPY show what it lacks, so they are compared before the next head is signed.
 """
 
@@ -16,9 +16,9 @@ from accounts.audit.models import AuditEvent, SealBatch, SignedHead
 
 
 def lost_heads() -> list[Note]:
-    """Copied heads whose rows are not, or not all, sealed here, in the order of copying.
+    """Return copied heads whose rows are not all sealed here, in the order of copying.
 
-    Leaves out heads that prove nothing, and those of rollbacks that were accepted. Raises OSError.
+    Leaves out heads that prove nothing and those of accepted rollbacks. Raises OSError.
     """
     ours = {
         copies.file_name(size, note): note
@@ -38,7 +38,7 @@ def lost_heads() -> list[Note]:
 
 @transaction.atomic
 def accept() -> list[Note]:
-    """Record that the lost heads are lost, so that the portal signs again. Raises OSError."""
+    """Record the lost heads as accepted, so that the portal signs again. Raises OSError."""
     lost = lost_heads()
     if lost:
         batch = SealBatch.objects.order_by("number").last()
@@ -51,7 +51,7 @@ def accept() -> list[Note]:
 
 
 def describe(note: Note) -> str:
-    """The head's size and time, for messages."""
+    """Return the head's size and time for messages."""
     signed = f", signed {note.time:%Y-%m-%d %H:%M} UTC" if note.time else ""
     return f"a head over {note.size} rows{signed}"
 
@@ -63,7 +63,7 @@ def _accepted() -> Iterator[str]:
 
 
 def _is_extended(note: Note, batch: SealBatch | None) -> bool:
-    """True if the tree has the head's rows: it was signed after the state that was restored."""
+    """True if the tree contains the head's rows."""
     if batch is None or batch.size < note.size:
         return False
     try:
@@ -74,14 +74,14 @@ def _is_extended(note: Note, batch: SealBatch | None) -> bool:
 
 
 def _name(note: Note) -> str:
-    """A name of the signed text, whatever signatures follow it."""
+    """Return a name of the signed text that does not depend on its signatures."""
     return copies.file_name(note.size, note.text)
 
 
 def _proves(note: Note) -> bool:
-    """False for a head with a wrong signature by a key on record, or by a compromised key.
+    """False for a head with an invalid signature of a known key, or of a compromised key.
 
-    A head by an unknown key counts: after a rollback the newest keys are not on record.
+    A head of an unknown key counts, because a rollback also loses the newest keys.
     """
     signers = {(name, key_id) for name, key_id, _ in note.signatures}
     for key in keys.recorded_verifiers():

@@ -1,6 +1,6 @@
 """The sealed tables, and the canonical form of their rows.
 
-Verifiers hash these exact bytes, so a form never changes; new fields need a new form. The
+Verifiers hash these exact bytes, so a form never changes; new fields require a new form. The
 network is not part of a form, because it is blanked later (docs/decisions/0006).
 """
 
@@ -16,7 +16,7 @@ from accounts.audit.merkle_log.canonical import canonical, timestamp
 from accounts.audit.models import AuditEvent
 from accounts.users.models import User
 
-#: The values of a log's `fields`, the id first.
+#: The values of a log's `fields`, id first.
 Row = tuple[Any, ...]
 
 
@@ -45,7 +45,7 @@ class Log:
         return models.QuerySet(self.model)
 
     def leaf_input(self, row: Row) -> bytes:
-        """The bytes that are hashed into the row's leaf."""
+        """Return the bytes that are hashed into the row's leaf."""
         return canonical(self.form(row))
 
 
@@ -86,5 +86,5 @@ LOGS: list[Log] = [EVENTS]
 
 
 def get_log(name: str) -> Log:
-    """Raises KeyError for an unregistered name."""
+    """Return the log with this name. Raises KeyError."""
     return {log.name: log for log in LOGS}[name]

@@ -16,11 +16,11 @@ from accounts.background.periodic import describe
 
 log = logging.getLogger(__name__)
 
-#: Maximum rows of each log in one batch; writing their leaves takes a few hundredths of a second.
+#: Maximum rows of each log per batch; writing their leaves takes a few hundredths of a second.
 BATCH_SIZE = 2000
 #: Seconds between two batches; rows are sealed within one second (docs/requirements.md, AU-3).
 PAUSE = 0.5
-#: Seconds until the next attempt after an error other than one of the database.
+#: Seconds until the next attempt after any error but a database error.
 PAUSE_AFTER_ERROR = 10
 #: Key of the advisory lock; no other advisory lock may use it.
 _LOCK = 7_262_025
@@ -29,7 +29,7 @@ Leaf = tuple[int, int, int, bytes]
 
 
 def seal() -> int:
-    """Seal every row that may be sealed now. Returns their number."""
+    """Seal every row that may be sealed now. Returns how many."""
     sealed = 0
     while True:
         count, more = seal_batch()
@@ -41,8 +41,8 @@ def seal() -> int:
 def seal_batch(limit: int = BATCH_SIZE) -> tuple[int, bool]:
     """Seal at most `limit` rows of each log in one transaction.
 
-    Returns the number sealed, and whether more rows may be sealed. Concurrent sealers seal
-    nothing twice: batch numbers are unique, so the second transaction fails and writes nothing.
+    Returns the number sealed, and whether more rows may be sealed. Concurrent sealers never seal
+    a row twice: batch numbers are unique, so the second transaction fails and writes nothing.
     """
     with _lock() as acquired:
         if not acquired:
@@ -61,9 +61,9 @@ def seal_batch(limit: int = BATCH_SIZE) -> tuple[int, bool]:
 
 @contextmanager
 def _lock() -> Iterator[bool]:
-    """Prevent a second sealer from repeating the work; writers do not take this lock.
+    """Keep a second sealer from repeating the work; writers do not take this lock.
 
-    On SQLite a lock would block writers too, so rows are read and hashed without one.
+    On SQLite a lock would also block writers, so rows are read and hashed without one.
     """
     if connection.vendor != "postgresql":
         yield True
@@ -116,7 +116,7 @@ class Sealer(threading.Thread):
         super().__init__(name="sealer", daemon=True)
         self._pause = pause
         self._stopped = threading.Event()
-        # True until the first success, which clears an error that a previous worker reported.
+        # True at first, so that the first success clears an error of a previous worker.
         self._is_failing = True
 
     def run(self) -> None:
@@ -127,14 +127,14 @@ class Sealer(threading.Thread):
                 log.warning("sealing waits for the database: %s", error)
                 connection.close()
             except Exception:
-                # The thread must survive: without it, no row would be sealed until a restart.
+                # The thread must survive, or no row would be sealed until a restart.
                 log.exception("sealing failed; retrying in %d seconds", PAUSE_AFTER_ERROR)
                 connection.close()
                 self._stopped.wait(PAUSE_AFTER_ERROR)
         connection.close()
 
     def _seal(self) -> None:
-        """Seal, and report failure or recovery to the health page."""
+        """Seal rows, and report failure or recovery to the health page."""
         try:
             seal()
         except Exception as error:
@@ -146,6 +146,6 @@ class Sealer(threading.Thread):
             self._is_failing = False
 
     def stop(self) -> None:
-        """Wait up to five seconds for the current batch, then return."""
+        """Stop after the current batch; wait for it at most five seconds."""
         self._stopped.set()
         self.join(timeout=5)

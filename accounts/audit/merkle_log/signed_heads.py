@@ -1,6 +1,6 @@
 """Signed heads: published, signed states of the Merkle tree over the audit trail and ledger.
 
-Only a process that can read `AUDIT_KEY_FILE` signs. A head is signed only if the tree extends
+Only a process with `AUDIT_KEY_FILE` signs. A head is signed only if the tree extends
 the last signed one, so the portal never signs two inconsistent trees.
 """
 
@@ -24,27 +24,27 @@ from accounts.audit.models import AuditEvent, SealBatch, SignedHead
 
 log = logging.getLogger(__name__)
 
-#: Interval of daily heads, which are copied outside the portal.
+#: Interval between daily heads, which are copied outside the portal.
 DAILY = timedelta(hours=24)
-#: Minimum interval of hourly heads, which are signed only if rows were added.
+#: Minimum interval between hourly heads, which are signed only if rows were added.
 HOURLY = timedelta(hours=1)
 #: Rows that signing itself adds to the tree.
 _OWN_ROWS = 1
-#: Follows the public host in the origin of the log.
+#: Follows the public host in the log's origin.
 _PATH = "/transparency/audit"
 
 
 class HeadRefused(Exception):
-    """Nothing was signed; the message names the cause and the remedy."""
+    """No head was signed; the message names the cause and the remedy."""
 
 
 def origin() -> str:
-    """The origin line of every head: the public address without its scheme."""
+    """Return the origin line of every head: the host of PUBLIC_URL and a path."""
     return urlsplit(settings.PUBLIC_URL).netloc + _PATH
 
 
 def private_key() -> Ed25519PrivateKey | None:
-    """The signing key; None in a process without AUDIT_KEY_FILE."""
+    """Return the signing key; None in a process without AUDIT_KEY_FILE."""
     return _read(settings.AUDIT_KEY_FILE) if settings.AUDIT_KEY_FILE else None
 
 
@@ -56,18 +56,18 @@ def _read(path: str) -> Ed25519PrivateKey:
 
 
 def newest_trusted() -> SignedHead | None:
-    """The newest head whose key was not compromised when it was signed."""
+    """Return the newest head whose key was not compromised when it was signed."""
     heads = SignedHead.objects.trusted().with_compromised()
     return heads.order_by("size", "pk").last()
 
 
 def newest() -> SignedHead | None:
-    """The newest head of any key; the next head must extend it too."""
+    """Return the newest head of any key; the next head must extend it too."""
     return SignedHead.objects.with_compromised().order_by("size", "pk").last()
 
 
 def of_size(size: int) -> SignedHead | None:
-    """The newest head over `size` rows, preferring those of keys that were not compromised."""
+    """Return the newest head over `size` rows, preferring keys that were not compromised."""
     heads = SignedHead.objects.filter(size=size).order_by("pk")
     return heads.trusted().last() or heads.last()
 
@@ -136,7 +136,7 @@ def _refuse_compromised(key: Ed25519PrivateKey) -> None:
 
 
 def _refuse_replaced(key: Ed25519PrivateKey, last: SignedHead) -> None:
-    """A process that still uses the previous key must restart with the new one."""
+    """Raise HeadRefused if this process still uses a replaced key."""
     public = Verifier("", key.public_key()).public
     if not last.vkey.endswith(public) and SignedHead.objects.filter(vkey__endswith=public).exists():
         raise HeadRefused(
@@ -146,10 +146,10 @@ def _refuse_replaced(key: Ed25519PrivateKey, last: SignedHead) -> None:
 
 
 def _refuse_rolled_back() -> None:
-    """A copied head that the tree does not extend means an earlier state of the database.
+    """Raise HeadRefused if the tree does not extend a copied head: the database was rolled back.
 
-    An unreadable place of copies does not stop the portal from signing: the copy of the new head
-    fails there too, and the health page shows that.
+    Unreadable copies do not prevent signing: copying the new head fails there too, and the health
+    page shows that.
     """
     try:
         lost = rollback.lost_heads()
@@ -165,7 +165,7 @@ def _refuse_rolled_back() -> None:
 
 
 def _refuse_inconsistent(batch: SealBatch, last: SignedHead) -> None:
-    """A tree that does not extend the last head means that sealed data was altered."""
+    """Raise HeadRefused if the tree does not extend the last head: sealed data was altered."""
     if last.size > batch.size:
         raise HeadRefused(
             f"a head over {last.size} rows was signed and {batch.size} are sealed: rows are"

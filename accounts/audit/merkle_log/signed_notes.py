@@ -46,7 +46,7 @@ class Verifier:
 
     @property
     def key_id(self) -> bytes:
-        """Four bytes that distinguish keys; not a secure fingerprint."""
+        """Four bytes that distinguish keys, but are no secure fingerprint."""
         return sha256(self.name.encode() + b"\n" + _ED25519 + self._raw).digest()[:_KEY_ID_BYTES]
 
     @property
@@ -56,7 +56,7 @@ class Verifier:
 
     @property
     def public(self) -> str:
-        """The last part of the verifier key: type byte and 32 key bytes, in base64."""
+        """The last part of the verifier key: a type byte and 32 key bytes, in base64."""
         return b64encode(_ED25519 + self._raw).decode()
 
     @property
@@ -65,7 +65,7 @@ class Verifier:
 
     @classmethod
     def parse(cls, vkey: str) -> "Verifier":
-        """Raises NoteRefused for a malformed key, another key type or a wrong id."""
+        """Parse a verifier key. Raises NoteRefused for a wrong format, key type or id."""
         match = _VKEY.fullmatch(vkey.strip())
         raw = b64decode(match[3]) if match else b""
         if match is None or raw[:1] != _ED25519:
@@ -95,7 +95,7 @@ class Note:
         return datetime.fromisoformat(match[1]) if match else None
 
     def verify(self, verifier: Verifier) -> None:
-        """Raises NoteRefused without a valid signature by this key."""
+        """Raise NoteRefused unless the note has a valid signature by this key."""
         signatures = {(name, key_id): signature for name, key_id, signature in self.signatures}
         signature = signatures.get((verifier.name, verifier.key_id))
         if signature is None:
@@ -123,7 +123,7 @@ def sign(
 
 
 def parse(text: str) -> Note:
-    """Parse the only note in a text; raises NoteRefused for none and for several."""
+    """Parse the only note in a text. Raises NoteRefused if there is none or more than one."""
     notes = list(find(text))
     if len(notes) != 1:
         raise NoteRefused(f"the text holds {len(notes)} checkpoints, not one")
@@ -131,7 +131,7 @@ def parse(text: str) -> Note:
 
 
 def find(text: str) -> Iterator[Note]:
-    """Every note in a text, such as a mail or a file of appended heads."""
+    """Yield every note in a text, such as a mail or a file of appended heads."""
     for match in _NOTE.finditer(text.replace("\r\n", "\n")):
         root = b64decode(match["root"])
         if len(root) == HASH_BYTES:

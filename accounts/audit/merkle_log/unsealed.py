@@ -1,8 +1,8 @@
 """Rows without a seal, and which of them may be sealed now.
 
-PostgreSQL: ids are not in commit order, and a row may become visible long after a later one.
+On PostgreSQL ids are not in commit order, and a row may become visible long after a later one.
 So a column stores the transaction that wrote each row, and only rows of transactions older
-than the oldest running one (the horizon) are sealed: no row can appear behind it any more. The
+than the oldest running one (the horizon) are sealed: no more rows can appear before it. The
 next batch starts at that horizon. SQLite has one writer at a time, so ids are in commit order.
 """
 
@@ -27,17 +27,17 @@ _NEXT = RawSQL(
 
 @dataclass(frozen=True)
 class Unsealed:
-    """Rows in sealing order, and the `horizon` and `origin` that their batch will store."""
+    """Rows in sealing order, and the `horizon` and `origin` that their batch stores."""
 
     rows: list[tuple[Log, Row]]
     horizon: int
     origin: str
-    #: More rows may be sealed than are in `rows`.
+    #: Whether more rows than `rows` may be sealed.
     more: bool
 
 
 def take(last: SealBatch | None, limit: int) -> Unsealed:
-    """At most `limit` rows of each log that are behind the horizon."""
+    """Return at most `limit` rows of each log from before the horizon."""
     database, horizon = origin(), _horizon()
     start = last.horizon if last and last.origin == database else None
     rows: list[tuple[Log, Row]] = []
@@ -47,7 +47,7 @@ def take(last: SealBatch | None, limit: int) -> Unsealed:
         candidates = list(_candidates(log, start, horizon)[: limit + 1])
         rows += [(log, row[:-1]) for row in candidates[:limit]]
         if len(candidates) > limit:
-            # The next batch starts in the transaction in which this one stopped.
+            # The next batch starts with the transaction at which this one stopped.
             reached, more = min(reached, candidates[limit - 1][-1]), True
     if more and start is None:
         return Unsealed(rows, 0, "", more=True)  # the full scan has rows left: scan again
@@ -55,7 +55,7 @@ def take(last: SealBatch | None, limit: int) -> Unsealed:
 
 
 def out_of_band(last: SealBatch, log: Log) -> "models.QuerySet[Any]":
-    """Rows without a seal that no sealer would reach: the portal did not write them."""
+    """Return unsealed rows that no sealer would reach: the portal did not write them."""
     unsealed: models.QuerySet[Any] = _unsealed(log)
     if last.origin != origin():
         return unsealed.none()
@@ -67,7 +67,7 @@ def out_of_band(last: SealBatch, log: Log) -> "models.QuerySet[Any]":
 
 
 def backlog(last: SealBatch | None) -> tuple[int, datetime | None]:
-    """The number of unsealed rows, and the time of the oldest."""
+    """Return the number of unsealed rows, and the time of the oldest."""
     start = last.horizon if last and last.origin == origin() else None
     totals = [
         _candidates(log, start, None)
@@ -80,7 +80,7 @@ def backlog(last: SealBatch | None) -> tuple[int, datetime | None]:
 
 
 def origin() -> str:
-    """The database cluster that assigns transaction ids: a restored copy starts anew."""
+    """Return the database cluster that assigns transaction ids; a restored copy has another."""
     if connection.vendor != "postgresql":
         return connection.vendor
     number = _query("SELECT system_identifier FROM pg_control_system()")
@@ -88,9 +88,9 @@ def origin() -> str:
 
 
 def _candidates(log: Log, start: int | None, horizon: int | None) -> "models.QuerySet[Any]":
-    """Unsealed rows in sealing order, each followed by the transaction that wrote it.
+    """Return unsealed rows in sealing order, each followed by the transaction that wrote it.
 
-    Without `start`, all rows are searched.
+    Without `start`, searches all rows.
     """
     unsealed: models.QuerySet[Any] = _unsealed(log)
     if connection.vendor != "postgresql":
@@ -117,7 +117,7 @@ def _last_sealed(log: Log) -> int:
 
 
 def _horizon() -> int:
-    """The oldest running transaction; every older one has ended. 0 on SQLite."""
+    """Return the oldest running transaction; every older one has ended. 0 on SQLite."""
     if connection.vendor != "postgresql":
         return 0
     return int(_query("SELECT pg_snapshot_xmin(pg_current_snapshot())::text"))

@@ -1,6 +1,6 @@
-"""Verification of the sealed trail: rereads every row and names the first that was altered.
+"""Verifies the sealed trail: rereads every row and names the first altered one.
 
-Rows are read in leaf order, a chunk at a time, and the tree is rebuilt beside them, so memory
+Rows are read in leaf order, in chunks, and the tree is rebuilt along with them, so memory
 use does not grow with the log.
 """
 
@@ -25,7 +25,7 @@ class TrailAltered(Exception):
 
 @dataclass
 class Verified:
-    """Counts of what was read and found intact, and the tree up to there."""
+    """What was found intact: counts, and the tree so far."""
 
     rows: int = 0
     batches: int = 0
@@ -42,12 +42,12 @@ class Claim:
 
 
 class TrailVerification:
-    """One pass over the batches; `verified` stays readable after TrailAltered was raised."""
+    """One pass over the batches; `verified` stays readable after TrailAltered is raised."""
 
     def __init__(self, after: SealBatch | None = None, copies: Sequence[Note] = ()) -> None:
         """Start at the first batch, or after one that an earlier run verified.
 
-        `copies` are heads that were stored elsewhere: the tree must produce their roots too.
+        `copies` are heads stored elsewhere: the tree must produce their roots too.
         """
         start = Frontier(after.size, bytes(after.edge)) if after else Frontier()
         self.verified = Verified(tree=start)
@@ -112,7 +112,7 @@ class TrailVerification:
             raise TrailAltered(f"the trigger {altered[0]} is missing, disabled or altered")
 
     def _batches(self, until: int, limit: int) -> list[SealBatch]:
-        """The next batches that hold `limit` rows, at least one if any is left."""
+        """Return the next batches with at least `limit` rows, or all that are left."""
         batches: list[SealBatch] = []
         rest = SealBatch.objects.filter(number__gt=self.number, number__lte=until)
         for batch in rest.order_by("number")[:CHUNK]:
@@ -142,7 +142,7 @@ class TrailVerification:
         _verify_nodes(nodes)
 
     def _leaf_inputs(self, leaves: list[SealedRow]) -> dict[tuple[int, int], bytes]:
-        """(log, row id) -> the bytes to hash, for every row that exists."""
+        """Return (log, row id) -> the bytes to hash, for every existing row."""
         inputs = {}
         for number in {leaf.log for leaf in leaves}:
             log = self._logs.get(number)
@@ -186,7 +186,7 @@ class TrailVerification:
                 )
 
     def _claims(self, start: int, size: int) -> dict[int, list[Claim]]:
-        """Tree size -> claims of heads and of their copies, for sizes after `start` to `size`."""
+        """Return tree size -> claims of heads and copies, for sizes after `start` up to `size`."""
         claims: dict[int, list[Claim]] = {}
         for head in SignedHead.objects.filter(size__gt=start, size__lte=size).order_by("pk"):
             claims.setdefault(head.size, []).append(_claim_of(head))
@@ -210,7 +210,7 @@ def _in_order(batches: list[SealBatch], number: int) -> list[SealBatch]:
 
 
 def _claim_of(head: SignedHead) -> Claim:
-    """Raises TrailAltered for a head whose note has no valid signature or other values."""
+    """Return a head's claim. Raises TrailAltered if its note is not validly signed or differs."""
     label = f"the head signed over {head.size} rows"
     try:
         note = signed_notes.parse(head.note)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
     def about(self, target: models.Model) -> "AuditEventQuerySet":
-        """The events about one object, oldest first."""
+        """Return the events about one object, oldest first."""
         kind, key = _identify(target)
         return self.filter(object_kind=kind, object_id=key).order_by("pk")
 
@@ -32,13 +32,13 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
         return models.QuerySet.update(old, network="")
 
     def forget_networks_of(self, person: "User") -> int:
-        """Blank the networks of what this person did, and of failed sign-ins to their account."""
+        """Blank the networks of the person's actions, and of failed sign-ins to their account."""
         own = self.filter(actor_id=person.public_id).exclude(network="")
         blanked = models.QuerySet.update(own, network="")
         return blanked + self.forget_networks_of_strangers(person)
 
     def forget_networks_of_strangers(self, target: models.Model) -> int:
-        """Blank the networks of what people without an account did to an object."""
+        """Blank the networks of anonymous events about an object."""
         rows = self.about(target).filter(actor_id=None).exclude(network="").order_by()
         return models.QuerySet.update(rows, network="")
 
@@ -69,7 +69,7 @@ class AuditEventManager(models.Manager["AuditEvent"]):
         return self.get_queryset().delete()
 
     def get_queryset(self) -> AuditEventQuerySet:
-        """Events with `actor_name`: the actor's current username, empty without an actor."""
+        """Annotate `actor_name`, the actor's current username; empty without an actor."""
         people = get_user_model().objects.filter(public_id=models.OuterRef("actor_id"))
         name = models.Subquery(people.values("username")[:1])
         annotations = {"actor_name": Coalesce(name, models.Value(""))}
@@ -79,9 +79,9 @@ class AuditEventManager(models.Manager["AuditEvent"]):
 class AuditEvent(models.Model):
     """One event, written in the transaction of the change that it describes.
 
-    `action` is an `EventTag`; `actor_id` is the person's random public id, which remains when
-    the account is erased. Must not contain secrets, complete links, form answers or names of
-    people: names are looked up for display, so erasing a person changes no event
+    `action` is an `EventTag`; `actor_id` is the person's random public id, which remains after
+    the account is erased. An event must not contain secrets, complete links, form answers or
+    people's names: names are looked up for display, so erasing a person changes no event
     (docs/decisions/0006).
     """
 
@@ -147,7 +147,7 @@ class AuditEvent(models.Model):
     def record_each(
         cls, action: EventTag, details: Mapping[models.Model, dict[str, Any]], *, result: str = "ok"
     ) -> None:
-        """Append one event of no actor for each target, in one statement."""
+        """Append one event without an actor for each target, in one statement."""
         cls.objects.bulk_create(
             cls._new(action, target, result, values) for target, values in details.items()
         )
@@ -170,5 +170,5 @@ class AuditEvent(models.Model):
 
 
 def _identify(target: models.Model) -> tuple[str, str]:
-    """An object's kind and id: its `public_id` if it has one, else its primary key."""
+    """Return an object's kind and id: its `public_id` if it has one, or else its primary key."""
     return target._meta.model_name or "", str(getattr(target, "public_id", target.pk))

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from django.db import models
 from django.utils import timezone
 
-#: Nodes are stored at every fourth level; a proof reads at most fifteen hashes for four levels.
+#: Nodes are stored at every fourth level; a proof reads at most fifteen hashes per four levels.
 STRIDE = 4
 
 
 class SealedRow(models.Model):
-    """A leaf: the index of a row in the tree, and its leaf hash."""
+    """A leaf: a row's index in the tree, and its leaf hash."""
 
     index = models.BigIntegerField(primary_key=True)
     #: The `number` of the row's log (`accounts.audit.merkle_log.sealed_tables`).
@@ -47,12 +47,12 @@ class SealedNode(models.Model):
 
     @staticmethod
     def stored(nodes: Iterable[tuple[tuple[int, int], bytes]]) -> dict[int, bytes]:
-        """Filter ((level, index), hash) by stored levels. Returns primary key -> hash."""
+        """Keep only nodes at stored levels. Returns primary key -> hash."""
         return {SealedNode.key(*node): root for node, root in nodes if node[0] % STRIDE == 0}
 
 
 class SealBatch(models.Model):
-    """Leaves that were appended in one transaction; `root` covers all leaves up to `size`.
+    """Leaves appended in one transaction; `root` covers all leaves up to `size`.
 
     Each root follows from the previous batch's `edge` and the batch's own leaves.
     """
@@ -83,9 +83,9 @@ class SealBatch(models.Model):
 
 
 class CompromisedAuditKey(models.Model):
-    """Marks a key whose signatures prove nothing from `since` on.
+    """Marks a key whose signatures prove nothing from `since`.
 
-    Heads are append-only, so the mark is a row of its own. `public` is the last part of the
+    Heads are append-only, so the mark is a separate row. `public` is the last part of the
     key's vkeys, which does not depend on the log's name.
     """
 
@@ -153,14 +153,14 @@ class SignedHead(models.Model):
 
 class HeadCopyQuerySet(models.QuerySet["HeadCopy"]):
     def due(self, now: datetime) -> "HeadCopyQuerySet":
-        """Copies to write now; after `MAX_ATTEMPTS` only `copies.retry` makes one due again."""
+        """Return copies to write now; after `MAX_ATTEMPTS` only `copies.retry` resumes one."""
         return self.filter(
             done_at=None, next_attempt_at__lte=now, attempts__lt=HeadCopy.MAX_ATTEMPTS
         )
 
 
 class HeadCopy(models.Model):
-    """A copy of a head, due or written at `place`, the value of AUDIT_HEAD_COPY at signing."""
+    """A pending or written copy of a head at `place`, the AUDIT_HEAD_COPY at signing."""
 
     MAX_ATTEMPTS = 8
 
