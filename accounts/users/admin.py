@@ -45,12 +45,12 @@ from accounts.users.models import User
 from accounts.web.current_user import signed_in
 from accounts.web.row_ids import is_row_id
 
-# accounts/roles/permissions.py defines the groups; each migrate would undo an edit here.
+# accounts/roles/permissions.py defines the groups; every migrate would undo an edit here.
 admin.site.unregister(Group)
-# These records contain secrets or personal data from other sites, which no page may show.
+# These records contain secrets, or personal data from other sites, which no page may show.
 for _model in (Authenticator, SocialApp, SocialToken, SocialAccount):
     admin.site.unregister(_model)
-# allauth's page would let staff confirm an address for somebody; AccountAdmin lists them.
+# allauth's page would let staff confirm somebody else's address; AccountAdmin lists addresses.
 admin.site.unregister(EmailAddress)
 
 
@@ -71,7 +71,7 @@ class AccountCreationForm(AdminUserCreationForm):
         return address
 
     def clean_username(self) -> Any:
-        """Return the username; None if it is taken, which is an error already."""
+        """Return the username; None if it is taken, which is already an error."""
         username = super().clean_username()
         if username is not None:
             usernames.validate_username(username)
@@ -80,7 +80,7 @@ class AccountCreationForm(AdminUserCreationForm):
 
 class AccountChangeForm(UserChangeForm):
     def clean_username(self) -> str:
-        """Validate a changed username only; accounts older than the rule keep theirs."""
+        """Validate only a changed username; accounts older than the rule keep theirs."""
         username: str = self.cleaned_data["username"]
         if "username" in self.changed_data:
             usernames.validate_username(username)
@@ -104,9 +104,9 @@ class EraseForm(RecordAction):
 
 @admin.register(User)
 class AccountAdmin(NeverDeleted, UserAdmin):
-    """Opening the form requires a recent authentication too, since it may hold a password.
+    """Requires a recent authentication to open the form too, not only to save it.
 
-    Such a form is not stored while its sender re-authenticates.
+    A form that contains a password is not stored while the user re-authenticates.
     """
 
     change_form_template = "admin/accounts/user/change_form.html"
@@ -126,18 +126,18 @@ class AccountAdmin(NeverDeleted, UserAdmin):
     actions = ["erase"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        """Accounts of the user's tiers; every page, search and autocomplete has this limit."""
+        """Limit every page, search and autocomplete to accounts of the user's tiers."""
         people: QuerySet[User] = super().get_queryset(request)
         visible = visible_accounts(signed_in(request), "accounts.view_user")
         return people.filter(pk__in=visible.values("pk"))
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Allow changes of accounts whose rights are within one's own; others are read-only."""
+        """True for accounts whose rights are within the user's own; others are read-only."""
         allowed = super().has_change_permission(request, obj)
         return allowed and (obj is None or may_administer(signed_in(request), obj))
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
-        """The address is set once, with the account; then only its holder changes it."""
+        """Make the address of an existing account read-only: only its holder changes it."""
         return (*self.readonly_fields, "email") if obj else self.readonly_fields
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -171,7 +171,7 @@ class AccountAdmin(NeverDeleted, UserAdmin):
 
     @transaction.atomic
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:
-        """Notify the user whose password staff set; end tokens and links, as after a reset."""
+        """Notify the user whose password staff set; end tokens and links as after a reset."""
         if self.has_change_permission(request):
             recent_authentication.require()
         before = self.get_object(request, id)
@@ -212,14 +212,14 @@ class RoleAssignmentAdmin(OpeningAdmin, TierScopedAdmin):
     autocomplete_fields = ["user"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Allow the form; `save_model` checks the tier, which only the POST names."""
+        """Allow the form; `save_model` checks the tier, which only the POST data has."""
         return bool(request.user.has_perm("accounts.add_roleassignment"))
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Refuse other tiers before the form, whose choices are the user's own tiers."""
+        """Refuse other tiers with 403 before the form, which offers only the user's own."""
         posted = request.POST.get("tier", "")
         if request.method == "POST" and is_row_id(posted):
             tier = Tier.objects.filter(pk=posted).first()
@@ -247,7 +247,7 @@ class RoleAssignmentAdmin(OpeningAdmin, TierScopedAdmin):
             obj.pk = outcome.pk
 
     def log_addition(self, request: HttpRequest, obj: RoleAssignment, message: Any) -> Any:
-        """Log nothing for a role that waits for a second person."""
+        """Log nothing for a role that awaits a second person."""
         return super().log_addition(request, obj, message) if obj.pk else None
 
     def response_add(
@@ -267,7 +267,7 @@ class RoleAssignmentAdmin(OpeningAdmin, TierScopedAdmin):
 
 @admin.register(HolderRecord)
 class HolderRecordAdmin(ReadOnlyAdmin, TierFilteredAdmin):
-    """Holders of weights of the user's tiers whose accounts were erased."""
+    """Erased people who held weights of the user's tiers."""
 
     list_display = ["full_name", "organisation", "email", "keep_until"]
 

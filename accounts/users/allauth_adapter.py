@@ -25,7 +25,7 @@ from accounts.web.error_pages import error_page
 
 class AccountAdapter(DefaultAccountAdapter):
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
-        """Respond to too many failed sign-ins with 429 and Retry-After, not with a form and 200."""
+        """Respond to too many failed sign-ins with 429 and Retry-After instead of a 200 form."""
         try:
             super().pre_authenticate(request, **credentials)
         except ValidationError as error:
@@ -36,7 +36,7 @@ class AccountAdapter(DefaultAccountAdapter):
         throttling.count_sign_in(request, name)
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> Any:
-        """Count only failures towards the global limit: otherwise one user could exhaust it."""
+        """Count only failures towards the global limit, or one user could exhaust it."""
         user = super().authenticate(request, **credentials)
         if user is not None:
             throttling.uncount_sign_in()
@@ -48,10 +48,10 @@ class AccountAdapter(DefaultAccountAdapter):
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
         """Apply our rule to addresses, second factors and sign-in providers.
 
-        allauth asks this for each change of them. Its own rule follows, which would let an account
-        pass that has neither a password nor a second factor. Raises RecentAuthenticationRequired,
-        and responds 403 to somebody whose password staff have set: what is added would stay usable
-        for whoever set it, even after the holder has reset the password.
+        allauth calls this for each change of them. Its own rule, which follows, would exempt an
+        account with neither a password nor a second factor. Raises RecentAuthenticationRequired,
+        and responds 403 to a user whose password staff have set: staff could keep using what is
+        added, even after the user has reset the password.
         """
         if app:
             recent_authentication.require()
@@ -60,9 +60,9 @@ class AccountAdapter(DefaultAccountAdapter):
         return required
 
     def get_email_confirmation_url(self, request: HttpRequest | None, confirmation: Any) -> str:
-        """Return the URL in the mail; it leads on to the page from which the person signed up.
+        """Return the URL in the mail, which then continues to the page that required sign-up.
 
-        The mail is often opened in another browser, so the destination is in the URL.
+        The mail is often opened in another browser, so the URL contains the destination.
         """
         url: str = super().get_email_confirmation_url(request, confirmation)
         return f"{url}{_query(_sign_in_url(request))}"
@@ -80,14 +80,14 @@ class AccountAdapter(DefaultAccountAdapter):
         context: dict[str, Any] | None = None,
         email: str | None = None,
     ) -> None:
-        """Notify a user of a change to their account, at a confirmed address it had before."""
+        """Notify a user of a change to their account, by default at a confirmed address."""
         email = email or next(iter(user.confirmed_addresses()), "")
         super().send_notification_mail(
             template_prefix, user, {**(context or {}), "user": user}, email
         )
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Queue allauth's message in the outbox, in the transaction of its cause."""
+        """Queue allauth's message in the outbox, in the transaction that causes it."""
         site = {"name": settings.SITE_NAME, "domain": urlsplit(settings.PUBLIC_URL).netloc}
         context = _with_public_origin(context)
         message = self.render_mail(
@@ -121,12 +121,12 @@ def _require_own_password() -> None:
 
 
 def _destination(request: HttpRequest | None) -> str:
-    """Return the request's `next` if it is a page of this portal, else an empty string."""
+    """Return the request's `next` if it is a page of this portal; empty otherwise."""
     return (get_next_redirect_url(request) or "") if request else ""
 
 
 def _sign_in_url(request: HttpRequest | None) -> str:
-    """Return the sign-in page that leads on to the request's `next`; empty without one."""
+    """Return the sign-in URL that continues to the request's `next`; empty without one."""
     destination = _destination(request)
     return f"{reverse('account_login')}{_query(destination)}" if destination else ""
 
@@ -136,14 +136,14 @@ def _query(destination: str) -> str:
 
 
 def _secret(context: dict[str, Any]) -> str:
-    """Return the credential in the message: a code, or the URL that contains a key."""
+    """Return the credential in the message: a code, or a URL that contains a key."""
     if "key" not in context:
         return str(context.get("code", ""))
     return str(context.get("password_reset_url") or context.get("activate_url") or context["key"])
 
 
 def _with_public_origin(context: dict[str, Any]) -> dict[str, Any]:
-    """Replace the origin of URLs, which allauth takes from the Host header, by PUBLIC_URL's."""
+    """Replace the origin of URLs, which allauth takes from the Host header, with PUBLIC_URL's."""
     origin = urlsplit(settings.PUBLIC_URL)
     return {
         name: urlsplit(value)._replace(scheme=origin.scheme, netloc=origin.netloc).geturl()

@@ -10,8 +10,8 @@ from accounts.users.models import User
 class SignInBackend(AuthenticationBackend):
     """allauth's backend with the same work for registered and unknown names.
 
-    allauth looks up an address as a username too, and would hash the password of a registered one
-    twice: response times would reveal who has an account (docs/requirements.md, AC-11).
+    allauth also looks up an address as a username, and would hash the password twice if it is
+    registered: response times would reveal who has an account (docs/requirements.md, AC-11).
     """
 
     def authenticate(self, request: Any, **credentials: Any) -> User | None:

@@ -18,8 +18,8 @@ from accounts.users import recent_authentication
 from accounts.users.models import User
 from accounts.users.usernames import validate_username
 
-#: Characters of a mail address (RFC 5321, 4.5.3.1.3); usernames are shorter. Without a bound,
-#: SQLite fails: it compares at most 50,000 characters case-insensitively.
+#: Maximum length of a mail address (RFC 5321, 4.5.3.1.3); usernames are shorter. Without a limit
+#: SQLite fails, because it compares at most 50,000 characters case-insensitively.
 MAX_LOGIN_LENGTH = 254
 
 
@@ -36,7 +36,7 @@ class LoginForm(AllauthLoginForm):
 class SignupForm(AllauthSignupForm):
     """Takes as long for a registered address as for a new one.
 
-    allauth gives both the same response, but hashes the password of a new account only.
+    allauth gives both the same response, but hashes only the password of a new account.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -52,9 +52,9 @@ class SignupForm(AllauthSignupForm):
 
 
 class ChangePasswordForm(AllauthChangePasswordForm):
-    """Revokes API tokens on request only, since jobs may depend on them.
+    """Revokes API tokens only on request, because jobs may depend on them.
 
-    Other sessions end with every password change.
+    Every password change ends the other sessions.
     """
 
     revoke_tokens = forms.BooleanField(
@@ -78,15 +78,15 @@ class SetPasswordForm(AllauthSetPasswordForm):
     """The first password of an account that signs in through a provider."""
 
     def save(self) -> None:
-        """Raises RecentAuthenticationRequired after an old sign-in."""
+        """Save the password. Raises RecentAuthenticationRequired if the sign-in is too old."""
         recent_authentication.require()
         super().save()
 
 
 class ResetPasswordForm(AllauthResetPasswordForm):
-    """Mails a link to reset the password to confirmed addresses only.
+    """Mails a link to reset the password, only to confirmed addresses.
 
-    allauth also finds accounts by an address that nobody confirmed.
+    allauth also finds accounts by unconfirmed addresses.
     """
 
     users: list[User]
@@ -99,7 +99,7 @@ class ResetPasswordForm(AllauthResetPasswordForm):
         return email
 
     def save(self, request: HttpRequest, **kwargs: Any) -> str:
-        """Mail a new confirmation instead, if the address waits for one: then a reset works."""
+        """Mail a new confirmation instead to an unconfirmed address; then a reset works."""
         unconfirmed = [] if self.users else list(self._rows.filter(verified=False))
         for row in unconfirmed:
             row.send_confirmation(request)

@@ -8,7 +8,7 @@ from django.db import models
 
 
 class User(AbstractUser):
-    """A person. The audit trail, which outlives the account, names them by `public_id`."""
+    """A person. The audit trail, which outlives the account, identifies them by `public_id`."""
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     suspended_at = models.DateTimeField(null=True, blank=True)
@@ -25,7 +25,7 @@ class User(AbstractUser):
 
     @property
     def has_confirmed_address(self) -> bool:
-        """True if the holder has confirmed any address of this account."""
+        """True if any address of this account is confirmed."""
         return bool(EmailAddress.objects.filter(user=self, verified=True).exists())
 
     def confirmed_addresses(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""ORCID iDs: in profile URLs, and linked to accounts."""
+"""ORCID iDs in profile URLs, and those linked to accounts."""
 
 import re
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ _ID = re.compile(r"\d{4}-\d{4}-\d{4}-\d{3}[\dX]", re.ASCII)
 
 
 def id_in_url(url: str) -> str | None:
-    """Return the iD in a URL of orcid.org, valid or not; None for other URLs."""
+    """Return the iD in a URL of orcid.org, even if invalid; None for other URLs."""
     parts = urlsplit(url)
     if parts.hostname not in {"orcid.org", "www.orcid.org"}:
         return None
@@ -21,7 +21,7 @@ def id_in_url(url: str) -> str | None:
 
 
 def is_valid(orcid_id: str) -> bool:
-    """True if format and check character (ISO 7064, MOD 11-2) are right."""
+    """True if the format and the check character (ISO 7064, MOD 11-2) are correct."""
     if not _ID.fullmatch(orcid_id):
         return False
     total = 0
@@ -32,7 +32,7 @@ def is_valid(orcid_id: str) -> bool:
 
 
 def linked_id(person: "User") -> str:
-    """Return the iD that the person proved by signing in with it; empty if none is linked."""
+    """Return the iD that the person has signed in with and linked; empty if none."""
     accounts = apps.get_model("socialaccount", "SocialAccount").objects
     account = accounts.filter(user=person, provider="orcid").first()
     return str(account.uid) if account else ""

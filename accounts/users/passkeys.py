@@ -26,7 +26,7 @@ from accounts.users import throttling
 from accounts.web.error_pages import error_page
 from accounts.web.loopback import is_loopback_url
 
-#: The exceptions of the WebAuthn library for a malformed credential.
+#: Exceptions that the WebAuthn library raises for a malformed credential.
 _MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
@@ -40,7 +40,7 @@ _LOST_SEED = (
 
 class MfaAdapter(DefaultMFAAdapter):
     def get_public_key_credential_rp_entity(self) -> dict[str, str]:
-        """Return the host of PUBLIC_URL; for a loopback install, that of the request."""
+        """Return the host of PUBLIC_URL as id, or the request's host for a loopback install."""
         host = context.request.get_host()
         if not is_loopback_url(settings.PUBLIC_URL):
             host = urlsplit(settings.PUBLIC_URL).netloc
@@ -50,7 +50,7 @@ class MfaAdapter(DefaultMFAAdapter):
         return cipher.encrypt(text)
 
     def decrypt(self, encrypted_text: str) -> str:
-        """Return the seed of a second factor; raises a page that says how to replace a lost one."""
+        """Return a second factor's seed. Raises a 403 page that says how to replace a lost one."""
         try:
             return cipher.decrypt(encrypted_text)
         except Unreadable as error:
@@ -65,12 +65,12 @@ class MfaAdapter(DefaultMFAAdapter):
 def passkey_origin(request: HttpRequest) -> str:
     """Return the origin to open for passkeys; empty if they work at the request's host.
 
-    Browsers support passkeys for domain names only, not for IP addresses.
+    Browsers support passkeys only for domain names, not for IP addresses.
     """
     try:
         host = request.get_host()
         address = ipaddress.ip_address(urlsplit(f"//{host}").hostname or "")
-    except (DisallowedHost, ValueError):  # the error page for a disallowed host calls this, too
+    except (DisallowedHost, ValueError):  # the error page for a disallowed host calls this too
         return ""
     if not address.is_loopback:
         return settings.PUBLIC_URL
@@ -111,7 +111,7 @@ class PasskeyReauthenticateForm(_Counted, ReauthenticateWebAuthnForm):
 
 
 class PasskeyAddForm(AddWebAuthnForm):
-    """Adds a passkey, by default one that signs in without a password."""
+    """Adds a passkey that by default signs in without a password."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

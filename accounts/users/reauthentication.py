@@ -1,8 +1,8 @@
 """Re-authentication of a session: the age of its last authentication, and the page that renews it.
 
-The admin ends twelve hours after the sign-in. Acts that require a more recent password, passkey or
-code are listed in recent_authentication.py. The times are stored in the session, which only the
-portal writes.
+Access to the admin ends twelve hours after the sign-in. recent_authentication.py has the rule for
+acts that require a more recent password, passkey or code. The session stores the times; only the
+portal writes it.
 """
 
 import time
@@ -22,7 +22,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from accounts.errors import RecentAuthenticationRequired
 from accounts.web.error_pages import error_page
 
-#: Age of the sign-in up to which a session may use the admin.
+#: Maximum age of the sign-in for using the admin.
 STAFF_SESSION = timedelta(hours=12)
 
 _KEY = "signed_in_at"
@@ -39,12 +39,12 @@ def store_sign_in_time(sender: Any, request: HttpRequest | None, **kwargs: Any) 
 
 
 def may_use_admin(request: HttpRequest) -> bool:
-    """True if the sign-in of this session is recent enough for the admin."""
+    """True if this session's sign-in is recent enough for the admin."""
     return _since(request.session.get(_KEY, 0)) < STAFF_SESSION
 
 
 def age(request: HttpRequest) -> timedelta:
-    """The time since the sign-in of this session, or since its last re-authentication."""
+    """Return the time since this session's sign-in or last re-authentication."""
     if not request.user.is_authenticated:
         return timedelta.max
     signed_in: float = request.session.get(_KEY, 0)
@@ -55,15 +55,15 @@ def age(request: HttpRequest) -> timedelta:
 def page_for(request: HttpRequest, error: RecentAuthenticationRequired) -> HttpResponse:
     """Redirect to the re-authentication page, which then resumes the request.
 
-    The session stores the POST data until then, except data that contains a password: such a form
-    must be filled in again. 403 for a user without a password, passkey or code.
+    The session stores the POST data until then, unless it contains a password: such a form must be
+    filled in again. Returns 403 for a user without a password, passkey or code.
     """
     methods = get_adapter().get_reauthentication_methods(request.user)
     if not methods:
         return error_page(request, 403, code=error.code, message=_NO_METHOD)
     next_page = request.get_full_path()
     if request.method == "POST" and not _holds_password(request):
-        next_page = request.path  # allauth resumes a request of exactly this path
+        next_page = request.path  # allauth resumes only a request for exactly this path
         request.session[STATE_SESSION_KEY] = {"request": serialize_request(request)}
     query = urlencode({REDIRECT_FIELD_NAME: next_page})
     return HttpResponseRedirect(f"{methods[0]['url']}?{query}")

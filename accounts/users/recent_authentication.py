@@ -1,9 +1,10 @@
 """Recent authentication: the condition for acts that open access or change credentials.
 
 A stolen cookie or token, or an unattended browser, must not be enough for such an act. Services
-call `require`, so the rule holds by every route. Middleware (portal/middleware/reauthentication.py)
-and the look-up of a token (weights/gate/caller.py) set the credential of the current request.
-Commands and tasks run outside any request; their caller controls the server and is not asked.
+call `require`, so the rule holds for pages and APIs. Middleware
+(portal/middleware/reauthentication.py) and the lookup of a token (weights/gate/caller.py) set the
+credential of the current request. Commands and tasks run outside any request and are exempt:
+their caller controls the server.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,12 +17,12 @@ from django.urls import reverse
 
 from accounts.errors import RecentAuthenticationRequired
 
-#: Age of the authentication up to which credentials, grants, roles and gates may be changed.
+#: Maximum age of the authentication for changing credentials, grants, roles and gates.
 RECENT = timedelta(minutes=15)
-#: The same for approvals: longer, because reviewers decide many in a row.
+#: Maximum age for approvals: longer, because reviewers decide many in a row.
 RECENT_FOR_APPROVAL = timedelta(hours=2)
 
-#: Returns the age of the caller's last authentication; it is read only by acts that require it.
+#: Returns the age of the caller's last authentication; called only by acts that require it.
 Age = Callable[[], timedelta]
 
 _age: ContextVar[Age | None] = ContextVar("age_of_authentication", default=None)
@@ -34,7 +35,7 @@ def _never() -> timedelta:
 
 @contextmanager
 def in_request(age: Age = _never) -> Iterator[None]:
-    """Apply the rule to a request; by default nothing proves a recent authentication."""
+    """Apply the rule to a request; by default its authentication is never recent."""
     age_token, by_token = _age.set(age), _by_token.set(False)
     try:
         yield
@@ -44,9 +45,9 @@ def in_request(age: Age = _never) -> Iterator[None]:
 
 
 def use_token(*, made_recently_authenticated: bool) -> None:
-    """Judge the rest of the request by its API token, whatever session it carries.
+    """Judge the rest of the request by its API token, even if it also has a session.
 
-    A token counts as recent if it was made with a recent authentication. Does nothing outside a
+    A token counts as recent if it was created with a recent authentication. Does nothing outside a
     request.
     """
     if _age.get() is not None:
@@ -55,13 +56,13 @@ def use_token(*, made_recently_authenticated: bool) -> None:
 
 
 def is_recent(*, within: timedelta = RECENT) -> bool:
-    """True outside any request, and if the caller authenticated less than `within` ago."""
+    """True outside any request, or if the caller authenticated less than `within` ago."""
     age = _age.get()
     return age is None or age() < within
 
 
 def require(*, within: timedelta = RECENT) -> None:
-    """Raise RecentAuthenticationRequired unless `is_recent`. Services call it before they write."""
+    """Raise RecentAuthenticationRequired unless `is_recent`. Services call it before writing."""
     if is_recent(within=within):
         return
     if _by_token.get():
@@ -74,7 +75,7 @@ def require(*, within: timedelta = RECENT) -> None:
 
 
 def require_token(made_recently_authenticated: bool) -> None:
-    """Raise RecentAuthenticationRequired for the scopes write and admin of any other token."""
+    """Raise RecentAuthenticationRequired unless the token may use the scopes write and admin."""
     if not made_recently_authenticated:
         raise _token_refusal()
 

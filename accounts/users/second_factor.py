@@ -1,4 +1,4 @@
-"""The second factor that staff need: for the admin, and before their roles take effect."""
+"""The second factor that staff need for the admin and for their roles to take effect."""
 
 from typing import TYPE_CHECKING
 
@@ -12,5 +12,5 @@ if TYPE_CHECKING:
 
 
 def has_required_second_factor(user: "User") -> bool:
-    """True with a second factor set up; always true for a portal on a loopback URL."""
+    """True if a second factor is set up; always true for a portal on a loopback URL."""
     return is_loopback_url(settings.PUBLIC_URL) or bool(is_mfa_enabled(user))

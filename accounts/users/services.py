@@ -1,4 +1,4 @@
-"""Create and change accounts on behalf of their holders: by commands, and by staff."""
+"""Creates and changes accounts for their holders, called by commands and staff pages."""
 
 import secrets
 
@@ -30,10 +30,10 @@ def create_account(
     tiers: list[Tier] | None = None,
     superuser: bool = False,
 ) -> User:
-    """Create an account with a confirmed address, and its roles: for `tiers`, or for every tier.
+    """Create an account with a confirmed address, and its roles for `tiers` or for every tier.
 
-    Without `password` the holder must reset the password to sign in. Raises AlreadyHeld for a
-    username or address in use, InvalidValue for an invalid one and for a weak password.
+    Without `password`, the holder must reset it to sign in. Raises AlreadyHeld if the
+    username or address is in use, InvalidValue if one is invalid or the password is weak.
     """
     _validate(username, email)
     user = User(username=username, is_superuser=superuser, is_staff=superuser)
@@ -57,10 +57,10 @@ def create_account(
 
 @transaction.atomic
 def add_account(account: User, email: str, *, by: User) -> None:
-    """Save a new account that staff created; its holder confirms the address at the first sign-in.
+    """Save a new account created by staff; its holder confirms the address at the first sign-in.
 
     Raises AlreadyHeld if another account has confirmed the address, RecentAuthenticationRequired
-    after an old sign-in.
+    if the sign-in is too old.
     """
     recent_authentication.require()
     account.save()
@@ -73,24 +73,24 @@ def add_account(account: User, email: str, *, by: User) -> None:
 def change_account(account: User, fields: list[str], *, by: User) -> None:
     """Save the `fields` of an account that staff changed or suspended.
 
-    Only these, so that a password that its holder sets meanwhile stays. Raises
-    RecentAuthenticationRequired after an old sign-in.
+    Saves only these, so that a password that the holder sets meanwhile is not overwritten. Raises
+    RecentAuthenticationRequired if the sign-in is too old.
     """
     recent_authentication.require()
     stored = User.objects.get(pk=account.pk)
     flags = [name for name in fields if not User._meta.get_field(name).empty_strings_allowed]
     account.save(update_fields=fields)
-    # Names and addresses never stand in the trail, which outlives an erased account.
+    # Names and addresses never enter the trail, which outlives an erased account.
     details = {"fields": fields, "changes": field_changes.changes(stored, account, flags)}
     AuditEvent.record(AccountsEvent.ACCOUNT_CHANGED, actor=by, target=account, details=details)
 
 
 @transaction.atomic
 def record_password_set(account: User, *, by: User | None) -> None:
-    """Audit a password that staff or a command set; end tokens and links, as after a reset.
+    """Audit a password set by staff or a command; end tokens and links as after a reset.
 
-    `by` is None for a command. Raises RecentAuthenticationRequired after an old sign-in; call it
-    in the transaction that sets the password.
+    `by` is None for a command. Raises RecentAuthenticationRequired if the sign-in is too old; call
+    it in the transaction that sets the password.
     """
     recent_authentication.require()
     AuditEvent.record(AccountsEvent.ACCOUNT_PASSWORD_SET, actor=by, target=account)
@@ -98,7 +98,7 @@ def record_password_set(account: User, *, by: User | None) -> None:
 
 
 def new_password() -> str:
-    """Return a random password of 120 bits, as text that a person can copy."""
+    """Return a random password of 120 bits as text that can be copied."""
     return secrets.token_urlsafe(15)
 
 

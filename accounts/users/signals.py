@@ -1,7 +1,7 @@
 """Receivers of allauth's signals: audit account events, and end credentials with a password.
 
-No event stores typed text: a username may be a password in the wrong field. The views that change
-an account run in one transaction with these events (portal/admin/account_urls.py).
+No event stores typed text: a password may have been typed into the username field. The views that
+change an account run in one transaction with these events (portal/admin/account_urls.py).
 """
 
 from typing import Any
@@ -54,7 +54,7 @@ def signed_up(user: User, **kwargs: Any) -> None:
 
 @receiver(account.password_changed)
 def password_changed(user: User, **kwargs: Any) -> None:
-    """Also end the links of the other sessions, and with them those of this one."""
+    """Also end the links of all sessions, including this one."""
     _record(AccountsEvent.ACCOUNT_PASSWORD_CHANGED, user)
     end_links_of_sessions(user)
 
@@ -68,21 +68,21 @@ def password_set(user: User, **kwargs: Any) -> None:
 
 @receiver(account.password_reset)
 def password_reset(user: User, **kwargs: Any) -> None:
-    """Also end tokens and links: whoever knew the old password may have made or copied them."""
+    """Also end tokens and links: somebody with the old password may have made or copied them."""
     _record(AccountsEvent.ACCOUNT_PASSWORD_RESET, user)
     end_credentials(user, by=user, cause="password_reset")
 
 
 @receiver(account.email_added)
 def address_added(user: User, email_address: EmailAddress, **kwargs: Any) -> None:
-    """Also notify the confirmed addresses: the new one replaces none until it is confirmed."""
+    """Also notify the confirmed addresses, which the new one does not replace yet."""
     _record(AccountsEvent.ACCOUNT_ADDRESS_ADDED, user)
     addresses.announce_addition(user, email_address.email)
 
 
 @receiver(account.email_confirmed)
 def address_confirmed(email_address: EmailAddress, **kwargs: Any) -> None:
-    """Also notify the others if it became primary at once, because no address was."""
+    """Also notify the other addresses if this one became primary because none was."""
     _record(AccountsEvent.ACCOUNT_ADDRESS_CONFIRMED, email_address.user)
     if email_address.primary:
         addresses.announce_primary(email_address.user, email_address.email, notified="")
@@ -95,7 +95,7 @@ def address_changed(
     to_email_address: EmailAddress,
     **kwargs: Any,
 ) -> None:
-    """The primary address, which receives mail, has changed; allauth notifies the old one."""
+    """Record a change of the primary address; allauth notifies the old one."""
     _record(AccountsEvent.ACCOUNT_ADDRESS_CHANGED, user)
     notified = from_email_address.email if from_email_address else ""
     addresses.announce_primary(user, to_email_address.email, notified=notified)
@@ -109,20 +109,20 @@ def address_removed(user: User, email_address: EmailAddress, **kwargs: Any) -> N
 
 @receiver(post_save, sender=Authenticator)
 def factor_added(instance: Authenticator, created: bool, raw: bool, **kwargs: Any) -> None:
-    """Receives `post_save`, because allauth sends its own signal after the commit."""
+    """Receive `post_save`, because allauth sends its own signal after the commit."""
     if created and not raw:
         _record_row(AccountsEvent.FACTOR_ADDED, instance.user, type=instance.type)
 
 
 @receiver(post_delete, sender=Authenticator)
 def factor_removed(instance: Authenticator, **kwargs: Any) -> None:
-    """Also records new recovery codes, which replace the old row: one removal, one addition."""
+    """Also record new recovery codes, which replace the old row: one removal, one addition."""
     _record_row(AccountsEvent.FACTOR_REMOVED, instance.user, type=instance.type)
 
 
 @receiver(mfa.authentication_failed)
 def factor_failed(user: User, **kwargs: Any) -> None:
-    """A wrong code after the right password, or in a re-authentication."""
+    """Record a wrong code after a correct password, or in a re-authentication."""
     bounded_events.record(FAILED_CODES, str(user.pk), AccountsEvent.FACTOR_FAILED, target=user)
 
 
@@ -142,14 +142,14 @@ def _record(action: EventTag, user: User, **details: Any) -> None:
 
 
 def _record_row(action: EventTag, owner: User, **details: Any) -> None:
-    """Record the signed-in person as the actor, who need not be the owner; None if anonymous."""
+    """Record the signed-in user, who need not be the owner, as the actor; None if anonymous."""
     user = getattr(context.request, "user", None)
     actor = user if isinstance(user, User) else None
     AuditEvent.record(action, actor=actor, target=owner, details=details)
 
 
 def _methods(request: HttpRequest, user: User) -> list[str]:
-    """The distinct authentication methods of this sign-in: `password`, `totp`, `webauthn`, …"""
+    """Return the distinct methods of this sign-in: `password`, `totp`, `webauthn`, …"""
     records = get_authentication_records(request, user)
     return list(dict.fromkeys(str(one.get("type") or one.get("method")) for one in records))
 

@@ -1,7 +1,7 @@
-"""Limits on guessing: those that allauth lacks, and the exact Retry-After of those it has.
+"""Limits on guessing (docs/requirements.md, AC): those that allauth lacks, and exact Retry-Afters.
 
-docs/requirements.md, AC. While Redis does not answer, each process counts passwords and codes
-itself, with smaller limits: docs/security.md#without-the-counters.
+While Redis is unavailable, each process counts passwords and codes itself, with smaller limits
+(docs/security.md#without-the-counters).
 """
 
 import math
@@ -37,32 +37,32 @@ _ACTIONS = {
 }
 
 
-#: Limits of each process while Redis does not answer: all sign-ins, those of a name, and codes.
+#: Limits per process while Redis is unavailable: all sign-ins, those of one name, and codes.
 _PROCESS_SIGN_INS = Limit("sign-in", 100, 300)
 _PROCESS_NAME = Limit("sign-in-name", 3, 300)
 _PROCESS_CODES = Limit("code", 3, 300)
 
 
 def count_sign_in(request: HttpRequest, name: str) -> None:
-    """Count an attempt towards the limit of all users together; raises the 429 or 503 response."""
+    """Count an attempt towards the limit of all users together. Raises a 429 or 503 response."""
     if not _is_counted(request, SIGN_INS, "all"):
         _count_in_process(request, _PROCESS_SIGN_INS, "all")
         _count_in_process(request, _PROCESS_NAME, name.strip().lower())
 
 
 def uncount_sign_in() -> None:
-    """Return the last attempt, which succeeded, to the limit."""
+    """Take back the count of the last attempt, which succeeded."""
     buckets.give_back(SIGN_INS, "all")
 
 
 def count_code(request: HttpRequest, user: User) -> None:
-    """Count one code of the second factor, right or wrong; raises the 429 or 503 response."""
+    """Count one second-factor code, correct or not. Raises a 429 or 503 response."""
     if not all(_is_counted(request, limit, str(user.pk)) for limit in SECOND_FACTOR):
         _count_in_process(request, _PROCESS_CODES, str(user.pk))
 
 
 def _is_counted(request: HttpRequest, limit: Limit, key: str) -> bool:
-    """Take one request. Returns False if Redis does not answer; raises the 429 response."""
+    """Count one request. Returns False if Redis is unavailable. Raises a 429 response."""
     verdict = buckets.take(limit, key)
     if not verdict.allowed:
         raise ImmediateHttpResponse(error_page(request, 429, wait=verdict.wait))
@@ -76,7 +76,7 @@ def _count_in_process(request: HttpRequest, limit: Limit, key: str) -> None:
 
 
 def counters_unavailable(request: HttpRequest, wait: int = 0) -> HttpResponse:
-    """The 503 response to what must be counted while Redis does not answer."""
+    """Return the 503 response to what must be counted while Redis is unavailable."""
     return error_page(
         request,
         503,
@@ -90,7 +90,7 @@ def counters_unavailable(request: HttpRequest, wait: int = 0) -> HttpResponse:
 
 
 def retry_after(request: HttpRequest) -> int:
-    """Return the seconds until this view of allauth accepts the same form again."""
+    """Return the seconds until this allauth view accepts the same form again."""
     match = request.resolver_match
     action = _ACTIONS.get(match.view_name) if match else None
     if action is None:

@@ -6,10 +6,10 @@ from django.core.validators import RegexValidator
 from accounts.errors import InvalidValue
 from accounts.users.models import User
 
-#: Characters of a username in the database; accounts older than the rule below may have that many.
+#: Maximum length of a username in the database; accounts older than the rule below may have it.
 MAX_LENGTH = 150
 
-#: Excludes addresses: a user named heidi@example.org could impersonate the owner of the address.
+#: Excludes addresses, because a user named heidi@example.org could impersonate its owner.
 validate_username = RegexValidator(
     r"\A[A-Za-z0-9][A-Za-z0-9_.-]{0,62}\Z",
     "A username has 1 to 63 characters: letters A to Z, digits, dots, hyphens and underscores, "
@@ -20,7 +20,7 @@ VALIDATORS = [validate_username]
 
 
 def find_account(name: str) -> User | None:
-    """Return the account with this username, in any case, or with this confirmed address.
+    """Return the account with this username (case-insensitive) or confirmed address, or None.
 
     A name with an @ is an address. Raises InvalidValue for a name of more than 150 characters.
     """

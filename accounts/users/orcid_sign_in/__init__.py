@@ -1,4 +1,4 @@
-"""allauth provider: sign-in with an ORCID iD; installed if its keys are set.
+"""allauth provider for sign-in with an ORCID iD; installed if its keys are set.
 
-Unlike allauth's own provider it supports the sandbox and reads which addresses ORCID verified.
+Unlike allauth's own provider, it supports the sandbox and reads which addresses ORCID verified.
 """

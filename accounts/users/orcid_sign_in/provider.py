@@ -18,7 +18,7 @@ class OrcidProvider(AllauthOrcidProvider):
         return "accounts.users.orcid_sign_in"
 
     def extract_email_addresses(self, data: dict[str, Any]) -> list[EmailAddress]:
-        """Return the public addresses of the record, verified if ORCID verified them."""
+        """Return the record's public addresses, marked as verified if ORCID verified them."""
         emails = extract_from_dict(data, ["person", "emails", "email"]) or []
         return [
             EmailAddress(
