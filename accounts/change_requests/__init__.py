@@ -1,1 +1,1 @@
-"""Change requests: acts that open a gate further, which wait for a second person."""
+"""Change requests: acts that open a gate further, which a second person must confirm."""

@@ -1,4 +1,4 @@
-"""The acts that wait for a second person. Each capability registers its own at start."""
+"""The acts that a second person must confirm. Each capability registers its own at startup."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -19,7 +19,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Description:
-    """What a request would change, for staff who may read it. `path` is the object's admin page."""
+    """What a request would change, for staff to read. `path` is the object's admin page."""
 
     sentence: str
     changes: list[Change] = field(default_factory=list)
@@ -31,14 +31,14 @@ class Act:
 
     name: ClassVar[str]
     title: ClassVar[str]
-    #: Roles that request it, checked again when it is confirmed.
+    #: Roles that may request it, checked again on confirmation.
     requesters: ClassVar[frozenset[Role]]
-    #: Roles of which the second person holds one for every tier concerned.
+    #: Roles of which the second person must hold one for every tier concerned.
     confirmers: ClassVar[frozenset[Role]]
 
     @property
     def readers(self) -> frozenset[Role]:
-        """Roles that see its requests."""
+        """Roles that may read its requests."""
         return self.requesters | self.confirmers | {Role.AUDITOR}
 
     def describe(self, request: ChangeRequest) -> Description:
@@ -46,19 +46,19 @@ class Act:
         raise NotImplementedError
 
     def facts(self, request: ChangeRequest, reader: User) -> list[tuple[str, str]]:
-        """Return what the second person needs to judge the request, as label and text."""
+        """Return (label, text) of what the second person needs to judge the request."""
         return []
 
     def beneficiary(self, request: ChangeRequest) -> User | None:
-        """Return the person who gains by the act and so does not confirm it."""
+        """Return the person who gains by the act and so must not confirm it."""
         return None
 
     def obstacle(self, request: ChangeRequest) -> str:
-        """Return why the change no longer applies to the present state; empty if it applies."""
+        """Return why the change can no longer be applied; empty if it can."""
         raise NotImplementedError
 
     def execute(self, request: ChangeRequest) -> None:
-        """Apply the change for its requester, in the transaction of the confirmation.
+        """Apply the change for its requester, in the confirmation's transaction.
 
         Raises a DomainError if it cannot be applied; the request is then superseded.
         """
@@ -77,5 +77,5 @@ def act_of(request: ChangeRequest) -> Act:
 
 
 def registered() -> list[Act]:
-    """Return every act, in the order of their names."""
+    """Return every act, ordered by name."""
     return [_registered[name] for name in sorted(_registered)]

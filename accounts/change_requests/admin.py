@@ -27,11 +27,11 @@ class DecisionForm(forms.Form):
 
 
 class WithdrawForm(forms.Form):
-    """Taking a request back needs no reason."""
+    """Has no fields: a withdrawal needs no reason."""
 
 
 class Decision(NamedTuple):
-    """A button, its form, and the service that decides."""
+    """A button, its form, and the service that it calls."""
 
     button: str
     form: type[forms.Form]
@@ -47,7 +47,7 @@ _DECISIONS = {
 
 @admin.register(ChangeRequest)
 class ChangeRequestAdmin(ReadOnlyAdmin):
-    """Requests of the tiers of the user's roles, with a form per decision on the page of each."""
+    """Requests for the tiers of the user's roles; each page has a form per decision."""
 
     list_display = ["__str__", "summary", "state", "requester", "created_at", "expires_at"]
     list_filter = ["state"]
@@ -88,7 +88,7 @@ class ChangeRequestAdmin(ReadOnlyAdmin):
     def _decide(
         self, request: HttpRequest, change: ChangeRequest, by: User, bound: dict[str, forms.Form]
     ) -> HttpResponse | None:
-        """Applies the posted decision; None if its form is invalid and must be shown again."""
+        """Apply the posted decision. Returns None if its form is invalid and must be shown."""
         name = request.POST.get("move", "")
         if name not in _DECISIONS:
             return HttpResponseRedirect(request.path)
@@ -114,7 +114,7 @@ class ChangeRequestAdmin(ReadOnlyAdmin):
 
 
 def _page(change: ChangeRequest, by: User, bound: dict[str, forms.Form]) -> dict[str, Any]:
-    """The context of a request's page."""
+    """Return the context of a request's page."""
     act = act_of(change)
     waits, own = change.is_waiting, change.requester_id == by.pk
     against = eligibility.reason_against(by, change) if waits else ""

@@ -1,4 +1,4 @@
-"""The rule for the second person, and who may read a request."""
+"""Who may confirm a request as the second person, and who may read it."""
 
 from django.db.models import Exists, OuterRef, Q
 
@@ -15,9 +15,9 @@ from accounts.users.models import User
 def reason_against(person: User, request: ChangeRequest) -> str:
     """Return why `person` may not confirm the request, as a sentence; empty if they may.
 
-    The second person is active staff, neither the requester nor the person who gains, and holds
-    for every tier concerned a role that was assigned before the request. Neither of the two owes
-    the role to the other alone, nor both to the same person alone.
+    The second person must be active staff, neither the requester nor the beneficiary, and hold a
+    role for every tier concerned that was assigned before the request. Neither of the two may have
+    been assigned the role by the other alone, nor both by the same person alone.
     """
     act = act_of(request)
     if person.pk == request.requester_id:
@@ -41,14 +41,14 @@ def reason_against(person: User, request: ChangeRequest) -> str:
 
 
 def confirmers_of(request: ChangeRequest) -> list[User]:
-    """Return the people who may confirm the request, the oldest account first."""
+    """Return the people who may confirm the request, oldest account first."""
     roles = RoleAssignment.objects.filter(role__in=act_of(request).confirmers)
     people = User.objects.filter(pk__in=roles.values("user")).order_by("pk")
     return [person for person in people if not reason_against(person, request)]
 
 
 def may_still_request(request: ChangeRequest) -> bool:
-    """True if the requester is active staff and holds a role for the act and its tiers."""
+    """True if the requester is still active staff with a role for the act and its tiers."""
     person = request.requester
     if not is_active_staff(person):
         return False
@@ -58,15 +58,15 @@ def may_still_request(request: ChangeRequest) -> bool:
 
 
 def tiers_of(request: ChangeRequest) -> list[Tier | None]:
-    """Return the tiers that the request concerns; None stands for every tier."""
+    """Return the tiers that the request concerns; None means every tier."""
     every: list[Tier | None] = [None]
     return every if request.all_tiers else list(request.tiers.all())
 
 
 def visible_to(person: User) -> ChangeRequestQuerySet:
-    """Return the requests of the tiers of the person's roles, and the person's own.
+    """Return the requests for the tiers of the person's roles, and the person's own.
 
-    Superusers see no more, since a request may name a private checkpoint.
+    Superusers see no others, because a request may name a private checkpoint.
     """
     allowed = Q(requester=person)
     for act in registered():
@@ -92,9 +92,9 @@ def _covering(roles: RoleQuerySet, tier: Tier | None) -> RoleQuerySet:
 
 
 def _are_independent(person: User, request: ChangeRequest, tier: Tier | None) -> bool:
-    """True if the roles of the two do not come from one of them, or from one other person, alone.
+    """True unless `person` alone assigned the requester's role, or another alone assigned both.
 
-    Superusers request without a role.
+    A superuser needs no role to request.
     """
     requester = request.requester
     roles = RoleAssignment.objects.held(requester, act_of(request).requesters)
@@ -106,7 +106,7 @@ def _are_independent(person: User, request: ChangeRequest, tier: Tier | None) ->
 
 
 def _assigned_alone_by(role: RoleAssignment) -> int | None:
-    """Return the key of the person who assigned the role alone; None for two, or a command."""
+    """Return the key of the person who assigned the role alone; None if two people or a command."""
     return role.assigned_by_id if role.confirmed_by_id is None else None
 
 

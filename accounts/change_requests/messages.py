@@ -1,6 +1,6 @@
 """Mails about acts that open a gate: requests, their outcomes, and acts in the server's shell.
 
-They name no person beside the recipient, because the outbox outlives an erased account.
+They name nobody but the recipient, because the outbox outlives an erased account.
 """
 
 from accounts.audit.models import AuditEvent
@@ -14,13 +14,13 @@ from accounts.users.models import User
 
 
 def opened(request: ChangeRequest) -> None:
-    """Ask each person who may confirm the request."""
+    """Mail each person who may confirm the request."""
     for person in eligibility.confirmers_of(request):
         _send(request, person, "change_request_opened", f"{request.pk}:{person.pk}")
 
 
 def decided(request: ChangeRequest) -> None:
-    """Send the outcome to the requester, unless the requester withdrew the request."""
+    """Mail the outcome to the requester, unless they withdrew the request."""
     if request.state != ChangeRequest.State.WITHDRAWN:
         _send(request, request.requester, "change_request_decided", str(request.pk))
 
@@ -30,7 +30,7 @@ def done_in_shell(
 ) -> None:
     """Notify the staff of the tier, or of every tier, that a command opened a gate.
 
-    `event` is the audit event of the act; `sentence` names no person. `gains` is not mailed.
+    `event` is the act's audit event; `sentence` must name no person. `gains` is not mailed.
     """
     roles = RoleAssignment.objects.all()
     held = roles if tier is None else roles.for_tier(tier)

@@ -19,11 +19,11 @@ MAX_REASON_LENGTH = 500
 
 class ChangeRequestQuerySet(models.QuerySet["ChangeRequest"]):
     def waiting(self, now: datetime | None = None) -> "ChangeRequestQuerySet":
-        """Requests that can still be confirmed: undecided, and their end has not passed."""
+        """Return requests that can still be confirmed: undecided and not past their end."""
         return self.filter(state=ChangeRequest.State.WAITING, expires_at__gt=now or timezone.now())
 
     def due_to_expire(self, now: datetime) -> "ChangeRequestQuerySet":
-        """Undecided requests whose end has passed."""
+        """Return undecided requests whose end has passed."""
         return self.filter(state=ChangeRequest.State.WAITING, expires_at__lte=now)
 
 
@@ -100,7 +100,7 @@ class ChangeRequest(models.Model):
     def close(
         self, allowed: ChangeRequestQuerySet, state: str, by: "User | None", outcome: str
     ) -> None:
-        """Set the final state if the row is still in `allowed`; of two concurrent changes one wins.
+        """Set the final state if the row is in `allowed`; of two concurrent calls one succeeds.
 
         No other code changes the state. Raises TransitionRefused.
         """

@@ -1,7 +1,8 @@
-"""Passwords that somebody else has set.
+"""Passwords that somebody other than the holder has set.
 
-Staff who set the password of an account can sign in to it. Until its holder has reset the password
-by mail, the account is no second person, and nothing is attached to it that outlives the reset.
+Staff who set an account's password can sign in to it. Until the holder has reset the password by
+mail, the account cannot be the second person, nor can anything be added to it that outlives the
+reset.
 """
 
 from accounts.audit.event_tags import AccountsEvent
@@ -13,7 +14,7 @@ REFUSAL = "somebody else has set the password of this account; reset it by mail 
 
 
 def was_set_by_staff(person: User) -> bool:
-    """True if somebody else chose the password and it was not reset by mail since."""
+    """True if somebody else set the password and it has not been reset by mail since."""
     about = AuditEvent.objects.about(person)
     reset = about.filter(action=AccountsEvent.ACCOUNT_PASSWORD_RESET).last()
     chosen = about.filter(

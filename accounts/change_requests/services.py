@@ -25,7 +25,7 @@ from accounts.users.models import User
 
 #: The time after which an undecided request expires.
 WAIT = timedelta(days=7)
-#: Requests of one person that may wait at once, because each is mailed to several people.
+#: Maximum waiting requests per person, because each is mailed to several people.
 MOST_WAITING = 30
 
 _State = ChangeRequest.State
@@ -39,9 +39,9 @@ _EVENTS = {
 
 
 def is_required(by: User | None) -> bool:
-    """True if an act of `by` that opens a gate waits for a second person.
+    """True if a second person must confirm an act of `by` that opens a gate.
 
-    Commands in the server's shell, for which `by` is None, never wait.
+    Commands in the server's shell, for which `by` is None, need none.
     """
     return by is not None and not settings.SINGLE_OPERATOR
 
@@ -56,12 +56,12 @@ def open_request(
     by: User,
     reason: str,
 ) -> ChangeRequest:
-    """Open a request that waits for a second person; the same one again returns the first.
+    """Open a request for a second person to confirm, or return the same one if it is waiting.
 
-    `tiers` are those whose gates the act opens further; none of them, or None among them, stands
-    for every tier.
-    Raises InvalidValue for a reason outside 5 to 500 characters, LimitReached while MOST_WAITING
-    requests of `by` wait, RecentAuthenticationRequired after an old sign-in.
+    `tiers` are those whose gates the act opens further; no tiers, or None among them, means every
+    tier. Raises InvalidValue for a reason outside 5 to 500 characters, LimitReached while
+    MOST_WAITING requests of `by` wait, NotAllowed if staff have set the password of `by`,
+    RecentAuthenticationRequired if the sign-in is too old.
     """
     recent_authentication.require()
     password_set_by_staff.require(by)
@@ -93,15 +93,15 @@ def open_request(
 
 @transaction.atomic
 def confirm(request: ChangeRequest, *, by: User, reason: str) -> ChangeRequest:
-    """Apply the change, if it still applies; otherwise the request is superseded.
+    """Apply the change if it still can be; otherwise supersede the request.
 
-    Read the state of the request that this returns. Raises NotAllowed unless `by` may be the
+    The state of the returned request says which. Raises NotAllowed unless `by` may be the
     second person, TransitionRefused if the request no longer waits, InvalidValue for a reason
-    outside 5 to 500 characters, RecentAuthenticationRequired after an old sign-in.
+    outside 5 to 500 characters, RecentAuthenticationRequired if the sign-in is too old.
     """
     recent_authentication.require()
     reason = check_reason(reason)
-    # Locked before it is read, so that a role that ends at this moment counts as ended.
+    # Lock roles before reading them, so that one being withdrawn now does not count.
     roles = RoleAssignment.objects.filter(user__in=[by.pk, request.requester_id]).order_by("pk")
     list(roles.select_for_update(no_key=True, of=("self",)))
     if against := eligibility.reason_against(by, request):
@@ -117,7 +117,7 @@ def confirm(request: ChangeRequest, *, by: User, reason: str) -> ChangeRequest:
 
 @transaction.atomic
 def decline(request: ChangeRequest, *, by: User, reason: str) -> None:
-    """Refuse the change. Raises as `confirm` does, whatever the age of the sign-in."""
+    """Decline the change. Raises as `confirm` does, but requires no recent sign-in."""
     reason = check_reason(reason)
     if against := eligibility.reason_against(by, request):
         raise NotAllowed(against)
@@ -126,26 +126,26 @@ def decline(request: ChangeRequest, *, by: User, reason: str) -> None:
 
 @transaction.atomic
 def withdraw(request: ChangeRequest, *, by: User) -> None:
-    """Take a request back. Raises NotAllowed unless `by` opened it, TransitionRefused if closed."""
+    """Withdraw a request. Raises NotAllowed unless `by` opened it, TransitionRefused if closed."""
     if by.pk != request.requester_id:
         raise NotAllowed("only the person who opened a request withdraws it")
     _close(request, _State.WITHDRAWN, by, "")
 
 
 def expire(now: datetime) -> int:
-    """Expire the requests whose seven days have passed. Returns how many."""
+    """Expire requests whose seven days have passed. Returns how many."""
     due = ChangeRequest.objects.due_to_expire(now).select_related("requester")
     return sum(_expire(request, now) for request in due)
 
 
 def check_reason(reason: str) -> str:
-    """Return the reason without outer blanks. Raises InvalidValue outside 5 to 500 characters."""
+    """Return the stripped reason. Raises InvalidValue unless it has 5 to 500 characters."""
     readers = "a second person reads it, where one must confirm, and the audit trail stores it"
     return reasons.checked(reason, readers, ask="give a reason of")
 
 
 def waiting_for(person: User) -> list[ChangeRequest]:
-    """Return the waiting requests that `person` may confirm, the oldest first."""
+    """Return the waiting requests that `person` may confirm, oldest first."""
     waiting = eligibility.visible_to(person).waiting().exclude(requester=person)
     ordered = waiting.select_related("requester").prefetch_related("tiers").order_by("created_at")
     return [one for one in ordered if not eligibility.reason_against(person, one)]
