@@ -1,4 +1,4 @@
-"""The act of giving access outside a review, as it waits for a second person."""
+"""The act of giving access without a review, which a second person must confirm."""
 
 from django.urls import reverse
 from django.utils import timezone

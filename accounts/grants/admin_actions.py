@@ -1,4 +1,4 @@
-"""Suspend, resume and revoke in the admin: a confirmation page, then a receipt for each grant."""
+"""Suspends, resumes and revokes in the admin: a confirmation page, then a receipt per grant."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +26,7 @@ REASON_HELP = "Mailed to the holder and stored in the audit trail"
 
 
 class GrantActionForm(confirmation.ConfirmationForm):
-    """The form of one action; a field `code` offers the reason codes of the action."""
+    """The form of one action; a field `code` offers the action's reason codes."""
 
     #: The label of the empty choice of `code`.
     no_code = ""

@@ -1,6 +1,6 @@
 """Break-glass access: create or revoke a grant without a review, with a reason.
 
-A command in the server's shell creates it at once; a person needs a second one.
+A command in the server's shell creates it at once; staff need a second person's confirmation.
 """
 
 from django.db import transaction
@@ -31,7 +31,7 @@ def create(user: User, tier: Tier, *, days: int, reason: str, by: User | None = 
 
     A command, for which `by` is None, mails the tier's staff. Raises InvalidValue for an open
     tier, an empty reason or a term outside 1 to 3660 days, NotAllowed if `by` is the holder or
-    needs a second person (`request_access`), AlreadyHeld while another grant has not ended,
+    needs a second person (`request_access`), AlreadyHeld if another grant has not ended,
     TierRetired.
     """
     _check(user, tier, days, reason, by)
@@ -50,9 +50,9 @@ def create(user: User, tier: Tier, *, days: int, reason: str, by: User | None = 
 def request_access(
     user: User, tier: Tier, *, days: int, reason: str, by: User
 ) -> Grant | ChangeRequest:
-    """Create the grant, or open the request that creates it once a second person confirms.
+    """Create the grant, or open a request that creates it once a second person confirms.
 
-    Raises as `create` does, AlreadyHeld also when the request is opened.
+    Raises as `create` does.
     """
     _check(user, tier, days, reason, by)
     if not change_requests.is_required(by):
@@ -65,9 +65,9 @@ def request_access(
 
 @transaction.atomic
 def create_by_one(user: User, tier: Tier, *, days: int, reason: str, by: User) -> Grant:
-    """Create a grant for a tier where one reviewer decides, as one approval does.
+    """Create a grant for a tier where one approval is enough.
 
-    Raises as `create` does, and NotAllowed for a tier that takes two approvals.
+    Raises as `create` does, and NotAllowed for a tier that requires two approvals.
     """
     _check(user, tier, days, reason, by)
     if tier.approvals_needed > 1:
@@ -95,7 +95,7 @@ def _check(user: User, tier: Tier, days: int, reason: str, by: User | None) -> N
 
 
 def _create(user: User, tier: Tier, days: int, reason: str, by: User | None) -> tuple[Grant, bool]:
-    """Create the grant. Returns it, and False if it is the live one with the same reason."""
+    """Create the grant, or find the live one with the same reason. Returns it and if it is new."""
     lock_user(user)
     current = Grant.objects.live().filter(user=user, tier=tier)
     if same := current.filter(origin=Grant.Origin.BREAK_GLASS, reason=reason).first():
@@ -118,7 +118,7 @@ def _create(user: User, tier: Tier, days: int, reason: str, by: User | None) -> 
 
 @transaction.atomic
 def revoke(user: User, tier: Tier, *, reason: str, by: User | None = None) -> Grant:
-    """Revoke the grant of `user` for `tier`. Returns it, even if it was revoked before.
+    """Revoke the grant of `user` for `tier`. Returns it, even if it is already revoked.
 
     Raises InvalidValue for an empty reason, AlreadyHeld if there is nothing to revoke.
     """

@@ -1,7 +1,7 @@
 """Create, suspend and end grants. Each change is guarded, audited and mailed in one transaction.
 
-What staff change takes a recent authentication (accounts/users/recent_authentication.py); what the
-holder ends or accepts, and what ends automatically, does not.
+Changes by staff require a recent authentication (accounts/users/recent_authentication.py); those by
+the holder, and automatic ones, do not.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ from accounts.users.models import User
 from accounts.users.recent_authentication import RECENT, RECENT_FOR_APPROVAL
 
 _State = Grant.State
-#: Origin -> age of the authentication up to which staff create such a grant.
+#: Origin -> maximum age of the authentication for staff to create such a grant.
 _RECENT_BY_ORIGIN = {
     Grant.Origin.APPLICATION: RECENT_FOR_APPROVAL,
     Grant.Origin.BREAK_GLASS: RECENT,
@@ -50,7 +50,7 @@ def create(
     """Create the grant and its audit event.
 
     Raises AlreadyHeld if another grant has not ended, TierRetired, InvalidValue if `until` has
-    passed, RecentAuthenticationRequired for one that staff create after an old sign-in.
+    passed, RecentAuthenticationRequired if staff create it and their sign-in is too old.
     """
     if origin in _RECENT_BY_ORIGIN:
         recent_authentication.require(within=_RECENT_BY_ORIGIN[Grant.Origin(origin)])
@@ -78,7 +78,7 @@ def create(
 
 
 def refuse_to_create(user: User, tier: Tier, until: datetime) -> None:
-    """Raise an error for a person who can get no grant of the tier until then.
+    """Raise an error if the person cannot get a grant for the tier that ends at `until`.
 
     Raises TierRetired, AlreadyHeld if another grant has not ended, InvalidValue if `until` has
     passed.
@@ -104,9 +104,9 @@ def suspend(
 ) -> Receipt:
     """Suspend access until `until`, or until staff resume the grant.
 
-    The holder reads `reason`. Raises NotAllowed unless `by` may end grants of the tier,
-    TransitionRefused unless the grant is active, InvalidValue for an `until` that has passed and
-    for a code that does not apply to suspensions.
+    The holder reads `reason`. Raises NotAllowed unless `by` may end grants for the tier,
+    TransitionRefused unless the grant is active, InvalidValue if `until` has passed, the reason is
+    empty or the code does not apply to suspensions.
     """
     now = timezone.now()
     recent_authentication.require()
@@ -127,9 +127,9 @@ def suspend(
 
 @transaction.atomic
 def resume(grant: Grant, *, by: User | None) -> None:
-    """End a suspension; the end of the grant stays as it was.
+    """End a suspension; the end of the grant does not change.
 
-    Raises NotAllowed unless `by` may end grants of the tier, and to the holder; TransitionRefused
+    Raises NotAllowed unless `by` may end grants for the tier, and for the holder; TransitionRefused
     unless the grant is suspended.
     """
     recent_authentication.require()
@@ -141,7 +141,7 @@ def resume(grant: Grant, *, by: User | None) -> None:
 
 @transaction.atomic
 def resume_due(grant: Grant, now: datetime) -> bool:
-    """Resume a grant whose suspension ends by `now`. Returns False if it was changed meanwhile."""
+    """Resume a grant whose suspension has ended by `now`. Returns False if it changed meanwhile."""
     try:
         _resume(grant, Grant.objects.filter(suspended_until__lte=now), None)
     except TransitionRefused:
@@ -153,11 +153,12 @@ def resume_due(grant: Grant, now: datetime) -> bool:
 def revoke(
     grant: Grant, *, by: User | None, reason: str, code: str = "", notify: bool = True
 ) -> Receipt:
-    """End the grant for good; the gate refuses the next request.
+    """End the grant permanently; the gate refuses the next request.
 
-    `code` is one of the reason catalogue; the holder reads `reason`. With `notify` false the caller
-    mails the holder. Raises NotAllowed unless `by` may end grants of the tier, TransitionRefused if
-    the grant has ended, InvalidValue for a code that does not apply to revocations.
+    `code` is from the reason catalogue; the holder reads `reason`. If `notify` is false, the caller
+    mails the holder. Raises NotAllowed unless `by` may end grants for the tier, TransitionRefused
+    if the grant has ended, InvalidValue if the reason is empty or the code does not apply to
+    revocations.
     """
     now = timezone.now()
     recent_authentication.require()
@@ -189,14 +190,14 @@ def surrender(grant: Grant, *, by: User) -> Receipt:
 
 
 def expire_due(grants: GrantQuerySet, now: datetime | None = None) -> int:
-    """Expire those of `grants` whose end has passed. Returns how many."""
+    """Expire the `grants` whose end has passed. Returns how many."""
     now = now or timezone.now()
     return sum(expire(grant, now) for grant in grants.due_to_expire(now))
 
 
 @transaction.atomic
 def expire(grant: Grant, now: datetime) -> bool:
-    """Mark a grant as expired after its end, and mail its holder. Returns False if it was."""
+    """Mark a grant as expired and mail its holder. Returns False if it has ended or is not due."""
     due = Grant.objects.unended().filter(expires_at__lte=now)
     try:
         grant.transition(due, state=_State.EXPIRED, ended_at=grant.expires_at)
@@ -209,7 +210,7 @@ def expire(grant: Grant, now: datetime) -> bool:
 
 @transaction.atomic
 def remind(grant: Grant, days: int) -> bool:
-    """Send the `days` expiry reminder once. Returns whether it was sent."""
+    """Send the `days` expiry reminder once. Returns True if it was sent now."""
     live = Grant.objects.live().without_reminder(days)
     if not live.filter(pk=grant.pk).update(reminded_days=days):
         return False
@@ -237,7 +238,7 @@ def _close(
     details: dict[str, Any],
     mail: Callable[[Grant, AuditEvent, Receipt], None] | None,
 ) -> Receipt:
-    """Record the end or suspension of access, and mail its receipt."""
+    """Record the end or suspension of access, and mail the receipt."""
     receipt = build_receipt(grant, now)
     event = _record(action, grant, by, {**details, **receipt.counts})
     if mail is not None:

@@ -42,7 +42,7 @@ def access_surrendered(grant: Grant, event: AuditEvent, receipt: Receipt) -> Non
 
 
 def access_ending(grant: Grant, days: int) -> None:
-    """Remind the holder, once for each number of days, that the grant ends."""
+    """Remind the holder that the grant ends, once for each number of days."""
     _to_holder(grant, "access_ending", days=days, key=f"{grant.pk}:{days}")
 
 
@@ -51,12 +51,12 @@ def access_ended(grant: Grant) -> None:
 
 
 def licence_key(kind: str, version: LicenceVersion) -> str:
-    """Return the prefix of the unique key of such a notice; the grant's primary key follows."""
+    """Return the prefix of a licence notice's unique key; the grant's primary key follows."""
     return f"{kind}:{version.pk}:"
 
 
 def licence_notice(grant: Grant, kind: str, version: LicenceVersion) -> bool:
-    """Tell a holder until when the old acceptance of the licence counts. Returns True if it is new.
+    """Notify a holder when their acceptance of the old text ends. Returns True if it is new.
 
     `kind` is `licence_changed` for the announcement, `licence_reminder` for the reminder.
     """
@@ -93,7 +93,7 @@ def _to_holder(
 
 
 def _to_leads(grant: Grant, action: str, event: AuditEvent, receipt: Receipt) -> None:
-    """Mail the tier's lead reviewers that access ended, and which links still work until when."""
+    """Mail the tier's lead reviewers that access ended, and until when which links still work."""
     for lead in RoleAssignment.objects.people(grant.tier, GRANT_MANAGERS):
         outbox.send(
             "grant_closed",

@@ -21,34 +21,34 @@ if TYPE_CHECKING:
 
 class GrantQuerySet(models.QuerySet["Grant"]):
     def live(self, now: datetime | None = None) -> "GrantQuerySet":
-        """Active grants whose end has not passed."""
+        """Return active grants whose end has not passed."""
         return self.filter(state=Grant.State.ACTIVE, expires_at__gt=now or timezone.now())
 
     def unended(self) -> "GrantQuerySet":
         return self.filter(state__in=[Grant.State.ACTIVE, Grant.State.SUSPENDED])
 
     def readable_by(self, user: "User") -> "GrantQuerySet":
-        """Grants that this person may read as staff: those of the tiers of their roles."""
+        """Return the grants that `user` may read as staff: those of the tiers of their roles."""
         if not is_active_staff(user):
             return self.none()
         return in_tiers(self, RoleAssignment.objects.held(user, APPLICATION_READERS).tiers())
 
     def due_to_expire(self, now: datetime) -> "GrantQuerySet":
-        """Grants whose end has passed, but which are not marked as expired yet."""
+        """Return grants whose end has passed but which are not yet marked as expired."""
         return self.unended().filter(expires_at__lte=now).select_related("user", "tier")
 
     def due_to_resume(self, now: datetime) -> "GrantQuerySet":
-        """Suspended grants whose suspension ends by `now`, with days left to run."""
+        """Return suspended grants that have not expired and whose suspension ends by `now`."""
         suspended = self.filter(state=Grant.State.SUSPENDED, expires_at__gt=now)
         return suspended.filter(suspended_until__lte=now).select_related("user", "tier")
 
     def without_reminder(self, days: int) -> "GrantQuerySet":
-        """Grants whose holders were not sent the `days` expiry reminder, nor a later one."""
+        """Return grants for which neither the `days` expiry reminder nor a later one was sent."""
         return self.filter(models.Q(reminded_days=None) | models.Q(reminded_days__gt=days))
 
 
 class Grant(models.Model):
-    """The right of one person to the files of one tier for a term. The gate requires one."""
+    """The right of one person to download one tier's files for a term. The gate requires one."""
 
     class State(models.TextChoices):
         ACTIVE = "active", "Active"
@@ -79,7 +79,7 @@ class Grant(models.Model):
     expires_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
     end_reason = models.CharField(max_length=500, blank=True)
-    #: A code of the reason catalogue; some have a waiting period in days.
+    #: A code of the reason catalogue; some have a waiting period.
     end_code = models.CharField(max_length=40, blank=True)
     suspended_at = models.DateTimeField(null=True, blank=True)
     #: When the suspension ends automatically; None if only staff can end it.
@@ -135,7 +135,7 @@ class Grant(models.Model):
     def has_valid_licence(
         self, now: datetime, tier: "Tier", texts: Iterable["LicenceVersion"]
     ) -> bool:
-        """True if the accepted text is in force for `tier`, or within notice of every later text.
+        """True if the accepted text is in force for `tier`, or in the notice period of later ones.
 
         `texts` are those of the tier's licence that took effect by `now`.
         """
@@ -143,16 +143,16 @@ class Grant(models.Model):
         return ends is None or now < ends
 
     def acceptance_ends(self, tier: "Tier", texts: Iterable["LicenceVersion"]) -> datetime | None:
-        """Return when the accepted text stops counting; None if no text has replaced it."""
+        """Return when the accepted text stops being valid; None if no text has replaced it."""
         since = tier.licence_since
         replacing = self._replacing(tier, list(texts))
         return min((text.notice_ends_since(since) for text in replacing), default=None)
 
     def _replacing(self, tier: "Tier", texts: list["LicenceVersion"]) -> list["LicenceVersion"]:
-        """Return those of `texts` that have replaced the accepted one.
+        """Return the `texts` that have replaced the accepted one.
 
         Under the same licence these are the later texts. If the tier has adopted another licence,
-        these are the text in force at that time and the later ones; all if the time is unknown.
+        these are the text then in force and the later ones; all if the time is unknown.
         """
         accepted = self.licence_version
         if accepted.licence_id == tier.licence_id:
@@ -165,7 +165,7 @@ class Grant(models.Model):
         return later + sorted(earlier, key=lambda text: text.effective_at)[-1:]
 
     def transition(self, allowed: GrantQuerySet, **changes: Any) -> None:
-        """Apply `changes` if the row is still in `allowed`; of two concurrent changes one wins.
+        """Apply `changes` if the row is in `allowed`; only one of two concurrent calls succeeds.
 
         No other code changes the state. Raises TransitionRefused.
         """

@@ -1,4 +1,4 @@
-"""The receipt of an ended or suspended grant: which issued links still work, and until when."""
+"""The receipt for an ended or suspended grant: which issued links still work, and until when."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -6,15 +6,15 @@ from datetime import datetime, timedelta
 from accounts.grants.models import Grant
 from accounts.release_interface import Address, releases
 
-#: Addresses that a mail or page lists; the others are only counted.
+#: Maximum URLs that a mail or page lists; the others are only counted.
 MAX_LISTED = 20
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """The download addresses issued on a grant, as of the time `at` when access ended.
+    """The download URLs issued for a grant, as of `at`, when access ended.
 
-    By `bound` every storage address issued before, listed or not, has expired.
+    By `bound`, every storage URL issued before has expired, listed or not.
     """
 
     at: datetime
@@ -23,12 +23,12 @@ class Receipt:
 
     @property
     def alive(self) -> list[Address]:
-        """Addresses that still work, the longest-lived first."""
+        """URLs that still work, longest-lived first."""
         return [address for address in self.addresses if not address.asks]
 
     @property
     def refused(self) -> list[Address]:
-        """Addresses that are refused from now on."""
+        """URLs that are now refused."""
         return [address for address in self.addresses if address.asks]
 
     @property
@@ -41,7 +41,7 @@ class Receipt:
 
     @property
     def counts(self) -> dict[str, object]:
-        """Details of the audit event: numbers of addresses, and `bound`."""
+        """Details for the audit event: numbers of URLs, and `bound`."""
         return {
             "alive": len(self.alive),
             "refused": len(self.refused),
@@ -50,7 +50,7 @@ class Receipt:
 
 
 def build_receipt(grant: Grant, now: datetime) -> Receipt:
-    """Return the receipt of `grant` at `now`."""
+    """Return the receipt for `grant` at `now`."""
     issued = [one for one in releases().addresses_of(grant, now) if one.ends_at > now]
     issued.sort(key=lambda address: address.ends_at, reverse=True)
     return Receipt(now, now + timedelta(minutes=grant.tier.file_link_minutes), tuple(issued))

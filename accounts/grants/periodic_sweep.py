@@ -1,6 +1,6 @@
 """The periodic sweep of grants: end suspensions, remind holders, expire grants.
 
-The sweep is idempotent and safe in two workers at once.
+The sweep is idempotent; two workers may run it at once.
 """
 
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ from accounts.background.periodic import each, run_steps
 from accounts.grants import lifecycle
 from accounts.grants.models import Grant
 
-#: Days before the end of a grant at which its holder is reminded.
+#: Days before the end of a grant on which its holder is reminded.
 REMINDERS = (30, 7, 1)
 
 
@@ -39,7 +39,7 @@ def _remind_all(now: datetime) -> int:
 
 
 def _remind(days: int, now: datetime) -> int:
-    """Send the `days` reminder. Grants with a shorter term get only the later ones."""
+    """Send the `days` reminder. Grants with a shorter term get only later ones."""
     before_end = timedelta(days=days)
     due = (
         Grant.objects.live(now)

@@ -1,4 +1,4 @@
-"""The grants and the open tiers of a person, as querysets."""
+"""Queries for a person's grants and the tiers open to them."""
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
@@ -20,9 +20,9 @@ def live_grant(user: User, tier: Tier) -> Grant | None:
 
 
 def tiers_open_to(user: User | None) -> QuerySet[Tier]:
-    """Return open tiers, and gated tiers whose files this person may download now.
+    """Return open tiers, and gated tiers whose files `user` may download now.
 
-    Applies the gate's conditions on account, grant and licence.
+    Applies the gate's conditions for account, grant and licence.
     """
     is_open = Q(mode=AccessMode.OPEN)
     if user is None or not user.is_authenticated:

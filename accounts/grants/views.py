@@ -16,7 +16,7 @@ from accounts.web.current_user import signed_in
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def grant_surrender(request: HttpRequest, public_id: UUID) -> HttpResponse:
-    """Explain the consequences; POST ends the grant and shows which addresses still work."""
+    """Explain the consequences; POST ends the grant and shows which URLs still work."""
     user = signed_in(request)
     grants = Grant.objects.filter(user=user).select_related("tier__licence", "user")
     grant = get_object_or_404(grants, public_id=public_id)
