@@ -132,7 +132,7 @@ class LicenceAdmin(NeverDeleted, admin.ModelAdmin):
     """Licences of the user's tiers, and those that no tier uses yet."""
 
     list_display = ["title", "slug", "spdx_id"]
-    # A URL typed without a scheme gets https.
+    # URLs typed without a scheme get https.
     formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Licence]:
@@ -146,7 +146,7 @@ class LicenceAdmin(NeverDeleted, admin.ModelAdmin):
 
 @admin.register(LicenceVersion)
 class LicenceVersionAdmin(NeverDeleted, admin.ModelAdmin):
-    """A text cannot be edited; a change is a new version."""
+    """Texts cannot be edited; a change is a new version."""
 
     list_display = ["licence", "version", "effective_at", "is_sample", "text_sha256"]
     readonly_fields = ["text_sha256"]

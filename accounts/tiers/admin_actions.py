@@ -1,4 +1,4 @@
-"""Admin actions on tiers: retire, and put back into use. Each needs confirmation."""
+"""Admin actions on tiers: retire, and put back into use. Each requires confirmation."""
 
 from django.utils import timezone
 from django.utils.safestring import SafeString

@@ -11,12 +11,12 @@ from accounts.grants.models import Grant, GrantQuerySet
 from accounts.mail.models import OutgoingMail
 from accounts.tiers.models import LicenceVersion
 
-#: The reminder is sent this long before the notice ends.
+#: The reminder is sent this long before the notice period ends.
 REMINDER = timedelta(days=7)
 
 
 def announce(now: datetime) -> int:
-    """Announce texts that came into force; if several did, only the newest.
+    """Announce texts that came into force, only the newest of each licence.
 
     Returns the number of mails.
     """
@@ -32,9 +32,9 @@ def announce(now: datetime) -> int:
 
 
 def remind(now: datetime) -> int:
-    """Remind holders a week before the notice ends, if the notice is longer than a week.
+    """Remind holders a week before the notice period ends, if it is longer than a week.
 
-    A tier that adopted the licence later has its own deadline. Returns the number of mails.
+    A tier that adopted the licence later has a later deadline. Returns the number of mails.
     """
     announced = LicenceVersion.objects.filter(reminded_at=None).exclude(announced_at=None)
     in_tiers = announced.filter(notice_days__gt=REMINDER.days).annotate(
@@ -69,7 +69,7 @@ def _mail_holders(
     if tier_id is not None:
         rest = rest.filter(tier=tier_id)
     mailed = each_locked(kind, rest, lambda grant: messages.licence_notice(grant, kind, version))
-    return mailed, not rest.exists()  # rows remain if one failed or another worker has locked it
+    return mailed, not rest.exists()  # rows remain if one failed or another worker locked it
 
 
 def _not_mailed(version: LicenceVersion, kind: str, now: datetime) -> GrantQuerySet:

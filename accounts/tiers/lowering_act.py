@@ -1,4 +1,4 @@
-"""The act of lowering a tier's gate, as it waits for a second person."""
+"""The act of lowering a tier's gate, which a second person must confirm."""
 
 from django.urls import reverse
 

@@ -1,4 +1,4 @@
-"""Compare an applicant's answers with a tier's terms of use."""
+"""Compares an applicant's answers with a tier's terms of use."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ Rule: TypeAlias = Callable[[str, Tier, Mapping[str, Any]], list[Finding]]
 def precheck(tier: Tier, answers: Mapping[str, Any]) -> list[Finding]:
     """Compare answers, which may be incomplete, with the tier's terms; most severe finding first.
 
-    Findings never decide an application; reviewers see the same ones.
+    Findings never decide an application; reviewers see them too.
     """
     order = list(Weight)
     findings = [
@@ -50,12 +50,12 @@ def precheck(tier: Tier, answers: Mapping[str, Any]) -> list[Finding]:
     return sorted(findings, key=lambda finding: order.index(finding.weight))
 
 
-#: As the form and the API store them.
+#: Answers as the form and the API store them.
 _YES, _NO = (True, "yes"), (False, "no")
 
 
 def notices(tier: Tier) -> list[Finding]:
-    """Findings for companies and independent researchers, shown before the form."""
+    """Return findings for companies and independent researchers, shown before the form."""
     org_types = ("industry_laboratory", "independent")
     findings = [finding for one in org_types for finding in precheck(tier, {"org_type": one})]
     return [finding for finding in findings if finding.field == "org_type"]

@@ -1,7 +1,7 @@
-"""Retire a tier and put it back into use.
+"""Retires a tier, or puts it back into use.
 
-A retired tier takes no new checkpoints, applications or grants (`Tier.require_active`). Nothing
-that it holds becomes more open: its mode, licence and grants stay as they are.
+A retired tier takes no new checkpoints, applications or grants (`Tier.require_active`). Its mode,
+licence and grants do not change, so nothing in it becomes more open.
 """
 
 from datetime import datetime
@@ -23,8 +23,8 @@ def retire(tier: Tier, *, by: User, reason: str) -> None:
     """Retire a tier, with a reason that its public history shows.
 
     Raises NotAllowed unless `by` administers the tier, InvalidValue for a reason outside 5 to 500
-    characters, TransitionRefused for a retired tier, RecentAuthenticationRequired after an old
-    sign-in.
+    characters, TransitionRefused for a retired tier, RecentAuthenticationRequired if the sign-in is
+    too old.
     """
     _change(tier, timezone.now(), by, reason, TierChange.Kind.RETIRED, AccountsEvent.TIER_RETIRED)
 

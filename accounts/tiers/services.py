@@ -1,6 +1,6 @@
-"""Change a tier: save it, audit it and record it in the public history.
+"""Changes a tier: saves it, audits it and records it in the public history.
 
-What opens its gate further waits for a second person; whatever else was changed is saved at once.
+Changes that open its gate further wait for a second person; all others are saved at once.
 """
 
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ LABELS = {
     "publishes_commits": "Commits",
     "position": "Place in lists",
 }
-#: The public roles of changes by migrations and shipped entries, and by commands.
+#: The public roles for changes by migrations and shipped entries, and by commands.
 SET_UP, COMMAND = "The portal's set-up", "A command"
 _PUBLIC_ROLES = [
     *(Role.RELEASE_OWNER, Role.ADMINISTRATOR, Role.LEAD_REVIEWER),
@@ -55,7 +55,7 @@ _ONLY_GATED = ("licence", "duo_codes")
 
 @dataclass(frozen=True)
 class SavedTier:
-    """The row of the history, None if nothing changed; and the request that waits, if any."""
+    """The row of the history, None if nothing changed; and the waiting request, if any."""
 
     change: TierChange | None
     waiting: ChangeRequest | None = None
@@ -63,13 +63,13 @@ class SavedTier:
 
 @transaction.atomic
 def save_tier(tier: Tier, *, by: User | None, reason: str = "") -> SavedTier:
-    """Save a new or changed tier; what opens its gate further waits for a second person.
+    """Save a new or changed tier; changes that open its gate further wait for a second person.
 
-    `reason` is for that request, or for the audit trail where one person decides alone:
-    InvalidValue unless it has 5 to 500 characters. The instance is set to what was saved.
-    Creating an open tier opens nothing: it holds no checkpoint yet, and moving one there waits.
-    Raises RecentAuthenticationRequired after an old sign-in, NotAllowed unless `by` administers
-    the tiers that it creates or places.
+    `reason` is for that request, or for the audit trail where one person decides alone. The
+    instance is set to what was saved. Creating an open tier opens nothing: it has no checkpoints
+    yet, and moving one there waits too. Raises InvalidValue unless a required reason has 5 to 500
+    characters, RecentAuthenticationRequired if the sign-in is too old, NotAllowed unless `by`
+    administers the tier that is created or moved in the order.
     """
     recent_authentication.require()
     before = _locked(tier)
@@ -94,7 +94,7 @@ def save_tier(tier: Tier, *, by: User | None, reason: str = "") -> SavedTier:
 
 @transaction.atomic
 def lower(tier: Tier, values: dict[str, Any], *, by: User) -> None:
-    """Apply a confirmed request: `values` holds the former and the new value of each field.
+    """Apply a confirmed request: `values` has the former and the new value of each field.
 
     Raises TransitionRefused if a value has changed since the request.
     """
@@ -108,7 +108,7 @@ def lower(tier: Tier, values: dict[str, Any], *, by: User) -> None:
 
 
 def changed_since(tier: Tier, values: dict[str, Any]) -> str:
-    """Return which of the fields no longer has its former value, as a sentence; empty if none."""
+    """Return a sentence that names a field without its former value; empty if there is none."""
     for name, (before, _) in values.items():
         if _value(tier, name) != before:
             return f"{LABELS[name]} of {tier} is {public_terms(tier)[name]} by now"
@@ -116,7 +116,7 @@ def changed_since(tier: Tier, values: dict[str, Any]) -> str:
 
 
 def with_value(tier: Tier, name: str, value: Any) -> Tier:
-    """Return an unsaved copy of the stored tier with another value of a field, as in a request."""
+    """Return an unsaved copy of the stored tier with one field set to a request's value."""
     copy = Tier.objects.select_related("licence").get(pk=tier.pk)
     _set(copy, name, value)
     return copy
@@ -142,9 +142,9 @@ def _locked(tier: Tier) -> Tier | None:
 def _hold_back(
     tier: Tier, before: Tier, lowered: list[str], by: User, reason: str
 ) -> ChangeRequest:
-    """Set the opened fields back and open the request for them.
+    """Reset the opened fields and open the request for them.
 
-    A tier that becomes open loses its licence and terms of use with the same request.
+    If the tier becomes open, the same request removes its licence and terms of use.
     """
     held = [*lowered, *(_ONLY_GATED if not tier.is_gated else ())]
     values = {}
@@ -158,7 +158,7 @@ def _hold_back(
 
 
 def _store(tier: Tier, before: Tier | None, by: User | None, reason: str = "") -> TierChange | None:
-    """Save the tier and record its changed terms. Returns its row of the history, if any."""
+    """Save the tier and record its changed terms. Returns the row of the history, if any."""
     if before is not None and before.licence_id != tier.licence_id:
         tier.licence_since = timezone.now()
         if tier.licence is not None:
@@ -182,10 +182,10 @@ def _store(tier: Tier, before: Tier | None, by: User | None, reason: str = "") -
 
 @transaction.atomic
 def record_licence_version(version: LicenceVersion, *, by: User | None) -> None:
-    """Record a new version of a licence in the history of every tier under it.
+    """Record a new version of a licence in the history of every tier that uses it.
 
-    Raises RecentAuthenticationRequired after an old sign-in; call it in the transaction that saves
-    the version.
+    Raises RecentAuthenticationRequired if the sign-in is too old; call it in the transaction that
+    saves the version.
     """
     recent_authentication.require()
     details = {"version": version.version, "sha256": version.text_sha256}
@@ -218,11 +218,12 @@ def record_checkpoint(
     hidden: bool,
     role: str = COMMAND,
 ) -> None:
-    """Record a checkpoint that was added to a tier, in the histories of its old and new tier.
+    """Record in the histories of both tiers that a checkpoint was added to one.
 
-    `role` is recorded publicly if `by` is None.
+    `role` is the public author if `by` is None.
 
-    Raises TierRetired for a retired new tier; call it in the transaction that adds the checkpoint.
+    Raises TierRetired if the new tier is retired; call it in the transaction that adds the
+    checkpoint.
     """
     after.require_active()
     if before is not None:
@@ -236,7 +237,7 @@ def record_checkpoint(
 
 
 def hide_checkpoint(repo_id: str) -> None:
-    """Remove a checkpoint that became hidden from the public histories."""
+    """Remove a checkpoint from the public histories once it is hidden."""
     TierChange.objects.filter(checkpoint=repo_id, hidden=False).update(hidden=True)
 
 
@@ -261,7 +262,7 @@ def public_terms(tier: Tier) -> dict[str, str]:
 
 
 def require_administrator(by: User, tier: Tier | None) -> None:
-    """Raise NotAllowed unless `by` administers the tier; every tier, for a new one."""
+    """Raise NotAllowed unless `by` administers the tier, or every tier if `tier` is None."""
     held = RoleAssignment.objects.held(by, frozenset({Role.ADMINISTRATOR}))
     held = held.for_tier(tier) if tier else held.filter(tier=None)
     if not (by.is_superuser or (is_active_staff(by) and held.exists())):
@@ -269,7 +270,7 @@ def require_administrator(by: User, tier: Tier | None) -> None:
 
 
 def _announce_again(licence: Licence) -> None:
-    """Reset the announcement of the text in force, so that the tier's holders are mailed too."""
+    """Reset the announcement of the text in force, so that this tier's holders are mailed too."""
     text = licence.in_force()
     if text is not None:
         LicenceVersion.objects.filter(pk=text.pk).update(announced_at=None, reminded_at=None)
@@ -282,13 +283,13 @@ def _tier_field(label: str, tier: Tier) -> dict[str, str]:
 def record_change(
     tier: Tier, kind: str, by: User | None, *, role: str = SET_UP, **values: Any
 ) -> TierChange:
-    """Add a row to the public history, with the role of `by` for the tier; without `by`, `role`."""
+    """Add a row to the public history, with the role of `by` for the tier, or `role` without it."""
     role = _public_role(by, tier) if by is not None else role
     return TierChange.objects.create(tier=tier, kind=kind, by=by, by_role=role, **values)
 
 
 def _public_role(person: User, tier: Tier) -> str:
-    """Return the role that the public history shows; the name of a person is never public."""
+    """Return the role that the public history shows; people's names are never public."""
     covers = RoleAssignment.objects.covers
     for role in _PUBLIC_ROLES:
         if covers(person, frozenset({role}), tier):

@@ -1,4 +1,4 @@
-"""Compares how strict tiers are: access mode, number of approvals, inspection rule, other terms."""
+"""Compares how strict tiers are: access mode, approvals needed, inspection rule, other terms."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ _RANKS: dict[str, Callable[[Tier], int]] = {
     "approvals_needed": lambda tier: tier.approvals_needed,
     "inspected_only": lambda tier: tier.inspected_only,
 }
-#: The fields whose change can open a tier to more people, or for longer.
+#: The fields that can open a tier to more people, or for longer.
 FIELDS = (*_RANKS, "licence", "blocked_countries", "term_days")
 
 
@@ -28,15 +28,15 @@ def is_raised(before: str, after: str) -> bool:
 
 
 def lowered_fields(before: Tier, after: Tier) -> list[str]:
-    """Return the fields in which `after` is laxer than `before`; empty if it is as strict."""
+    """Return the fields in which `after` is laxer than `before`."""
     return [name for name, rank in _RANKS.items() if rank(after) < rank(before)]
 
 
 def opened_fields(before: Tier, after: Tier) -> list[str]:
     """Return the fields in which `after` admits more people, or for longer, than `before`.
 
-    Any other licence counts, since nobody can compare texts. The first licence does not, nor does
-    its end, which comes with the mode.
+    Another licence always counts, because code cannot compare texts. Adding a first licence does
+    not count, nor does removing the licence, which requires a change of the mode.
     """
     opened = {
         "licence": None not in {before.licence_id, after.licence_id}

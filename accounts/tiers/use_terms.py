@@ -1,8 +1,8 @@
 """A tier's terms of use as codes of the Data Use Ontology (DUO). Plain Python, no models.
 
-GA4GH maintains the ontology (https://github.com/EBISPOT/DUO). Its codes make the
-terms of a licence machine-readable. This module lists the codes that apply to model weights, with
-our own explanations. One code is the permission; modifiers narrow it.
+GA4GH maintains the ontology (https://github.com/EBISPOT/DUO). Its codes make the terms of a licence
+machine-readable. This module lists the codes that apply to model weights, with our own
+explanations. One code is the permission; modifiers narrow it.
 """
 
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class UseTerm:
-    """One code, with the ontology's label and short name, and its meaning for weights."""
+    """One code with the ontology's label and short name, and its meaning for weights."""
 
     code: str
     short: str
@@ -112,14 +112,14 @@ TERMS: dict[str, UseTerm] = {
     ]
 }
 
-#: A tier carries at most one of these.
+#: A tier may have at most one of these.
 _EXCLUSIVE = frozenset({NON_COMMERCIAL, NOT_FOR_PROFIT, NOT_FOR_PROFIT_NON_COMMERCIAL})
 
 
 def check(codes: Iterable[str]) -> list[str]:
     """Return the codes in the order of display.
 
-    Raises InvalidValue for an unknown code and for a contradictory combination.
+    Raises InvalidValue for an unknown code or a contradictory combination.
     """
     chosen = set(codes)
     if unknown := sorted(chosen - TERMS.keys()):

@@ -42,7 +42,7 @@ def public_changes(tier: Tier) -> QuerySet[TierChange]:
 
 
 def question_labels(tier: Tier) -> list[str]:
-    """Return the labels of all questions, if the tier takes applications."""
+    """Return the labels of all questions; none unless the tier takes applications."""
     if tier.access_mode is not AccessMode.REVIEWED:
         return []
     own = FormVersion.objects.asked_by(tier)
@@ -57,7 +57,7 @@ def licence_list(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def licence_detail(request: HttpRequest, slug: str, version: str = "") -> HttpResponse:
-    """Show the text in force or of `version`, and the changes since another version."""
+    """Show the text in force or that of `version`, and the changes since another version."""
     licence = get_object_or_404(Licence, slug=slug)
     versions = list(licence.versions.order_by("-effective_at"))
     now = timezone.now()
@@ -82,7 +82,7 @@ def licence_detail(request: HttpRequest, slug: str, version: str = "") -> HttpRe
 def _before(
     versions: list[LicenceVersion], version: LicenceVersion, since: str
 ) -> LicenceVersion | None:
-    """Return the version named `since`, else the previous one; `versions` is newest first."""
+    """Return the version named `since`, or else the previous one; `versions` is newest first."""
     if since:
         return next((one for one in versions if one.version == since != version.version), None)
     return next((one for one in versions if one.effective_at < version.effective_at), None)

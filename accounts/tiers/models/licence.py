@@ -12,7 +12,7 @@ from accounts.web.single_line_fields import OneLineFields
 
 
 class Licence(OneLineFields):
-    """The terms of a release, under one name for all versions."""
+    """The terms of a release; one licence has several versions."""
 
     slug = models.SlugField(unique=True)
     spdx_id = models.CharField(max_length=80, blank=True, help_text="SPDX id or LicenseRef-…")
@@ -36,7 +36,7 @@ class Licence(OneLineFields):
         return self.in_force_by(timezone.now()).first()
 
     def in_force_by(self, now: datetime) -> "models.QuerySet[LicenceVersion]":
-        """Return every version that took effect by `now`, the newest first."""
+        """Return every version that took effect by `now`, newest first."""
         return self.versions.filter(effective_at__lte=now).order_by("-effective_at")
 
 
@@ -57,7 +57,7 @@ class LicenceVersion(OneLineFields):
         default=False, help_text="Draft text shipped with the portal, for the owner to replace"
     )
 
-    #: When all holders of an older text had been mailed, and had been reminded.
+    #: When all holders of an older text had been mailed, and when they had been reminded.
     announced_at = models.DateTimeField(null=True, blank=True, editable=False)
     reminded_at = models.DateTimeField(null=True, blank=True, editable=False)
 
@@ -70,7 +70,7 @@ class LicenceVersion(OneLineFields):
         return f"{self.licence} {self.version}"
 
     def save(self, *args: object, **kwargs: object) -> None:
-        """Hash a new text. Raises ValueError for a saved text that was changed."""
+        """Hash a new text. Raises ValueError if a saved text was changed."""
         digest = hashlib.sha256(self.text.encode()).hexdigest()
         if self.pk and self.text_sha256 and self.text_sha256 != digest:
             raise ValueError(f"{self} is frozen; create a new version")
@@ -78,7 +78,7 @@ class LicenceVersion(OneLineFields):
         super().save(*args, **kwargs)  # type: ignore[arg-type]
 
     def clean(self) -> None:
-        """Refuse a new version that takes effect before an existing one: it would never be used."""
+        """Refuse a version that takes effect before an existing one: it would never be used."""
         if self.pk or not self.licence_id or not self.effective_at:
             return
         newest = LicenceVersion.objects.filter(licence=self.licence_id).order_by("-effective_at")
@@ -99,7 +99,7 @@ class LicenceVersion(OneLineFields):
 
     @property
     def notice_ends(self) -> datetime:
-        """The time at which grants under older texts stop working until this text is accepted."""
+        """When grants under older texts stop working until this text is accepted."""
         return self.effective_at + timedelta(days=self.notice_days)
 
     def notice_ends_since(self, since: datetime | None) -> datetime:

@@ -121,7 +121,7 @@ class Tier(OneLineFields):
         return self.access_mode.is_gated
 
     def require_active(self) -> None:
-        """Raise TierRetired if the tier is retired by now."""
+        """Raise TierRetired if the stored tier is retired."""
         if Tier.objects.filter(pk=self.pk, retired_at__isnull=False).exists():
             raise TierRetired(
                 f"the tier {self} is retired: it takes no new checkpoints, applications or grants;"
@@ -130,7 +130,7 @@ class Tier(OneLineFields):
 
     @property
     def accepted_licence(self) -> "Licence":
-        """The licence that people accept; a gated tier has one, by a constraint."""
+        """The licence that people accept; a constraint ensures that a gated tier has one."""
         assert self.licence is not None, f"{self} is open"
         return self.licence
 
@@ -140,7 +140,7 @@ class Tier(OneLineFields):
 
     @property
     def use_terms(self) -> list[duo.UseTerm]:
-        """The terms of its codes, in the order of display."""
+        """The terms of use, in the order of display."""
         return duo.terms_of(self.duo_codes)
 
     @property

@@ -5,10 +5,10 @@ from django.db import models
 
 
 class TierChange(models.Model):
-    """One change, written in its transaction; afterwards only `hidden` may change.
+    """One change, written in the same transaction; afterwards only `hidden` may change.
 
     `fields` lists the changed terms as dicts of public texts: label, before, after. The public
-    history names the author by `by_role`; only staff see `by`.
+    history names the author only by `by_role`; staff also see `by`.
     """
 
     class Kind(models.TextChoices):
