@@ -1,6 +1,6 @@
 """Erasure of an account: access ends, personal data is deleted, and the random id remains.
 
-The audit trail stays unchanged, since it refers to people by `public_id` only. Grants,
+The audit trail stays unchanged, because it refers to people only by `public_id`. Grants,
 decisions and dates remain under that id. If the person held weights, the licence requires
 name and address to be stored separately for six years (docs/privacy.md).
 """
@@ -45,11 +45,11 @@ _EMPTY_MAIL: dict[str, Any] = {
 
 @transaction.atomic
 def erase(person: User, *, by: User | None) -> None:
-    """Erase an account; does nothing if it is erased already.
+    """Erase an account; do nothing if it is already erased.
 
-    `by` is None for commands. Raises NotAllowed for accounts of staff, whose roles must be revoked
+    `by` is None for commands. Raises NotAllowed for staff accounts, whose roles must be revoked
     first, and if `by` is neither the person nor an administrator; RecentAuthenticationRequired
-    after an old sign-in.
+    if the sign-in is too old.
     """
     recent_authentication.require()
     person = User.objects.select_for_update(no_key=True).get(pk=person.pk)
@@ -66,7 +66,7 @@ def erase(person: User, *, by: User | None) -> None:
     _record_holder(person)
     _lock_records(person)
     releases().forget_person(person)
-    # Before the rest, so that the mails about it name the pseudonym.
+    # First, so that mails about the following steps name the pseudonym.
     _pseudonymise(person)
     _erase_grant_reasons(person)
     _end_applications(person)
@@ -80,13 +80,13 @@ def erase(person: User, *, by: User | None) -> None:
     redaction.redact_admin_log(person, identity)
     redaction.redact_tables(identity)
     AuditEvent.record(AccountsEvent.ACCOUNT_ERASED, actor=by, target=person)
-    # The key is random and there is no recipient: nothing in the row leads to the account.
+    # With a random key and no recipient, nothing in the row identifies the account.
     if address:
         outbox.send("account_erased", to=address, key=uuid.uuid4().hex, context={})
 
 
 def _record_holder(person: User) -> None:
-    """Store name and address of a person who held a grant, for GRANTS_KEPT."""
+    """Store the name and address of a person who held a grant, for GRANTS_KEPT."""
     grants = Grant.objects.filter(user=person)
     if not grants.exists():
         return
@@ -103,17 +103,17 @@ def _record_holder(person: User) -> None:
 
 
 def _lock_records(person: User) -> None:
-    """Wait for decisions that are under way, before the account's unique names change.
+    """Wait for running decisions before the account's unique names change.
 
-    A decision holds the row of its application or grant while it inserts rows that refer to the
-    account, which a changed name blocks: the other order is a deadlock.
+    A decision locks its application or grant while it inserts rows that refer to the account, which
+    a changed name blocks: the opposite order would deadlock.
     """
     for rows in (Application.objects.filter(applicant=person), Grant.objects.filter(user=person)):
         list(rows.select_for_update(no_key=True, of=("self",)).order_by("pk").values_list("pk"))
 
 
 def _erase_grant_reasons(person: User) -> None:
-    """Remove what staff wrote about the person's grants; the codes of the reasons remain."""
+    """Remove what staff wrote about the person's grants; the reason codes remain."""
     for field in ("reason", "end_reason", "suspension_reason"):
         Grant.objects.filter(user=person).exclude(**{field: ""}).update(**{field: REMOVED})
 
@@ -141,11 +141,11 @@ def _end_grants_and_tokens(person: User) -> None:
 
 
 def _erase_mails(person: User, identity: Identity) -> None:
-    """Delete queued messages to the person; keep only kind and dates of the others.
+    """Delete queued messages to the person; keep only the kind and dates of others.
 
-    Messages to the person are also those without an account, such as the receipt of a report.
-    Messages to staff about the person's applications and grants lose their texts once they were
-    sent. Queued ones are still sent, with the pseudonym in place of the name.
+    Messages to the person's address without an account count too, such as the receipt of a report.
+    Sent messages to staff about the person's applications and grants lose their texts. Queued ones
+    are still sent, without the person's identifiers.
     """
     to_person = Q(recipient=person)
     for address in identity.verified:
@@ -163,7 +163,7 @@ def _erase_mails(person: User, identity: Identity) -> None:
 
 
 def _about(person: User) -> Q:
-    """A condition: the mail concerns the account, or an application or grant of the person."""
+    """Return the condition for mails about the account, or the person's applications and grants."""
     condition = Q(object_kind="user", object_id=str(person.public_id))
     for kind, rows in (("application", person.applications), ("grant", person.grants)):
         ids = [str(public_id) for public_id in rows.values_list("public_id", flat=True)]

@@ -15,10 +15,10 @@ from accounts.applications.models import ApplicationSnapshot
 from accounts.mail.models import OutgoingMail
 from accounts.users.models import User
 
-#: Shorter texts occur within other words and identify nobody.
+#: Shorter texts occur in many words and identify nobody.
 MIN_LENGTH = 2
-#: An ORCID iD has 19 characters. Some sites number their accounts, and a number of six digits may
-#: mean anything.
+#: An ORCID iD has 19 characters. Some sites number their accounts, and a six-digit number can mean
+#: anything.
 MIN_ID_LENGTH = 15
 #: Questions whose answers identify the applicant.
 _ANSWERS = ("full_name", "work_email", "profile_url")
@@ -28,10 +28,10 @@ _ANSWERS = ("full_name", "work_email", "profile_url")
 class Identity:
     """The identifiers of one person.
 
-    `verified` are confirmed addresses and ids at other sites: nobody else has them, so a text in
-    which one occurs is about this person. `stated` are username, names and unconfirmed addresses:
-    anybody can choose them, so they are removed only from texts that are known to concern the
-    person. Otherwise an account named "leak" could strike that word out of everybody's records.
+    `verified` are confirmed addresses and ids at other sites: nobody else has them, so a text that
+    contains one is about this person. `stated` are username, names and unconfirmed addresses:
+    anybody can choose them, so they are removed only from texts known to concern the person.
+    Otherwise an account named "leak" could remove that word from everybody's records.
     """
 
     verified: tuple[str, ...]
@@ -81,25 +81,25 @@ class Identity:
 
 
 def _answers(person: User) -> Iterable[dict[str, Any]]:
-    """The answers of every draft and submission."""
+    """Yield the answers of every draft and submission."""
     yield from person.applications.values_list("answers", flat=True)
     snapshots = ApplicationSnapshot.objects.filter(application__applicant=person)
     yield from snapshots.values_list("answers", flat=True)
 
 
 def _unique(texts: list[str]) -> tuple[str, ...]:
-    """The distinct texts, long ones first, so that a name is replaced before its parts."""
+    """Return the distinct texts, long ones first, so that a name is replaced before its parts."""
     distinct = {text.strip() for text in texts if len(text.strip()) >= MIN_LENGTH}
     return tuple(sorted(distinct, key=lambda text: (-len(text), text)))
 
 
 def spellings(text: str) -> list[str]:
-    """The text, and as it is written in URLs and in JSON."""
+    """Return the text, and its spellings in URLs and JSON."""
     in_url = (quote(text), quote(text, safe=""), quote_plus(text))
     return list(dict.fromkeys([text, *in_url, json.dumps(text)[1:-1]]))
 
 
 def _pattern(texts: tuple[str, ...]) -> re.Pattern[str]:
-    """Matches the texts as whole words in any case; matches nothing for none."""
+    """Return a pattern for the texts as whole words in any case; without texts it never matches."""
     words = [re.escape(spelling) for text in texts for spelling in spellings(text)]
     return re.compile(rf"(?<!\w)(?:{'|'.join(words)})(?!\w)" if words else r"(?!)", re.IGNORECASE)

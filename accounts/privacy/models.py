@@ -1,4 +1,4 @@
-"""Records of former holders, which licences require, and exports of personal data."""
+"""Records of erased holders, which licences require, and exports of personal data."""
 
 import uuid
 

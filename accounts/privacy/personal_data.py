@@ -1,4 +1,4 @@
-"""All data of the accounts app about one person, under the names of the model fields.
+"""All data of the accounts app about one person, by the names of the model fields.
 
 Excludes names of staff, internal notes and secrets.
 """
@@ -22,7 +22,7 @@ from accounts.users.models import User
 
 
 def records(person: User) -> dict[str, Any]:
-    """Section -> its record or list of records; times are aware datetimes."""
+    """Return section -> its record or list of records; times are aware datetimes."""
     return {
         "account": _fields(
             person,
@@ -64,7 +64,7 @@ def records(person: User) -> dict[str, Any]:
 
 
 def attachments(person: User) -> Iterable[Attachment]:
-    """Documents of the person's applications, with their bytes."""
+    """Return the documents of the person's applications, with their bytes."""
     documents = Attachment.objects.filter(application__applicant=person)
     return documents.select_related("application", "content")
 
@@ -109,7 +109,7 @@ def _grant(grant: Grant) -> dict[str, Any]:
 
 
 def _event(event: AuditEvent, person: User) -> dict[str, Any]:
-    """Events of other actors are disclosed without actor and details."""
+    """Return an event; those by others are disclosed without actor and details."""
     is_own = event.actor_id == person.public_id
     disclosed = _fields(event, "at", "action", "object_kind", "object_id", "result")
     extra = _fields(event, "credential_kind", "details", "request_id", "network") if is_own else {}

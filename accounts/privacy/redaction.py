@@ -1,6 +1,6 @@
-"""Removal of a person's identifiers from the texts of every table.
+"""Removes a person's identifiers from the texts of every table.
 
-Every table is searched unless it is listed here, so that a new one is covered from the start.
+Every table is searched unless it is excluded here, so that new ones are covered from the start.
 """
 
 from collections.abc import Iterator
@@ -24,25 +24,25 @@ from accounts.users.models import User
 
 #: Apps whose tables may contain texts about a person.
 _APPS = {"accounts", "weights", "portal", "admin"}
-#: Tables that are left as they are; `weights` adds its own.
+#: Tables that are not searched; `weights` adds its own.
 EXCLUDED = {
-    # The record that the licence requires, and what others say in their own applications.
+    # The record that the licence requires, and others' own applications.
     *("accounts.HolderRecord", "accounts.Application", "accounts.ApplicationSnapshot"),
-    # Published terms; the hash of a licence text binds who accepted it.
+    # Published terms; people accepted a licence text by its hash.
     *("accounts.Tier", "accounts.TierChange", "accounts.Licence", "accounts.LicenceVersion"),
     *("accounts.Question", "accounts.FormVersion", "accounts.CompromisedAuditKey"),
     # The operators' own addresses.
     "accounts.HeadCopy",
 }
-#: The only text about a person in the accounts of others.
+#: Table -> its only searched fields; all text fields of other tables are searched.
 _FIELDS = {"accounts.User": {"suspension_reason"}}
 
 
 def redact_tables(identity: Identity) -> None:
     """Remove the identifiers from every row in which a verified one occurs.
 
-    If the row came from somebody without an account, such as a report, the trail loses the network
-    from which it came: it was probably the same person.
+    If somebody without an account made the row, such as a report, blank the network in the trail:
+    it was probably the same person.
     """
     for model in apps.get_models(include_auto_created=True):
         if fields := _text_fields(model):
@@ -55,7 +55,7 @@ def redact_admin_log(person: User, identity: Identity) -> None:
     """Remove the person from Django's admin log.
 
     Entries about the account lose their texts. Entries about records that belong to people, such
-    as a role that is gone by now, lose the identifiers.
+    as a withdrawn role, lose the identifiers.
     """
     about_account = LogEntry.objects.filter(
         content_type=ContentType.objects.get_for_model(User), object_id=str(person.pk)
@@ -71,8 +71,8 @@ def redact_admin_log(person: User, identity: Identity) -> None:
 def end_sessions(person: User, identity: Identity) -> None:
     """Delete the person's sessions, and remove the identifiers from those of others.
 
-    The person's are also those in which a form was stored before they signed in again. A session of
-    somebody else may hold the address: the form that an administrator sent before confirming
+    Anonymous sessions that store a form until the person signs in again are deleted too. Another
+    user's session may contain the address: a form that an administrator sent before confirming
     their password.
     """
     places = [
@@ -92,7 +92,7 @@ def end_sessions(person: User, identity: Identity) -> None:
 
 
 def _text_fields(model: type[models.Model]) -> list[str]:
-    """The fields of a searched table that hold free text."""
+    """Return the free-text fields of a searched table."""
     label = model._meta.label
     is_protected = model._meta.db_table in append_only.TRAIL
     if model._meta.app_label not in _APPS or label in EXCLUDED or is_protected:
@@ -108,21 +108,21 @@ def _text_fields(model: type[models.Model]) -> list[str]:
 
 
 def _models_of_people() -> list[type[models.Model]]:
-    """The account, and every model with a reference to one."""
+    """Return the account model, and every model that refers to it."""
     return [User, *{relation.related_model for relation in User._meta.related_objects}]
 
 
 def _rows_with(
     model: type[models.Model], fields: list[str], texts: tuple[str, ...]
 ) -> Iterator[models.Model]:
-    """The rows in which one of the texts occurs, in any case."""
+    """Yield the rows in which one of the texts occurs, in any case."""
     if texts:
         rows = model._base_manager.filter(_contains_any(fields, texts))
         yield from rows.select_for_update(of=("self",), no_key=True).iterator()
 
 
 def _contains_any(fields: list[str], texts: tuple[str, ...]) -> models.Q:
-    """A condition: one of the texts occurs in one of the fields, also in a JSON value."""
+    """Return the condition that one of the texts occurs in a field, also within JSON."""
     found = models.Q(pk__in=[])
     for name in fields:
         for text in texts:
@@ -132,7 +132,7 @@ def _contains_any(fields: list[str], texts: tuple[str, ...]) -> models.Q:
 
 
 def _redact(row: models.Model, fields: list[str], identity: Identity) -> None:
-    """Replace the identifiers in a row; a column that holds nothing else becomes empty."""
+    """Replace the identifiers in a row; a column that contains nothing else becomes empty."""
     changes = {}
     for name in fields:
         before = getattr(row, name)
@@ -145,7 +145,7 @@ def _redact(row: models.Model, fields: list[str], identity: Identity) -> None:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Every text in a JSON value, keys included."""
+    """Yield every text in a JSON value, including keys."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):

@@ -32,7 +32,7 @@ RETAINED_ANSWERS = ("country",)
 def reduce_application(application: Application) -> bool:
     """Delete texts, documents and the text of mails; keep reason codes, dates, tier and country.
 
-    Returns False if the application was reduced before.
+    Returns False if the application is already reduced.
     """
     with transaction.atomic():
         unreduced = Application.objects.filter(pk=application.pk, reduced_at=None)
@@ -47,10 +47,7 @@ def reduce_application(application: Application) -> bool:
 
 
 def erase_texts(application: Application) -> None:
-    """Reduce an application of an erased person.
-
-    Also of one that was reduced before and has texts that were written since.
-    """
+    """Reduce an erased person's application, even if reduced before: it may have newer texts."""
     if reduce_application(application):
         return
     with transaction.atomic():
@@ -61,7 +58,7 @@ def erase_texts(application: Application) -> None:
 
 
 def _erase_related_texts(application: Application) -> None:
-    """Delete documents, and every text beside the application that mentions its applicant."""
+    """Delete documents, and every related text that may mention the applicant."""
     for snapshot in application.snapshots.all():
         snapshot.answers = _retained(snapshot.answers)
         snapshot.save(update_fields=["answers"])
@@ -81,7 +78,7 @@ def _erase_related_texts(application: Application) -> None:
 
 
 def reduce_answers(now: datetime) -> int:
-    """Reduce applications that ended without access ANSWERS_KEPT ago. Returns their number."""
+    """Reduce applications that ended without access ANSWERS_KEPT ago. Returns how many."""
     refused = [Status.REJECTED, Status.WITHDRAWN, Status.LAPSED]
     due = Application.objects.filter(
         status__in=refused, reduced_at=None, decided_at__lte=now - ANSWERS_KEPT
@@ -90,7 +87,7 @@ def reduce_answers(now: datetime) -> int:
 
 
 def remove_attachments(now: datetime) -> int:
-    """Delete documents of applications decided ATTACHMENTS_KEPT ago. Returns their number."""
+    """Delete documents of applications that ended ATTACHMENTS_KEPT ago. Returns how many."""
     old = Attachment.objects.filter(
         application__status__in=TERMINAL_STATES, application__decided_at__lte=now - ATTACHMENTS_KEPT
     )
@@ -120,6 +117,6 @@ def _retained(answers: dict[str, Any]) -> dict[str, Any]:
 
 
 def _delete(rows: "models.QuerySet[Any]") -> int:
-    """Delete rows. Returns their number, without the rows deleted by cascade."""
+    """Delete rows. Returns how many, not counting those deleted by cascade."""
     deleted: int = rows.delete()[1].get(rows.model._meta.label, 0)
     return deleted

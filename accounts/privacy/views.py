@@ -1,4 +1,4 @@
-"""The privacy page, and erasure of one's own account."""
+"""The privacy page, and erasure of the user's own account."""
 
 from allauth.account.decorators import reauthentication_required
 from django.conf import settings
@@ -18,7 +18,7 @@ from accounts.web.current_user import signed_in
 
 @require_safe
 def privacy(request: HttpRequest) -> HttpResponse:
-    """The retention periods and their reasons."""
+    """Show the retention periods and their reasons."""
     context = {"draft_days": settings.DRAFT_SILENCE_DAYS}
     return render(request, "accounts/privacy/privacy.html", context)
 
