@@ -1,8 +1,8 @@
-"""Mail addresses of accounts: the writer of `User.email`, and notices about changes.
+"""Mail addresses of accounts: sets `User.email`, and announces changes.
 
-allauth stores one EmailAddress for each address and copies the primary one to `User.email`; its
-pages add, confirm and remove them. Everything else that sets or deletes an address calls this
-module, so that both agree. Mail goes to confirmed addresses only (accounts/mail/outbox.py).
+allauth stores an EmailAddress for each address and copies the primary one to `User.email`; its
+pages add, confirm and remove them. All other code that sets or deletes an address calls this
+module, so that both agree. Mail goes only to confirmed addresses (accounts/mail/outbox.py).
 """
 
 import uuid
@@ -16,7 +16,7 @@ from accounts.users.models import User
 
 
 def is_confirmed(address: str) -> bool:
-    """True if an account has confirmed the address, in any case."""
+    """True if an account has confirmed the address, ignoring case."""
     return bool(EmailAddress.objects.filter(email__iexact=address, verified=True).exists())
 
 
@@ -44,7 +44,7 @@ def remove_all(person: User) -> None:
 
 
 def announce_addition(person: User, address: str) -> None:
-    """Notify every confirmed address that another one was added, which is not confirmed yet."""
+    """Notify every confirmed address that another one was added, but is not confirmed yet."""
     for confirmed in person.confirmed_addresses():
         _announce("address_added", person, to=confirmed, address=address)
 

@@ -18,10 +18,10 @@ from accounts.web.current_user import signed_in
 
 @admin.register(OutgoingMail)
 class OutgoingMailAdmin(AllTiersAdmin, ReadOnlyAdmin):
-    """Every message with its text: without a mail server, staff read messages here.
+    """Shows every message with its text: without a mail server, staff read messages here.
 
-    Live links and codes are hidden if the message is delivered by mail, and if they open an
-    account that this administrator may not change.
+    Live links and codes are hidden if the message is delivered by mail, or if they open an
+    account that the user may not change.
     """
 
     list_display = ["created_at", "kind", "to", "subject", "state", "attempts", "last_error"]
@@ -59,10 +59,10 @@ class OutgoingMailAdmin(AllTiersAdmin, ReadOnlyAdmin):
 
 
 def _may_read_secret(user: User, mail: OutgoingMail) -> bool:
-    """Without a mail server, for recipients whose account `user` may change.
+    """True if there is no mail server and `user` may change the recipient's account.
 
-    Never the mails of staff where acts take two people: a password reset by mail counts as the
-    holder's own (accounts/change_requests/password_set_by_staff.py).
+    False for mails to staff where acts need two people, because a password reset by mail counts as
+    the holder's own (accounts/change_requests/password_set_by_staff.py).
     """
     if mail.state != OutgoingMail.State.KEPT or mail.recipient is None:
         return False

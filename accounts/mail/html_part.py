@@ -1,7 +1,7 @@
-"""The HTML part of a mail, made of its text, so that both say the same.
+"""The HTML part of a mail, rendered from its text, so that both say the same.
 
 A blank line separates blocks. Lines that begin with "- " are a list. Lines indented by two spaces
-are shown as typed; a single one that is an address of this portal becomes a button.
+are shown as typed; a single one that is a URL of this portal becomes a button.
 """
 
 import re
@@ -18,7 +18,7 @@ _INDENT = "  "
 class Block:
     """Lines of one kind: `text`, `list`, `typed` or `button`.
 
-    Each line is a list of pieces, of which every second one is an address of this portal.
+    Each line is a list of pieces, of which every second one is a URL of this portal.
     """
 
     kind: str
@@ -26,7 +26,7 @@ class Block:
 
 
 def render(subject: str, text: str) -> str:
-    """Return the HTML document of a mail. Only addresses of this portal become links."""
+    """Return the HTML document of a mail. Only URLs of this portal become links."""
     context = {
         "subject": subject,
         "blocks": blocks(text),

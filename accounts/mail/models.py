@@ -1,4 +1,4 @@
-"""The outbox: every message is a row before it is sent."""
+"""The outbox: every message is stored as a row before it is sent."""
 
 import uuid
 
@@ -26,7 +26,7 @@ class OutgoingMail(models.Model):
         SENT = "sent", "Sent"
         FAILED = "failed", "Failed"
 
-    #: Replace the secret in the stored text, a secret in the admin, and erased text.
+    #: Placeholders for the secret in the stored text, a secret in the admin, and erased text.
     REDACTED = "[removed after sending]"
     HIDDEN = "[for its recipient only]"
     REMOVED = "[removed]"
@@ -41,8 +41,8 @@ class OutgoingMail(models.Model):
     subject = models.CharField(max_length=300)
     text = models.TextField()
     html = models.TextField(blank=True)
-    #: Credential in the message, such as a live link, deleted once it was sent. The text holds
-    #: REDACTED in its place, so that a copy of the database contains no live link in clear.
+    #: The credential in the message, such as a live link, deleted after sending. The text has
+    #: REDACTED instead, so that a copy of the database contains no live link in clear.
     secret = EncryptedTextField(blank=True)
     object_kind = models.CharField(max_length=60, blank=True)
     object_id = models.CharField(max_length=64, blank=True)
@@ -77,12 +77,12 @@ class OutgoingMail(models.Model):
 
     @property
     def is_readable(self) -> bool:
-        """False if the credential was encrypted with a key that this process does not have."""
+        """False if this process lacks the key with which the credential was encrypted."""
         return self.secret != EncryptedTextField.UNREADABLE
 
     @property
     def has_original_text(self) -> bool:
-        """False for redacted and erased messages, and for those with a live secret."""
+        """False for redacted and erased messages, and those with a live secret."""
         removed = self.text == self.REMOVED or self.REDACTED in self.text
         return bool(self.to) and not self.secret and not removed
 

@@ -1,7 +1,7 @@
-"""Queue messages in the outbox, and deliver them.
+"""Queues messages in the outbox, and delivers them.
 
 A message to an account goes to one of its confirmed addresses. It is chosen when the message is
-composed, and checked again before delivery, since the holder may have removed it meanwhile.
+composed, and checked again before delivery, because the holder may have removed it since.
 """
 
 import logging
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 8
-#: Messages to people without an account, whose address is deleted once delivery has ended.
+#: Messages to people without an account, whose address is deleted after delivery.
 LAST_MESSAGES = {"account_erased"}
-#: After this time without a result, another worker may send the message.
+#: Time after which another worker may send a message that has no result.
 CLAIM = timedelta(seconds=settings.MAIL_CLAIM)
-#: Messages about an address itself: to confirm it, or to the holder of one that was removed.
+#: Messages about an address itself, such as to confirm it or to report its removal.
 _ABOUT_ADDRESSES = frozenset(
     {
         *("email_confirmation", "email_confirmation_signup", "email_changed"),
@@ -61,8 +61,8 @@ def compose(
 ) -> Message:
     """Render `emails/<kind>.txt`, whose first line is the subject, without queueing it.
 
-    With a `recipient`, `to` is only a preference: the message goes to one of the confirmed
-    addresses of that account. An account without any receives nothing, see `enqueue`.
+    With a `recipient`, `to` is only a preference: the message goes to one of the account's
+    confirmed addresses. An account without any receives nothing, see `enqueue`.
     """
     if recipient is not None:
         to = _address_of(recipient, preferred=to, kind=kind)
@@ -93,8 +93,8 @@ def enqueue(
     """Store a message for delivery after commit. Returns None if kind and `key` were used before.
 
     `about` is the object that the message concerns. `secret` is stored encrypted, apart from the
-    text, and deleted once the message was sent. A message without an address is not stored: an
-    erased account has none, nor has one that has not confirmed any.
+    text, and deleted after sending. A message without an address is not stored, such as to an
+    erased account or one without a confirmed address.
     """
     if not message.to:
         return None
@@ -119,7 +119,7 @@ def enqueue(
 
 
 def _address_of(recipient: "User", *, preferred: str, kind: str) -> str:
-    """The preferred address if it is confirmed, else the primary confirmed one, else none."""
+    """Return the preferred address if confirmed, or else the primary confirmed one, if any."""
     if kind in _ABOUT_ADDRESSES:
         return preferred
     confirmed = recipient.confirmed_addresses()
@@ -128,21 +128,21 @@ def _address_of(recipient: "User", *, preferred: str, kind: str) -> str:
 
 
 def _may_receive(mail: OutgoingMail) -> bool:
-    """False if the address is not a confirmed one of the account that the message is for."""
+    """False if the address is not a confirmed one of the recipient's account."""
     if mail.recipient is None or mail.kind in _ABOUT_ADDRESSES:
         return True
     return mail.to.lower() in {one.lower() for one in mail.recipient.confirmed_addresses()}
 
 
 def _subject(text: str) -> str:
-    """On one line, because a line break would start another header; at most 300 characters."""
+    """Return at most 300 characters on one line: a line break would start another header."""
     return sanitize.one_line(text.strip())[:300]
 
 
 def resend(mail: OutgoingMail) -> None:
     """Queue a failed message again, or an identical copy of any other.
 
-    Raises TransitionRefused for a queued message, and if the original text is not stored.
+    Raises TransitionRefused if the message is queued or its original text is not stored.
     """
     state = OutgoingMail.State
     if mail.state == state.QUEUED:
@@ -164,22 +164,22 @@ def resend(mail: OutgoingMail) -> None:
 
 
 def enqueued_at(kind: str, key: str) -> datetime | None:
-    """The time at which the message with this key was queued."""
+    """Return when the message with this key was queued; None if it was not."""
     mail = OutgoingMail.objects.filter(unique_key=f"{kind}:{key}").only("created_at").first()
     return mail.created_at if mail else None
 
 
 def last_enqueued_at(kind: str, recipient: "User") -> datetime | None:
-    """The time at which the newest message of this kind to a person was queued."""
+    """Return when the newest message of this kind to a person was queued; None if none was."""
     mails = OutgoingMail.objects.filter(kind=kind, recipient=recipient)
     last: datetime | None = mails.aggregate(last=models.Max("created_at"))["last"]
     return last
 
 
 def deliver(mail_id: int) -> None:
-    """Send a message if it is due; a failure is retried with exponential backoff.
+    """Send a message if it is due; failures are retried with exponential backoff.
 
-    The row is claimed first, so two workers cannot both send it and no lock is held during
+    The row is claimed first, so that two workers do not both send it and no lock is held during
     SMTP. If the worker is killed, the message is due again after `CLAIM`.
 
     Delivery is at least once: a message is sent twice if its worker dies between the mail
@@ -231,10 +231,10 @@ def _describe(error: Exception) -> str:
 
 
 def _save_result(mail: OutgoingMail) -> None:
-    """Save the row, retrying while the database is unavailable and the claim holds.
+    """Save the row, retrying while the database is unavailable and the claim lasts.
 
-    A sent message whose state is not saved would be sent again. A row that an erasure deleted while
-    the message was under way stays deleted, so the address does not come back.
+    A sent message whose state is not saved would be sent again. A row that an erasure deleted
+    meanwhile stays deleted, so the address does not reappear.
     """
     changed = [*_RESULT]
     if mail.kind in LAST_MESSAGES and mail.state != OutgoingMail.State.QUEUED:
@@ -261,7 +261,7 @@ def _save_result(mail: OutgoingMail) -> None:
 
 
 def _send(mail: OutgoingMail) -> None:
-    """Send by SMTP; raises OSError, and ValueError for an invalid address or subject."""
+    """Send by SMTP. Raises OSError, or ValueError for an invalid address or subject."""
     message = EmailMultiAlternatives(mail.subject, mail.full_text, to=[mail.to])
     message.extra_headers["Message-ID"] = f"<{mail.public_id}@weighbridge>"
     html = html_part.render(mail.subject, mail.full_text)
@@ -282,6 +282,6 @@ def _give_up(mail: OutgoingMail, error: str) -> None:
 
 def _mark_sent(mail: OutgoingMail) -> None:
     mail.state, mail.sent_at, mail.last_error = OutgoingMail.State.SENT, timezone.now(), ""
-    if mail.secret:  # the text of an earlier release contains it
+    if mail.secret:  # texts written by earlier releases contain it
         mail.text = mail.text.replace(mail.secret, mail.REDACTED)
         mail.secret = ""
