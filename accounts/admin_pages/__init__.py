@@ -1,1 +1,1 @@
-"""Parts of admin pages: read-only pages, confirmation pages, re-authenticated saves."""
+"""Shared parts of admin pages: read-only pages, confirmation pages, reasons, related records."""

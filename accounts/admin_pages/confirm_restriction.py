@@ -1,4 +1,4 @@
-"""Form mixin that demands confirmation before a change restricts access."""
+"""A form mixin that requires confirmation before a change restricts access."""
 
 from typing import Any
 
@@ -6,14 +6,14 @@ from django import forms
 
 
 class ConfirmRaisedGate(forms.Form):
-    """Shows a checkbox when `gate_warning` returns a text; it is hidden otherwise."""
+    """Shows a checkbox if `gate_warning` returns a text, and hides it otherwise."""
 
     confirm_raise = forms.BooleanField(
         label="Raise the gate", required=False, widget=forms.HiddenInput
     )
 
     def gate_warning(self) -> str:
-        """Describes the access that the change would end; empty if it ends none."""
+        """Return a description of the access that the change would end; empty if none."""
         raise NotImplementedError
 
     def clean(self) -> dict[str, Any]:

@@ -25,7 +25,7 @@ class ConfirmationForm(forms.Form):
     button: ClassVar[str]
 
     def reach(self, record: Any, reader: User) -> list[str | SafeString]:
-        """Sentences on what the action affects, shown to the reader below the record."""
+        """Return sentences on what the action affects, shown to the reader below the record."""
         return []
 
 
@@ -39,7 +39,7 @@ def text(
     maximum: int = reasons.MOST,
     label: str | None = None,
 ) -> forms.CharField:
-    """A field for a sentence or two, 5 to 500 characters; `help_text` names the readers."""
+    """Return a field for a sentence or two, by default 5 to 500 characters."""
     area = forms.Textarea(attrs={"rows": 3, "cols": 60})
     return forms.CharField(
         label=label, min_length=minimum, max_length=maximum, help_text=help_text, widget=area
@@ -47,7 +47,7 @@ def text(
 
 
 def bind(form_class: type[FormT], request: HttpRequest) -> FormT:
-    """The submitted form, or an unbound one before the confirmation page was shown."""
+    """Return the submitted form, or an unbound one if the confirmation page was not yet shown."""
     return form_class(request.POST if "confirmed" in request.POST else None)
 
 
@@ -59,7 +59,7 @@ def render(
     template: str = "admin/confirmation.html",
     **more: Any,
 ) -> TemplateResponse:
-    """The confirmation page for the selected records; its template finds `more` in the context."""
+    """Render the confirmation page for the selected records; `more` is added to its context."""
     context = {
         **model_admin.admin_site.each_context(request),
         "opts": model_admin.opts,

@@ -9,14 +9,14 @@ from accounts.admin_pages.words import in_words
 
 
 class NeverDeleted(admin.options.BaseModelAdmin):
-    """Records that nobody deletes."""
+    """Disables deletion."""
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
 
 class ReadOnlyInline(NeverDeleted, admin.TabularInline):
-    """Rows on the page of another record; they cannot be changed."""
+    """Read-only rows on the page of another record."""
 
     extra = 0
     template = "admin/read_only_inline.html"
@@ -38,11 +38,11 @@ class ReadOnlyAdmin(NeverDeleted, admin.ModelAdmin):
     """The view permission grants access; adding, changing and deleting are disabled."""
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
-        """The record, or None for an unknown one: the guarded site then answers 404."""
+        """Return the record, or None for an unknown one: the guarded site then returns 404."""
         return super().get_object(request, object_id, from_field)
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
-        """Refuses filters on excluded fields, which would reveal their values."""
+        """Refuse filters on excluded fields, which would reveal their values."""
         if lookup.partition("__")[0] in (self.exclude or ()):
             return False
         allowed: bool = super().lookup_allowed(lookup, value, request)

@@ -1,4 +1,4 @@
-"""Parts of admin pages whose changes may open a gate and so wait for a second person."""
+"""Parts of admin pages whose changes may open a gate, and then wait for a second person."""
 
 from typing import Any
 
@@ -14,9 +14,9 @@ from accounts.errors import AccountsError
 
 
 class ReasonToOpen(forms.Form):
-    """Shows a field for the reason when `opening` returns a text; it is hidden otherwise.
+    """Shows a field for the reason if `opening` returns a text, and hides it otherwise.
 
-    On an install of a single operator nothing waits; the reason then confirms the change.
+    With a single operator nothing waits; the reason then confirms the change.
     """
 
     opening_reason = forms.CharField(
@@ -28,7 +28,7 @@ class ReasonToOpen(forms.Form):
     )
 
     def opening(self) -> str:
-        """Describes what the change would open; empty if it opens nothing."""
+        """Return a description of what the change would open; empty if nothing."""
         raise NotImplementedError
 
     def clean(self) -> dict[str, Any]:
@@ -45,7 +45,7 @@ class ReasonToOpen(forms.Form):
 
 
 class OpeningAdmin(admin.ModelAdmin):
-    """Shows a refusal of the service that saves, such as too many waiting requests."""
+    """Shows an error of the service that saves, such as too many waiting requests."""
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
@@ -56,7 +56,7 @@ class OpeningAdmin(admin.ModelAdmin):
 
 
 def announce_waiting(request: HttpRequest, waiting: ChangeRequest | None) -> None:
-    """Shows that a part of the change waits for a second person, with a link to its request."""
+    """Show that part of the change waits for a second person, with a link to the request."""
     if waiting is not None:
         text = (
             "The part that opens the gate further was not saved. It waits for a second person "

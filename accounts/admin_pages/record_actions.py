@@ -1,4 +1,4 @@
-"""Admin actions that a service applies to each chosen record, after confirmation."""
+"""Admin actions that call a service for each selected record, after confirmation."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar

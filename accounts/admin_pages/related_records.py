@@ -1,4 +1,4 @@
-"""The records of a person that other admin pages hold, each list limited to what its page shows."""
+"""A person's records on other admin pages, limited to those that each page shows."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from accounts.users.models import User
 
-#: Records that a list names; the others are behind its link.
+#: The number of records that a list names; its link leads to all.
 RECORDS_NAMED = 10
 
 
@@ -27,9 +27,9 @@ class RelatedRecords:
 def related_records(
     site: AdminSite, request: HttpRequest, person: User
 ) -> Iterator[RelatedRecords]:
-    """The lists of each admin page with a `person_field` that the reader may open: one query each.
+    """Yield the list of each admin page with a `person_field` that the user may open.
 
-    `person_field` is the field of its records that holds the person or their id.
+    `person_field` is the field of its records with the person or their id. Runs a query per list.
     """
     for model, page in site._registry.items():
         field: str = getattr(page, "person_field", "")

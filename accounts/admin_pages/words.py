@@ -1,4 +1,4 @@
-"""Columns and read-only fields of the admin in words and units."""
+"""Shows columns and read-only fields of the admin in words and units."""
 
 from collections.abc import Callable
 from functools import cache
@@ -9,7 +9,7 @@ from django.db import models
 
 from accounts.web.byte_sizes import format_size
 
-#: Names of fields that count bytes, and of fields that hold codes without labels of their own.
+#: Names of fields that count bytes, and of fields that contain codes without labels.
 BYTES = frozenset({"size", "stored_bytes", "bytes_read", "length"})
 CODES = frozenset({"kind", "code", "family", "credential_kind", "object_kind"})
 
@@ -17,7 +17,7 @@ Column = Callable[[Any], str]
 
 
 def in_words(name: Any, model: type[models.Model]) -> Any:
-    """A column for a field of bytes or codes; `name` itself for any other."""
+    """Return a column for a field of bytes or codes, and `name` itself for any other."""
     if not isinstance(name, str) or name not in BYTES | CODES:
         return name
     fields = {field.name: field for field in model._meta.concrete_fields}
@@ -29,12 +29,12 @@ def in_words(name: Any, model: type[models.Model]) -> Any:
 
 
 def is_raw(options: Any) -> bool:
-    """True for a fieldset that shows a record as it is stored."""
+    """True for a fieldset that shows a record as stored."""
     return "raw" in options.get("classes", ())
 
 
 def words(code: str) -> str:
-    """A code as words: `file_quarantined` becomes `file quarantined`."""
+    """Return a code in words: `file_quarantined` becomes `file quarantined`."""
     return str(code).replace("_", " ")
 
 
@@ -49,7 +49,7 @@ def _column(name: str, title: str, form: Callable[[Any], str], is_field: bool) -
 
 
 class CodeFilter(admin.AllValuesFieldListFilter):
-    """The values of a field of codes, as words."""
+    """Shows a field's codes in words."""
 
     def choices(self, changelist: Any) -> Any:
         for choice in super().choices(changelist):
