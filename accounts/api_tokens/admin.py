@@ -13,10 +13,10 @@ from accounts.web.current_user import signed_in
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(ReadOnlyAdmin):
-    """Tokens of people who have to do with the user's tiers alone.
+    """Tokens of people who are related only to the user's tiers.
 
-    A token opens whatever its owner may open, and may be limited to private checkpoints that it
-    names. One of somebody with access to other tiers therefore belongs to these too.
+    A token opens what its owner may open, and may name the private checkpoints to which it is
+    limited. A token of somebody related to other tiers therefore concerns those tiers too.
     """
 
     list_display = [

@@ -1,4 +1,4 @@
-"""Revoke leaked tokens and notify their owners."""
+"""Revokes leaked tokens and notifies their owners."""
 
 from collections.abc import Iterable
 
@@ -10,9 +10,9 @@ from accounts.mail import outbox
 
 
 def revoke(texts: Iterable[str]) -> int:
-    """Revoke the active tokens among these strings. Returns the number of revoked tokens.
+    """Revoke the tokens among these strings. Returns the number of revoked tokens.
 
-    Idempotent. Needs no authorisation, because the holder of a token may revoke it.
+    Idempotent. Requires no authorisation, because anybody who has a token may revoke it.
     """
     digests = {token_format.digest(text) for text in texts if token_format.is_well_formed(text)}
     live = ApiToken.objects.filter(digest__in=digests, revoked_at=None).select_related("user")

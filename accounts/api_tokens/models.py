@@ -29,7 +29,7 @@ class Scope(models.TextChoices):
     ADMIN = "admin", "Decide access requests"
 
 
-#: Scopes that have no effect on a token that was made without a recent authentication.
+#: Scopes without effect on a token that was created without a recent authentication.
 STAFF_SCOPES = frozenset({Scope.WRITE, Scope.ADMIN})
 
 
@@ -51,7 +51,7 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         """Create a token. Returns it with its plain text, which is not stored.
 
         Raises InvalidValue for an unknown scope or a lifetime outside 1 to 365 days,
-        RecentAuthenticationRequired for another scope than READ after an old sign-in.
+        RecentAuthenticationRequired for scopes other than READ if the sign-in is too old.
         """
         unknown = sorted(set(scopes) - set(Scope.values))
         if unknown:
@@ -82,7 +82,7 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
 
     @transaction.atomic
     def revoke_all(self, user: "User", *, by: "User | None", cause: str) -> int:
-        """Revoke every active token of `user`. Returns their number."""
+        """Revoke every active token of `user`. Returns how many."""
         tokens = list(self.active().filter(user=user))
         for token in tokens:
             token.revoke(by=by, cause=cause)
@@ -90,7 +90,7 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
 
 
 class ApiToken(models.Model):
-    """A credential stored as its SHA-256; 238 random bits need no slow hash."""
+    """A credential, stored as its SHA-256; 238 random bits need no slow hash."""
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="tokens")
@@ -104,7 +104,7 @@ class ApiToken(models.Model):
         help_text="Checkpoints that the token is limited to; empty for all",
     )
     created_at = models.DateTimeField(auto_now_add=True)
-    #: Made within 15 minutes of a password, passkey or code, or in the server's shell.
+    #: Created within 15 minutes of a password, passkey or code, or in the server's shell.
     recently_authenticated = models.BooleanField(default=False, db_default=False, editable=False)
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
@@ -122,11 +122,11 @@ class ApiToken(models.Model):
 
     @property
     def must_be_replaced(self) -> bool:
-        """True if scopes of STAFF_SCOPES have no effect, because the sign-in was old."""
+        """True if its STAFF_SCOPES have no effect because the sign-in was too old."""
         return not self.recently_authenticated and bool(STAFF_SCOPES & set(self.scopes))
 
     def covers(self, repo_id: str) -> bool:
-        """True unless the token is limited to other checkpoints than this one (`ORG/NAME`)."""
+        """True unless the token is limited to checkpoints other than `repo_id` (`ORG/NAME`)."""
         return not self.repositories or repo_id in self.repositories
 
     def may_read_gated(self, repo_id: str) -> bool:
@@ -158,7 +158,7 @@ class ApiToken(models.Model):
 
     @transaction.atomic
     def revoke(self, *, by: "User | None", cause: str = "") -> bool:
-        """Refuse this token from the next request on. Returns False if it was revoked already."""
+        """Refuse this token from the next request. Returns False if it is already revoked."""
         now = timezone.now()
         if not ApiToken.objects.filter(pk=self.pk, revoked_at=None).update(revoked_at=now):
             return False

@@ -1,11 +1,11 @@
 """The format of API tokens. Plain Python, no database.
 
 `hf_wb`, 40 random base62 characters (238 bits) and six base62 characters of a CRC-32, so that
-scanners recognise tokens and typing errors cost no query. Several clients of the Hub refuse tokens
+scanners recognise tokens and mistyped ones need no query. Several clients of the Hub refuse tokens
 that do not begin with `hf_`; a Hugging Face token has 34 characters after it, and ours 48.
 
-Release 0.1.0 issued `wb_` and the same 46 characters. Checksum and digest are those of that
-spelling, so that both spellings are one token.
+Release 0.1.0 issued `wb_` and the same 46 characters. Checksum and digest are computed from that
+spelling, so that both spellings are the same token.
 """
 
 import hashlib
@@ -24,18 +24,18 @@ def new() -> str:
 
 
 def is_well_formed(text: str) -> bool:
-    """True if prefix, length and checksum are right; the token need not exist."""
+    """True if prefix, length and checksum are correct; the token need not exist."""
     match = _SHAPE.fullmatch(text)
     return match is not None and _checksum(match[1][:40]) == match[1][40:]
 
 
 def is_of_hugging_face(text: str) -> bool:
-    """True for the format of huggingface.co's tokens."""
+    """True for tokens in the format of huggingface.co."""
     return bool(_HUGGING_FACE.fullmatch(text))
 
 
 def digest(text: str) -> str:
-    """The SHA-256 in hex of the spelling with `wb_`, the stored form of a token."""
+    """Return the SHA-256, in hex, of the spelling with `wb_`; this is stored."""
     return hashlib.sha256(f"wb_{text[-46:]}".encode()).hexdigest()
 
 

@@ -17,10 +17,10 @@ from accounts.web.current_user import signed_in
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def token_list(request: HttpRequest) -> HttpResponse:
-    """The user's tokens, and the form for a new one.
+    """Show the user's tokens, and the form for a new one.
 
-    Only the response to the POST shows the new token: sessions are stored, and a URL could be
-    opened again.
+    Only the response to the POST shows the new token, because sessions are stored and a URL could
+    be reopened.
     """
     user = signed_in(request)
     form = TokenForm(request.POST or None, person=user, initial=_default_scopes(user))
@@ -56,7 +56,7 @@ def token_revoke(request: HttpRequest, public_id: str) -> HttpResponse:
 
 
 def _default_scopes(user: User) -> dict[str, list[str]]:
-    """Holders of a grant usually need the scope that uses it."""
+    """Return the initial scopes: READ, and READ_GATED for holders of a grant."""
     if Grant.objects.live().filter(user=user).exists():
         return {"scopes": [Scope.READ, Scope.READ_GATED]}
     return {"scopes": [Scope.READ]}
