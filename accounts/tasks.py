@@ -1,4 +1,4 @@
-"""Celery tasks of the accounts app: each takes ids or nothing and calls one service."""
+"""Celery tasks of the accounts app: each takes an id or nothing and calls services."""
 
 from functools import partial
 
@@ -23,7 +23,7 @@ def deliver_mail(mail_id: int) -> None:
 
 @shared_task(name=AccountsTask.SWEEP)
 def sweep() -> None:
-    """Let decisions take effect, queue due messages, expire grants and send their reminders."""
+    """Apply due decisions, queue due messages, expire and resume grants, and send reminders."""
     run_steps("decisions", {"decisions finished": partial(undo_window.finish_due, timezone.now())})
     run_steps("mail", {"mails queued": _queue_mails})
     periodic_sweep.run()
@@ -51,7 +51,7 @@ def sign_head() -> None:
 
 @shared_task(name=AccountsTask.VERIFY_AUDIT)
 def verify_audit() -> None:
-    """Verify a part of the sealed trail; each pass over all of it starts daily."""
+    """Verify part of the sealed trail; a pass over all of it starts daily."""
     daily_check.run(timezone.now())
 
 

@@ -1,6 +1,6 @@
-"""Errors raised while the database or broker is unavailable: full, stopped, cut off or read-only.
+"""Errors raised while the database or broker is full, stopped, unreachable or read-only.
 
-Neither the code nor the caller is at fault, so the response is 503 and the log gets one line.
+Neither the code nor the caller is at fault, so the response is 503 and one line is logged.
 """
 
 import os
@@ -18,21 +18,21 @@ READ_ONLY_MESSAGE = (
     " on. Try again later."
 )
 DATABASE_ERRORS = (OperationalError, InterfaceError)
-#: Bytes below which a disk counts as full: SQLite needs a page, and its log 32 KiB at once.
+#: Free bytes below which a disk counts as full: SQLite needs a page, and its log 32 KiB at once.
 _NO_SPACE = 64 * 1024
-#: kombu wraps some errors of the Redis client, but none that occur while it waits for replies.
+#: kombu wraps some errors of the Redis client, but not those raised while waiting for replies.
 BROKER_ERRORS = (BrokerError, redis.RedisError, OSError)
 
 
 class ReadOnly(OperationalError):
-    """The portal is in read-only mode (READ_ONLY), so a write was refused; nothing was stored."""
+    """The portal is in read-only mode (READ_ONLY): a write was refused and nothing stored."""
 
     def __init__(self, message: str = f"{READ_ONLY_MESSAGE} (READ_ONLY is set)") -> None:
         super().__init__(message)
 
 
 def refuse_in_read_only_mode() -> None:
-    """Raise ReadOnly before work whose first write to the database comes late."""
+    """Raise ReadOnly in read-only mode, before work that writes to the database only late."""
     if settings.READ_ONLY:
         raise ReadOnly
 
@@ -40,7 +40,7 @@ def refuse_in_read_only_mode() -> None:
 def outage_message(error: BaseException) -> str:
     """Return the database error on one line; PostgreSQL's messages have several.
 
-    SQLite says `disk I/O error` and `unable to open` where its disk is full or read-only.
+    SQLite reports `disk I/O error` or `unable to open` if its disk is full or read-only.
     """
     if isinstance(error, ReadOnly):
         return str(error)
@@ -48,7 +48,7 @@ def outage_message(error: BaseException) -> str:
 
 
 def _disk_fault() -> str:
-    """The fault of the disk below SQLite's file, in parentheses; empty if there is none."""
+    """Return the fault of the disk with SQLite's file, in parentheses; empty if none."""
     if connection.vendor != "sqlite":
         return ""
     folder = Path(connection.settings_dict["NAME"]).parent

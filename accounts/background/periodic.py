@@ -1,8 +1,8 @@
-"""Periodic work in isolation: a failing step or item stops no other.
+"""Isolates periodic work: a failing step or item does not stop the others.
 
 A failed step is stored in its sweep's Heartbeat and runs again in the next sweep. A failed item
-is a FailedItem and is retried with exponential backoff. The health page shows both, with the
-last error.
+is stored as a FailedItem and retried with exponential backoff. The health page shows both, with
+the last error.
 """
 
 import logging
@@ -40,7 +40,7 @@ def run_steps(name: str, steps: Mapping[str, Callable[[], int | None]]) -> dict[
 
 
 def each(step: str, items: Iterable[T], act: Callable[[T], int | None]) -> int:
-    """Call `act` for each item, a row or its id, that is not postponed. Returns the sum."""
+    """Call `act` for each item (row or id) that is not postponed. Returns the sum of results."""
     now = timezone.now()
     failing: dict[int, datetime] | None = None
     acted = 0
@@ -66,7 +66,7 @@ def each(step: str, items: Iterable[T], act: Callable[[T], int | None]) -> int:
 def each_locked(step: str, rows: "models.QuerySet[R]", act: Callable[[R], bool]) -> int:
     """Call `act` for each row, locked, in its own transaction.
 
-    Skips a row that another worker has locked, or that no longer belongs to `rows`. Returns how
+    Skips rows that another worker has locked or that are no longer among `rows`. Returns how
     often `act` returned true.
     """
 
@@ -81,8 +81,8 @@ def each_locked(step: str, rows: "models.QuerySet[R]", act: Callable[[R], bool])
 def attempt(task: TaskName, pk: int, act: Callable[[int], object]) -> None:
     """Run a task on one item unless it is postponed.
 
-    The attempt is counted first, so an item that kills its worker backs off too. Exceptions end
-    here: the task's sweep queues the item again when it is due.
+    The attempt is counted first, so an item that kills its worker is postponed too. Exceptions are
+    caught: the task's sweep queues the item again when it is due.
     """
     if not FailedItem.objects.begin(task, pk):
         return
@@ -96,18 +96,18 @@ def attempt(task: TaskName, pk: int, act: Callable[[int], object]) -> None:
 
 
 def ready(step: str, rows: "models.QuerySet[Any]") -> "models.QuerySet[Any]":
-    """The rows that are not postponed: failing rows must not fill the batch of a sweep."""
+    """Return the rows that are not postponed: failing rows must not fill a sweep's batch."""
     return rows.exclude(pk__in=FailedItem.objects.postponed(step))
 
 
 def queue_each(task: TaskName, rows: "models.QuerySet[Any]", most: int) -> bool:
-    """Queue `task` for up to `most` rows. Returns False if the broker does not answer."""
+    """Queue `task` for up to `most` rows. Returns False if the broker is unavailable."""
     ids = ready(task, rows).values_list("pk", flat=True)[:most]
     return all(queue_now(task, pk) for pk in ids)
 
 
 def describe(error: Exception) -> str:
-    """The error in one line of at most 300 characters, for the health page."""
+    """Return the error on one line of at most 300 characters, for the health page."""
     first = str(error).strip().partition("\n")[0]
     return log_line(f"{type(error).__name__}: {first}")[:300]
 

@@ -1,6 +1,6 @@
-"""Queues tasks after commit; an unavailable broker causes no failure.
+"""Queues tasks after commit; an unavailable broker causes no error.
 
-The rows record what is to be done, so a periodic sweep queues what could not be queued.
+The rows record the work to do, so a periodic sweep queues what could not be queued.
 """
 
 import logging
@@ -17,14 +17,14 @@ log = logging.getLogger(__name__)
 
 
 def queue_after_commit(task: TaskName, *ids: Any) -> None:
-    """Send the task when the transaction has committed."""
+    """Send the task once the transaction has committed."""
     transaction.on_commit(lambda: queue_now(task, *ids))
 
 
 def queue_now(task: TaskName, *ids: Any) -> bool:
-    """Send the task. Returns False if the broker does not answer; the sweep sends it later.
+    """Send the task. Returns False if the broker is unavailable; the sweep sends it later.
 
-    Its root is the request that causes it, so that log lines of both carry one id.
+    Its root id is that of the causing request, so that log lines of both have the same id.
     """
     root = request_context.current().request_id or None
     try:

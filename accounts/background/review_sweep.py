@@ -1,7 +1,7 @@
 """The periodic steps of review and retention: reminders, lapses, idle claims, deletions.
 
 Each step queries its rows, locks each in its own transaction, and mails under a unique key. So
-the sweep may run twice, in two workers at once, and be killed at any point.
+the sweep may run in two workers at once and may be killed at any point.
 """
 
 from functools import partial

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class TaskName(StrEnum):
-    """`<app>.<function or subject>`. Queues hold messages with these values: none changes.
+    """`<app>.<function or subject>`. Queued messages contain these values, so none may change.
 
     Each app has its own subclass.
     """

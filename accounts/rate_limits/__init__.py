@@ -1,1 +1,1 @@
-"""Rate limits and counts shared by all processes, in Redis."""
+"""Rate limits and counts, shared by all processes in Redis."""

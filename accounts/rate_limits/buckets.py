@@ -1,6 +1,6 @@
-"""Rate limits: token buckets in the Redis that all processes share.
+"""Rate limits: token buckets in Redis, shared by all processes.
 
-A bucket holds `quota` requests and refills evenly over `window` seconds (the generic cell rate
+A bucket has `quota` tokens and refills evenly over `window` seconds (the generic cell rate
 algorithm, ITU-T I.371), so that Retry-After is exact.
 """
 
@@ -16,8 +16,8 @@ from redis.commands.core import Script
 from accounts.rate_limits import redis_connection
 from accounts.rate_limits.redis_connection import RedisUnavailable
 
-# A stored value outside two windows is not a time of this bucket and counts as none. Two windows
-# leave room for a clock that was set back.
+# A stored time more than two windows ahead is invalid and ignored. Two windows leave room for a
+# clock that was set back.
 _READ = """
 local clock = redis.call('TIME')
 local now = clock[1] + clock[2] / 1000000
@@ -43,7 +43,7 @@ redis.call('SET', KEYS[1], string.format('%.6f', full_at), 'PX', math.ceil((full
 
 @dataclass(frozen=True)
 class Limit:
-    """At most `quota` requests at once, and as many again in each `window` seconds."""
+    """At most `quota` requests at once, refilled over `window` seconds."""
 
     name: str
     quota: int
@@ -55,12 +55,12 @@ DOWNLOADS_ANONYMOUS = Limit("resolve", 3000, 300)
 DOWNLOADS_SIGNED_IN = Limit("resolve", 12000, 300)
 API_ANONYMOUS = Limit("api", 600, 300)
 API_SIGNED_IN = Limit("api", 6000, 300)
-#: By network address.
+#: Per network address.
 REPORTS = Limit("report", 5, 3600)
-#: Proofs on the public page, by network address; each reads some hundred hashes.
+#: Proofs on the public page, per network address; each reads some hundred hashes.
 PROOFS = Limit("proof", 300, 300)
 WRONG_TOKENS = Limit("token", 30, 60)
-#: Of all people together; allauth limits each name and address.
+#: For all users together; allauth limits each name and network address.
 SIGN_INS = Limit("sign-in", 1000, 300)
 SECOND_FACTOR = (Limit("code", 5, 300), Limit("code-hour", 20, 3600))
 
@@ -73,12 +73,12 @@ class Verdict:
     allowed: bool
     remaining: int
     wait: int
-    #: False if Redis did not answer. Callers that must not fail open then refuse.
+    #: False if Redis is unavailable. Callers that must not fail open then refuse.
     counted: bool = True
 
 
 def take(limit: Limit, key: str) -> Verdict:
-    """Take one request from the bucket of `key`. Allows the request if Redis does not answer."""
+    """Take a token from the bucket of `key`. Allows the request if Redis is unavailable."""
     try:
         left, wait = _run(_TAKE, limit, key)
     except RedisUnavailable:
@@ -89,7 +89,7 @@ def take(limit: Limit, key: str) -> Verdict:
 
 
 def give_back(limit: Limit, key: str) -> None:
-    """Return one request to the bucket of `key`; does nothing if Redis does not answer."""
+    """Put a token back into the bucket of `key`; do nothing if Redis is unavailable."""
     with suppress(RedisUnavailable):
         _run(_GIVE_BACK, limit, key)
 
@@ -102,7 +102,7 @@ def _run(source: str, limit: Limit, key: str) -> Any:
 
 
 def headers(verdict: Verdict) -> dict[str, str]:
-    """Response headers of a 429: Retry-After, and the policy for the Hub client."""
+    """Return the headers of a 429 response: Retry-After, and the policy for the Hub client."""
     limit = verdict.limit
     return {
         "Retry-After": str(verdict.wait),

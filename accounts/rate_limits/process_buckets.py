@@ -6,15 +6,15 @@ from threading import Lock
 
 from accounts.rate_limits.buckets import Limit, Verdict
 
-#: Buckets after which those that are full again are forgotten.
+#: The number of buckets at which full ones are deleted.
 _MOST = 10_000
 _lock = Lock()
-#: Limit and key -> the time (monotonic, in seconds) at which the bucket is full again.
+#: Limit and key -> the monotonic time in seconds at which the bucket is full again.
 _full_at: dict[tuple[str, str], float] = {}
 
 
 def take(limit: Limit, key: str) -> Verdict:
-    """Take one request from this process's bucket of `key`."""
+    """Take a token from this process's bucket of `key`."""
     now, interval, bucket = time.monotonic(), limit.window / limit.quota, (limit.name, key)
     with _lock:
         full_at = max(_full_at.get(bucket, now), now) + interval

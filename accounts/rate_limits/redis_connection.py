@@ -1,4 +1,4 @@
-"""The Redis connection of rate limits and tallies, with a circuit breaker for outages."""
+"""The Redis connection for rate limits and tallies, with a circuit breaker for outages."""
 
 import logging
 import time
@@ -13,8 +13,8 @@ log = logging.getLogger(__name__)
 
 #: Socket timeout in seconds.
 _TIMEOUT = 0.5
-#: Seconds without a new attempt after a failure. While Redis hangs, one request in this time waits
-#: for the timeout, not every request.
+#: Seconds without a new attempt after a failure. While Redis hangs, only one request in this time
+#: waits for the timeout.
 _RETRY_AFTER = 1.0
 #: Seconds between two log lines about one outage.
 _LOG_INTERVAL = 60.0
@@ -23,7 +23,7 @@ Result = TypeVar("Result")
 
 
 class RedisUnavailable(Exception):
-    """Redis does not answer, or did not within the last second."""
+    """Redis does not respond, or did not within the last second."""
 
 
 class RedisConnection:
@@ -37,7 +37,7 @@ class RedisConnection:
         self._log_at = 0.0
 
     def run(self, command: Callable[[redis.Redis], Result]) -> Result:
-        """The result of `command`; raises RedisUnavailable if Redis does not answer."""
+        """Return the result of `command`. Raises RedisUnavailable if Redis does not respond."""
         if time.monotonic() < self._retry_at:
             raise RedisUnavailable
         try:
@@ -47,7 +47,7 @@ class RedisConnection:
             raise RedisUnavailable from error
 
     def _open(self, error: redis.RedisError) -> None:
-        """Open the breaker, and log an outage once in a while."""
+        """Open the breaker, and log the outage at most once a minute."""
         now = time.monotonic()
         self._retry_at = now + _RETRY_AFTER
         if now >= self._log_at:
@@ -57,5 +57,5 @@ class RedisConnection:
 
 @cache
 def shared() -> RedisConnection:
-    """The connection of this process."""
+    """Return the connection of this process."""
     return RedisConnection(str(settings.CACHES["default"]["LOCATION"]))

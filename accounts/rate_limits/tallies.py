@@ -1,4 +1,4 @@
-"""Counts of events that are too frequent for a database row each, in Redis."""
+"""Counts, in Redis, of events that are too frequent for a database row each."""
 
 from collections.abc import Collection
 from contextlib import suppress
@@ -11,18 +11,18 @@ from accounts.rate_limits.redis_connection import RedisUnavailable
 
 
 def add(name: str, field: str) -> None:
-    """Add one to `field` of the tally `name`; does nothing if Redis does not answer."""
+    """Add one to `field` of the tally `name`; do nothing if Redis is unavailable."""
     with suppress(RedisUnavailable):
         add_or_fail(name, field)
 
 
 def add_or_fail(name: str, field: str) -> None:
-    """Like `add`, but raises RedisUnavailable if Redis does not answer."""
+    """Like `add`, but raise RedisUnavailable if Redis is unavailable."""
     redis_connection.shared().run(lambda store: store.hincrby(f"tally:{name}", field, 1))
 
 
 def read(name: str) -> dict[str, int]:
-    """Return the counts of `name`, by field; empty if Redis does not answer."""
+    """Return the counts of `name`, by field; empty if Redis is unavailable."""
     try:
         counts = redis_connection.shared().run(lambda store: store.hgetall(f"tally:{name}"))
     except RedisUnavailable:
@@ -31,13 +31,13 @@ def read(name: str) -> dict[str, int]:
 
 
 def remove(name: str, fields: Collection[str]) -> None:
-    """Remove these fields of `name`; does nothing if Redis does not answer."""
+    """Remove these fields of `name`; do nothing if Redis is unavailable."""
     with suppress(RedisUnavailable):
         redis_connection.shared().run(lambda store: store.hdel(f"tally:{name}", *fields))
 
 
 def drain(name: str) -> dict[str, int]:
-    """Return and reset the counts of `name`, by field; empty if Redis does not answer."""
+    """Return and reset the counts of `name`, by field; empty if Redis is unavailable."""
     try:
         counts = redis_connection.shared().run(lambda store: _drain(store, f"tally:{name}"))
     except RedisUnavailable:

@@ -9,16 +9,16 @@ from django.utils import timezone
 
 class FailedItemQuerySet(models.QuerySet["FailedItem"]):
     def failing(self) -> "FailedItemQuerySet":
-        """Items with an error, or whose worker ended repeatedly; not those under way."""
+        """Return items with an error or whose worker died repeatedly, but not running ones."""
         return self.filter(~models.Q(last_error="") | models.Q(attempts__gte=3))
 
     def postponed(self, step: str) -> "models.QuerySet[Any, int]":
-        """Ids of the items that the step does not retry yet."""
+        """Return the ids of items that the step does not retry yet."""
         waiting = self.filter(step=step, next_attempt_at__gt=timezone.now())
         return waiting.values_list("item", flat=True)
 
     def begin(self, step: str, item: int) -> bool:
-        """Count an attempt before it is made. Returns False while the item is postponed."""
+        """Count an attempt before it starts. Returns False while the item is postponed."""
         now = timezone.now()
         row, is_new = self.get_or_create(
             step=step, item=item, defaults={"next_attempt_at": now + _wait(1)}
@@ -37,14 +37,14 @@ class FailedItemQuerySet(models.QuerySet["FailedItem"]):
         self.filter(step=step, item=item).delete()
 
     def forget_abandoned(self, now: datetime) -> int:
-        """Delete items that no step has retried: they are done or deleted. Returns the number."""
+        """Delete items that no step retries any more, done or deleted ones. Returns how many."""
         return self.filter(next_attempt_at__lt=now - FailedItem.ABANDONED).delete()[0]
 
 
 class FailedItem(models.Model):
-    """A row whose work failed in a step, or is under way in a task; deleted on success.
+    """A row whose work failed in a step or is running in a task; deleted on success.
 
-    Retries continue at least hourly, so an item recovers once the cause is removed.
+    Retries continue at least hourly, so an item recovers once the cause is fixed.
     """
 
     #: Attempts after which the health page shows an alarm instead of a warning.

@@ -1,4 +1,4 @@
-"""The end of each sweep's last run, for the health page."""
+"""The last run of each sweep, for the health page."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from django.utils import timezone
 
 class HeartbeatManager(models.Manager["Heartbeat"]):
     def note(self, name: str, done: Mapping[str, int], errors: Mapping[str, str]) -> None:
-        """Store the end of a sweep: rows changed by step, and errors by step with their start."""
+        """Store a sweep's result: rows changed by step, and errors by step with their start."""
         now = timezone.now()
         previous = self.filter(name=name).first()
         failing_before = previous.failing if previous else {}
@@ -23,13 +23,13 @@ class HeartbeatManager(models.Manager["Heartbeat"]):
         self.write(name, {"done": dict(done), "failing": failing})
 
     def write(self, name: str, details: Mapping[str, Any]) -> None:
-        """Store the heartbeat of this name with `details`, which must be JSON."""
+        """Store the heartbeat `name` with `details`, which must be JSON."""
         values = {"at": timezone.now(), "details": dict(details)}
         self.update_or_create(name=name, defaults=values)
 
 
 class Heartbeat(models.Model):
-    """The last run of a sweep: one row for each sweep, updated when it ends."""
+    """The last run of a sweep: one row per sweep, updated when it ends."""
 
     name = models.CharField(max_length=40, unique=True)
     at = models.DateTimeField()
