@@ -1,1 +1,1 @@
-"""Encryption of secrets at rest: second factors, links in queued mails, contents of sessions."""
+"""Encryption of secrets at rest: second factors, links in queued mails, session contents."""

@@ -1,7 +1,7 @@
-"""Encrypt and decrypt texts with ENCRYPTION_KEYS, which are not in the database.
+"""Encrypts and decrypts texts with ENCRYPTION_KEYS, which are not in the database.
 
-Fernet (AES-128-CBC with HMAC-SHA-256, https://github.com/fernet/spec). The first key encrypts,
-all decrypt. A text from before encryption is returned as it is.
+Uses Fernet (AES-128-CBC with HMAC-SHA-256, https://github.com/fernet/spec). The first key encrypts,
+all keys decrypt. Texts stored before encryption existed are returned unchanged.
 """
 
 import base64
@@ -12,8 +12,8 @@ from django.conf import settings
 
 from accounts.errors import Unreadable
 
-#: Every Fernet token begins with it: version 0x80, then a time before the year 2106. No secret in
-#: clear does: seeds are base32 capitals or hexadecimal digits, links begin with http, JSON with {.
+#: Every Fernet token begins with this: version 0x80, then a time before 2106. No plain secret
+#: does: seeds are base32 capitals or hexadecimal digits, links begin with http, JSON with {.
 _PREFIX = "gAAAAA"
 
 
@@ -22,12 +22,12 @@ def is_encrypted(text: str) -> bool:
 
 
 def encrypt(text: str) -> str:
-    """Return the text as a Fernet token: ASCII, a third longer and a hundred characters more."""
+    """Return the text as a Fernet token, in ASCII: a third longer plus a hundred characters."""
     return _box().encrypt(text.encode()).decode()
 
 
 def decrypt(text: str) -> str:
-    """Return the text in clear. Raises Unreadable if no key of this process encrypted it."""
+    """Return the plain text. Raises Unreadable if no key of this process decrypts it."""
     if not is_encrypted(text):
         return text
     try:

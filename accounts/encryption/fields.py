@@ -9,10 +9,10 @@ from accounts.errors import Unreadable
 
 
 class EncryptedTextField(models.TextField):
-    """Text that is encrypted when it is written and decrypted when it is read.
+    """Text that is encrypted when written and decrypted when read.
 
     Reads as UNREADABLE if the keys of this process do not decrypt it, so that lists still open.
-    An empty text stays empty. Conditions other than emptiness match nothing.
+    Empty text stays empty. Lookups for any other value match nothing.
     """
 
     UNREADABLE = "[encrypted with a key that ENCRYPTION_KEYS does not contain]"

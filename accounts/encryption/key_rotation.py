@@ -1,7 +1,7 @@
-"""Encrypt what the database holds in clear or under an older key, and count what is unreadable.
+"""Encrypts what is stored in clear or under an older key, and finds what is unreadable.
 
-`manage.py prepare_install` runs it before each start, so a rotated key is in use everywhere then.
-Sessions are left out: they are encrypted when they are next written, and end by themselves.
+`manage.py prepare_install` runs it before each start, so that a rotated key is then used
+everywhere. Sessions are left out: they are encrypted when next written, and they expire.
 """
 
 from collections.abc import Iterator
@@ -14,12 +14,12 @@ from accounts.encryption import cipher
 from accounts.errors import Unreadable
 from accounts.mail.models import OutgoingMail
 
-#: Type of a second factor -> the field of its data that holds the secret.
+#: Type of a second factor -> the field of its data with the secret.
 _SEEDS = {Authenticator.Type.TOTP: "secret", Authenticator.Type.RECOVERY_CODES: "seed"}
 
 
 def encrypt_all() -> int:
-    """Encrypt with the newest key what is not; returns how many rows changed. Idempotent."""
+    """Encrypt everything with the newest key. Returns how many rows changed. Idempotent."""
     return sum(_encrypt_factor(pk) for pk in _factors()) + sum(_encrypt_mail(pk) for pk in _mails())
 
 
@@ -35,7 +35,7 @@ def _factors() -> Iterator[int]:
 
 
 def _mails() -> Iterator[int]:
-    """The messages whose credential is not encrypted with the newest key."""
+    """Yield the ids of messages whose credential is not encrypted with the newest key."""
     rows = OutgoingMail.objects.exclude(secret="").order_by("pk")
     stored = rows.values_list("pk", Cast("secret", models.TextField()))
     yield from (pk for pk, secret in stored if not cipher.is_current(secret))

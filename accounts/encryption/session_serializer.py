@@ -1,4 +1,4 @@
-"""Sessions are stored encrypted: they hold seeds of authenticator apps being set up, and forms."""
+"""Encrypts stored sessions: they contain seeds of authenticator apps being set up, and forms."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from accounts.encryption import cipher
 
 
 class SessionSerializer(JSONSerializer):
-    """JSON, encrypted. Sessions from before encryption are read in clear."""
+    """Encrypted JSON. Sessions stored before encryption existed are read in clear."""
 
     def dumps(self, obj: Any) -> bytes:
         return cipher.encrypt(super().dumps(obj).decode("latin-1")).encode()
