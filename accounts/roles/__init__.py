@@ -1,1 +1,1 @@
-"""Staff roles: assignments, permissions, and the groups that carry them."""
+"""Staff roles: assignments, permissions, and their groups."""

@@ -1,6 +1,6 @@
-"""The accounts that staff of some tiers may see and administer in the admin.
+"""Which accounts staff may see and change in the admin, by their tiers.
 
-An account belongs to the tiers of its roles, grants and applications, ended ones included.
+An account belongs to the tiers of its roles, grants and applications, including ended ones.
 """
 
 from django.db.models import Q, QuerySet
@@ -11,15 +11,14 @@ from accounts.roles.models import RoleAssignment
 from accounts.roles.tier_scoped_admin import permitted_tiers
 from accounts.users.models import User
 
-#: Every record that ties an account to a tier -> its field of the account.
+#: Every model that relates an account to a tier -> its field with the account.
 _RELATIONS = {RoleAssignment: "user", Grant: "user", Application: "applicant"}
 
 
 def visible_accounts(person: User, permission: str) -> QuerySet[User]:
-    """The accounts of the tiers for which roles give `permission`, and one's own.
+    """Return the accounts of the tiers for which roles give `permission`, and the person's own.
 
-    People who assign roles also see accounts of no tier, because these are the ones to whom they
-    give a first role.
+    People who assign roles also see accounts without a tier, to which they give a first role.
     """
     tiers = permitted_tiers(person, permission)
     if tiers is None:
@@ -31,7 +30,7 @@ def visible_accounts(person: User, permission: str) -> QuerySet[User]:
 
 
 def accounts_within(person: User, permission: str) -> QuerySet[User]:
-    """The accounts that have to do with tiers of `permission` and with no other tier."""
+    """Return the accounts that are related only to tiers for which roles give `permission`."""
     tiers = permitted_tiers(person, permission)
     if tiers is None:
         return User.objects.all()
@@ -41,10 +40,10 @@ def accounts_within(person: User, permission: str) -> QuerySet[User]:
 
 
 def may_administer(person: User, other: User) -> bool:
-    """True if `person` assigns roles for every tier of `other`, of which there is at least one.
+    """True if `person` may assign roles for every tier of `other`, which has at least one.
 
-    Setting the password of an account is as much as acting for it. Only superusers administer
-    superusers; administrators of all tiers also administer accounts of no tier.
+    Whoever can set an account's password can act as it. Only superusers administer superusers;
+    administrators of all tiers also administer accounts without a tier.
     """
     if other.is_superuser:
         return person.is_superuser
@@ -53,7 +52,7 @@ def may_administer(person: User, other: User) -> bool:
 
 
 def _related(condition: Q) -> Q:
-    """Accounts with a record that meets `condition`."""
+    """Return the condition for accounts with a record that meets `condition`."""
     related = Q()
     for model, field in _RELATIONS.items():
         related |= Q(pk__in=model._default_manager.filter(condition).values(field))

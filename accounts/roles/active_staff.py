@@ -1,4 +1,4 @@
-"""The rule that decides if a person's roles take effect."""
+"""The rule that decides whether a person's roles take effect."""
 
 from typing import TYPE_CHECKING
 
@@ -9,9 +9,9 @@ if TYPE_CHECKING:
 
 
 def is_active_staff(user: "User | None") -> bool:
-    """True for active staff with a second factor, by session and by token.
+    """True for active staff with a second factor, whether by session or token.
 
-    Roles do not count while an account is suspended or has no second factor. A portal on a
+    Roles have no effect while an account is suspended or has no second factor. A portal on a
     loopback URL does not require a second factor.
     """
     if user is None or not (user.is_active and user.is_staff and user.suspended_at is None):

@@ -1,4 +1,4 @@
-"""The act of giving a role, as it waits for a second person."""
+"""The act of giving a role, which a second person must confirm."""
 
 from django.db.models import Q
 from django.urls import reverse
@@ -29,9 +29,9 @@ class GiveRole(Act):
         )
 
     def facts(self, request: ChangeRequest, reader: User) -> list[tuple[str, str]]:
-        """Return who the account is. Roles for tiers of others stay unknown to the reader.
+        """Return who the account is, without roles for tiers that are not the reader's.
 
-        The requester chose the account in the admin, which shows the address to both of them.
+        The requester chose the account in the admin, which shows its addresses too.
         """
         user, _, _ = _named(request)
         roles, tiers = user.roles.select_related("tier").order_by("pk"), tiers_of(reader)

@@ -1,7 +1,7 @@
-"""Synchronise the groups of the staff roles with `permissions.PERMISSIONS`.
+"""Synchronises the groups of the staff roles with `permissions.PERMISSIONS`.
 
-Runs after each migrate of an app, when Django has created its permissions: on a fresh database,
-after an upgrade, and after the flush of a test.
+Runs after each migrate of an app, when Django has created its permissions: on a new database,
+after an upgrade, and after a test's flush.
 """
 
 from typing import Any
@@ -17,16 +17,16 @@ from accounts.roles.permissions import PERMISSIONS
 def sync_role_groups(
     sender: AppConfig, using: str = DEFAULT_DB_ALIAS, apps: Apps = installed_apps, **kwargs: Any
 ) -> None:
-    """Create the group of each role, with exactly the declared permissions of the app `sender`.
+    """Give the group of each role exactly the permissions declared for the app `sender`.
 
-    Permissions of apps that declare none stay in the groups.
+    Permissions of apps for which none are declared stay in the groups.
     """
     if sender.label not in LABELS:
         return
     try:
         group_model = apps.get_model("auth", "Group")
         permission_model = apps.get_model("auth", "Permission")
-    except LookupError:  # migrated back to a state without these tables
+    except LookupError:  # migrated back to before these tables
         return
     permissions = permission_model.objects.using(using).filter(content_type__app_label=sender.label)
     for role, names in PERMISSIONS.items():
@@ -38,7 +38,7 @@ def sync_role_groups(
 
 
 def _label(name: str) -> str:
-    """The app label of a permission `app.codename`."""
+    """Return the app label of a permission `app.codename`."""
     return name.partition(".")[0]
 
 

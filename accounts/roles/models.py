@@ -22,7 +22,7 @@ Rows = TypeVar("Rows", bound=models.QuerySet[Any])
 
 
 def in_tiers(rows: Rows, tiers: set[int] | None, field: str = "tier") -> Rows:
-    """The `rows` whose `field` is among `tiers`; all if that is None."""
+    """Return the `rows` whose `field` is among `tiers`; all if `tiers` is None."""
     return rows if tiers is None else rows.filter(**{f"{field}__in": tiers})
 
 
@@ -34,22 +34,22 @@ class RoleQuerySet(models.QuerySet["RoleAssignment"]):
         return self.filter(models.Q(tier=None) | models.Q(tier=tier))
 
     def active_staff(self) -> "models.QuerySet[User]":
-        """The holders of these assignments whose accounts are active staff, not suspended."""
+        """Return the holders of these assignments who are active staff and not suspended."""
         return get_user_model().objects.filter(
             pk__in=self.values("user"), is_active=True, is_staff=True, suspended_at=None
         )
 
     def tiers(self) -> set[int] | None:
-        """Keys of the tiers of these assignments; None if one of them counts for all tiers."""
+        """Return the keys of the tiers of these assignments; None if one is for all tiers."""
         tiers = set(self.values_list("tier_id", flat=True))
         return None if None in tiers else {tier for tier in tiers if tier is not None}
 
     def people(self, tier: "Tier", roles: frozenset[Role]) -> "models.QuerySet[User]":
-        """The active staff who hold one of these roles for the tier, the oldest account first."""
+        """Return the active staff with one of these roles for the tier, oldest account first."""
         return self.filter(role__in=roles).for_tier(tier).active_staff().order_by("pk")
 
     def covers(self, user: "User", roles: frozenset[Role], tier: "Tier") -> bool:
-        """True if active staff `user` holds one of `roles` for `tier`; superusers hold no role."""
+        """True if active staff `user` has one of `roles` for `tier`; superusers need one too."""
         if not is_active_staff(user):
             return False
         return self.held(user, roles).for_tier(tier).exists()
@@ -66,8 +66,8 @@ class RoleQuerySet(models.QuerySet["RoleAssignment"]):
     ) -> "RoleAssignment":
         """Give `user` a role, its group and access to the admin. Idempotent.
 
-        Pages call `accounts.roles.services.give_role`, which asks for a second person. Raises
-        RecentAuthenticationRequired after an old sign-in.
+        Pages call `accounts.roles.services.give_role`, which may require a second person. Raises
+        RecentAuthenticationRequired if the sign-in is too old.
         """
         recent_authentication.require()
         assignment, created = self.get_or_create(
@@ -87,7 +87,7 @@ class RoleQuerySet(models.QuerySet["RoleAssignment"]):
 
 
 class RoleAssignment(models.Model):
-    """One role of one person; without a tier it counts for every tier."""
+    """One role of one person; without a tier it applies to every tier."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="roles")
     role = models.CharField(max_length=20, choices=Role.choices)
@@ -97,7 +97,7 @@ class RoleAssignment(models.Model):
     assigned_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
     )
-    #: The second person who confirmed the assignment, if any did.
+    #: The second person who confirmed the assignment, if any.
     confirmed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
     )
@@ -121,9 +121,9 @@ class RoleAssignment(models.Model):
 
     @transaction.atomic
     def withdraw(self, *, by: "User | None") -> None:
-        """Delete the assignment, with its group and staff status if no other needs them.
+        """Delete the assignment, and the group and staff status unless another role needs them.
 
-        Raises RecentAuthenticationRequired after an old sign-in.
+        Raises RecentAuthenticationRequired if the sign-in is too old.
         """
         recent_authentication.require()
         user, role = self.user, self.role

@@ -1,4 +1,4 @@
-"""Give a role: at once in the server's shell, after a second person confirmed it elsewhere."""
+"""Gives roles: at once in the server's shell, elsewhere once a second person has confirmed."""
 
 from django.db import transaction
 from django.utils import timezone
@@ -21,7 +21,7 @@ ACT = "role.give"
 def give_role(
     user: User, role: Role, tier: Tier | None = None, *, by: User, reason: str = ""
 ) -> RoleAssignment | ChangeRequest:
-    """Give a role for a tier, or for every tier, or open the request for it. Idempotent.
+    """Give a role for a tier or for every tier, or open a request for it. Idempotent.
 
     Raises InvalidValue for a reason outside 5 to 500 characters if a second person must confirm.
     """
@@ -42,7 +42,7 @@ def give_role(
 def give_role_in_shell(user: User, role: Role, tier: Tier | None = None) -> RoleAssignment:
     """Give a role by command and mail the staff of the tier. Idempotent.
 
-    A role that a person assigned alone then counts as assigned by the command, from now on.
+    A role that one person assigned alone counts from now on as assigned by the command.
     """
     alone = RoleAssignment.objects.filter(user=user, role=role, tier=tier, confirmed_by=None)
     vouched = alone.exclude(assigned_by=None).update(assigned_by=None, created_at=timezone.now())

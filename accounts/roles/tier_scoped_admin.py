@@ -1,6 +1,6 @@
 """Admin pages limited to the tiers of the user's roles.
 
-A role may be limited to a tier. Records of other tiers answer 404, as unknown keys do.
+A role may be limited to a tier. Records of other tiers return 404, like unknown keys.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ from accounts.web.current_user import signed_in
 
 
 def permitted_tiers(person: User, permission: str) -> set[int] | None:
-    """Keys of the tiers for which roles give `permission` (`app.codename`); None for all tiers."""
+    """Return keys of the tiers for which roles give `permission` (`app.codename`); None for all."""
     if person.is_superuser:
         return None
     roles = frozenset(Role(role) for role, names in PERMISSIONS.items() if permission in names)
@@ -25,13 +25,13 @@ def permitted_tiers(person: User, permission: str) -> set[int] | None:
 
 
 def has_permission_for(person: User, permission: str, tier: Tier | None) -> bool:
-    """True if roles give `permission` for `tier`; None stands for all tiers."""
+    """True if roles give `permission` for `tier`; None means all tiers."""
     tiers = permitted_tiers(person, permission)
     return tiers is None or (tier is not None and tier.pk in tiers)
 
 
 def tiers_of(person: User) -> set[int] | None:
-    """Keys of the tiers in which a person holds any role; None for all tiers."""
+    """Return the keys of the tiers for which a person has any role; None for all tiers."""
     if person.is_superuser:
         return None
     return RoleAssignment.objects.filter(user=person).tiers()
@@ -46,7 +46,7 @@ class TierFilteredAdmin(admin.ModelAdmin):
         return records if tiers is None else self.of_tiers(records, tiers)
 
     def of_tiers(self, records: QuerySet[Any], tiers: set[int]) -> QuerySet[Any]:
-        """Those of `records` that belong to `tiers`."""
+        """Return the `records` that belong to `tiers`."""
         raise NotImplementedError
 
     def _permission(self, verb: str) -> str:
@@ -90,7 +90,7 @@ class TierScopedAdmin(TierFilteredAdmin):
 
 
 class AllTiersAdmin(admin.ModelAdmin):
-    """Records without a tier: shown to users whose role counts for all tiers."""
+    """Shows records without a tier only to users whose role is for all tiers."""
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         allowed: bool = super().has_view_permission(request, obj)
