@@ -9,14 +9,14 @@ _META = {"made_at"}
 
 
 def dump(published: dict[str, Any]) -> dict[str, Any]:
-    """Replace datetimes by ISO 8601 strings."""
+    """Replace datetimes with ISO 8601 strings."""
     names = published.keys() - _META
     rows = {name: [_dump_row(row) for row in published[name]] for name in names}
     return {"made_at": published["made_at"].isoformat(), **rows}
 
 
 def load(value: Any, columns: Mapping[str, tuple[str, ...]]) -> dict[str, Any] | None:
-    """Reverse `dump`. Returns None if the value has other tables or columns than `columns`."""
+    """Reverse `dump`. Returns None if the tables or columns differ from `columns`."""
     if not isinstance(value, dict) or value.keys() != columns.keys() | _META:
         return None
     try:

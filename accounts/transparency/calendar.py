@@ -14,7 +14,7 @@ _LEVELS = 4
 
 @dataclass(frozen=True)
 class Failure:
-    """A day with failures: the corner of its square, and its text."""
+    """A day with failures: the corner of its square, and its title."""
 
     x: int
     y: int
@@ -24,21 +24,21 @@ class Failure:
 
 @dataclass(frozen=True)
 class Calendar:
-    """One size of the calendar; `paths` are the squares of each level, 0 for no check."""
+    """One size of the calendar; `paths` draw the squares of each level, 0 for no check."""
 
     size: str
     width: int
     height: int
     paths: list[tuple[int, str]]
     failures: list[Failure]
-    #: (position, text) of months above, and of weekdays on the left.
+    #: (position, text) of the months at the top and the weekdays on the left.
     months: list[tuple[int, str]]
     weekdays: list[tuple[int, str]]
     description: str
 
 
 def calendars(rows: Sequence[Mapping[str, Any]], today: date) -> list[Calendar]:
-    """The wide and the narrow calendar up to `today`; rows have `day`, `blobs`, `failures`."""
+    """Return the wide and the narrow calendar up to `today`, from `day`, `blobs`, `failures`."""
     days = {date.fromisoformat(row["day"]): row for row in rows}
     return [_calendar(size, weeks, days, today) for size, weeks in _WEEKS.items()]
 
@@ -79,7 +79,7 @@ def _corner(day: date, first: date) -> tuple[int, int]:
 
 
 def _months(first: date, weeks: int) -> list[tuple[int, str]]:
-    """The first week of each month, except of one that has little room beside the next."""
+    """Return (position, name) for the first Monday of each month, except in the last column."""
     starts: list[tuple[int, str]] = []
     for week in range(weeks):
         monday = first + timedelta(weeks=week)

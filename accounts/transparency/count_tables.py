@@ -1,4 +1,4 @@
-"""The tables of counts as the page shows them: the columns of the CSV under headings."""
+"""The tables of counts as the page shows them: the CSV's columns under headings."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ _NUMBERS = {
 
 
 def count_table(name: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Caption, headings and cells of a table; `rows` as `published()` returns them."""
+    """Return a table's caption, headings and cells; `rows` as `published()` returns them."""
     headings = {**_TEXTS, **_NUMBERS}
     if name == "appeals":
         headings["rejected"] = "Rejection stands"

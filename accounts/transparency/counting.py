@@ -26,9 +26,9 @@ SETTLING = timedelta(days=1)
 class MonthCounts:
     """The applications of one tier that ended in one month (UTC).
 
-    `returned`: returned at least once. `waits`: working days to the first answer, for each
-    application that had one. `reasons`: verdict -> reason code -> applications. `appeals`: outcomes
-    of appeals, which count nowhere else.
+    `returned`: returned at least once. `waits`: working days to the first answer, for each answered
+    application. `reasons`: verdict -> reason code -> applications. `appeals`: outcomes of appeals,
+    which are counted nowhere else.
     """
 
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -53,7 +53,7 @@ def count() -> Counts:
 
 
 def newest_month_end(now: datetime) -> datetime:
-    """The end (UTC) of the newest month whose counts are published.
+    """Return the end (UTC) of the newest month whose counts are published.
 
     A month is published SETTLING after its end, when its decisions can no longer be undone.
     """
@@ -89,7 +89,7 @@ def _months() -> dict[tuple[str, str], MonthCounts]:
 
 
 def _count_reasons(by_application: dict[int, MonthCounts]) -> None:
-    """Count each application once for each code that it was returned or rejected with."""
+    """Count each application once for each code with which it was returned or rejected."""
     decisions = Decision.objects.filter(verdict__in=["return", "reject"])
     codes: dict[tuple[int, str], set[str]] = defaultdict(set)
     for pk, verdict, reasons in decisions.values_list(

@@ -1,7 +1,7 @@
 """Charts of the published tables.
 
-They are drawn from suppressed rows only. A number that is not shown is a hatched part of one
-width, whatever the number is.
+They are drawn only from suppressed rows. A number that is not shown is a hatched part of fixed
+width.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -16,7 +16,7 @@ from accounts.web.bar_charts import Bar, BarChart, Part, bar_chart
 
 Row = dict[str, Any]
 
-#: Months of a chart; the table has all.
+#: The number of months in a chart; the table has all.
 MONTHS = 12
 _HIDDEN_WIDTH = 2.5
 _HIDDEN = ("hidden", "Fewer than 5: not shown")
@@ -24,7 +24,7 @@ _VERDICTS = {"reject": "Reasons for rejections", "return": "Reasons for returns"
 
 
 def outcomes(rows: Sequence[Row]) -> list[BarChart]:
-    """For each tier: outcomes by month, stacked."""
+    """Return a chart per tier: outcomes by month, stacked."""
     return [
         bar_chart(
             f"outcomes-{tier}",
@@ -38,7 +38,7 @@ def outcomes(rows: Sequence[Row]) -> list[BarChart]:
 
 
 def waits(rows: Sequence[Row]) -> list[BarChart]:
-    """For each tier: median and 90th percentile of the days to the first answer, by month."""
+    """Return a chart per tier: median and 90th percentile of days to the first answer, by month."""
     return [
         bar_chart(
             f"waits-{tier}",
@@ -54,7 +54,7 @@ def waits(rows: Sequence[Row]) -> list[BarChart]:
 
 
 def reasons(rows: Sequence[Row]) -> list[BarChart]:
-    """For each verdict: applications by reason, all months and tiers together."""
+    """Return a chart per verdict: applications by reason, all months and tiers together."""
     charts = []
     for verdict, title in _VERDICTS.items():
         cells: dict[str, list[Cell]] = {}
@@ -78,13 +78,13 @@ def reasons(rows: Sequence[Row]) -> list[BarChart]:
 
 
 def _by_tier(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
-    """The newest months of each tier, oldest first."""
+    """Return the newest months of each tier, oldest first."""
     tiers = sorted({row["tier"] for row in rows})
     return [(tier, [row for row in rows if row["tier"] == tier][-MONTHS:]) for tier in tiers]
 
 
 def _by_size(cells: dict[str, list[Cell]]) -> Callable[[str], tuple[int, str]]:
-    """A sort key for codes: the largest shown number first."""
+    """Return a sort key for codes: largest shown number first."""
     return lambda code: (-shown(cells[code]), code)
 
 
@@ -125,7 +125,7 @@ def _hidden_part(title: str) -> Part:
 
 
 def _total(cells: Iterable[Cell]) -> str:
-    """`13`, `13 + <5`, `13 + 2 × <5`; `–` for withheld numbers only."""
+    """Return `13`, `13 + <5` or `13 + 2 × <5`; `–` stands for withheld numbers."""
     listed = list(cells)
     small, number = hidden(listed), shown(listed)
     texts = [str(number)] if number or not small else []

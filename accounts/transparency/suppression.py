@@ -1,13 +1,13 @@
-"""Suppression of small counts, so that none can be derived from the published numbers.
+"""Suppresses small counts, so that none can be derived from the published numbers.
 
 A count of 1 to 4 is shown as `<5`. A total is the sum of the shown counts, so it reveals nothing
 about the others. A number that is part of another, or must equal another, is withheld (None) if
-both together would reveal a small count. A withheld number
-is either implied by the shown numbers or leaves several values possible.
+both together would reveal a small count. A withheld number is either implied by the shown numbers
+or leaves several values possible.
 
-Two copies taken at different times reveal no more. The numbers of a month are published once it
-is over, so they do not change. Numbers of the present state do: they are rounded down to multiples
-of MIN_SHOWN, so a difference of two copies is never the number of changes.
+Two copies taken at different times reveal no more. A month's numbers are published once it is over,
+so they do not change. Numbers of the current state do change: they are rounded down to multiples of
+MIN_SHOWN, so that the difference between two copies is never the number of changes.
 """
 
 import math
@@ -28,29 +28,29 @@ def cell(number: int) -> Cell:
 
 
 def rounded(number: Cell) -> Cell:
-    """A shown count rounded down to a multiple of MIN_SHOWN; others stay as they are."""
+    """Round a shown count down to a multiple of MIN_SHOWN; return others unchanged."""
     return number - number % MIN_SHOWN if isinstance(number, int) else number
 
 
 def shown(cells: Iterable[Cell]) -> int:
-    """The sum of the shown counts."""
+    """Return the sum of the shown counts."""
     return sum(cell for cell in cells if isinstance(cell, int))
 
 
 def hidden(cells: Iterable[Cell]) -> int:
-    """The number of cells that are 1 to 4."""
+    """Return the number of `<5` cells."""
     return sum(cell == SMALL for cell in cells)
 
 
 def part(number: int, whole: int, small: int = 0) -> Cell:
-    """The cell of a number that is part of the shown total `whole` and of `small` hidden cells.
+    """Return the cell of a number that is part of the shown total `whole` and `small` hidden cells.
 
-    The rest must be 0 or at least MIN_SHOWN too, whatever the hidden cells are.
+    The rest must also be 0 or at least MIN_SHOWN, whatever the hidden cells are.
     """
     rest = whole - number
     is_rest_safe = rest >= MIN_SHOWN or (rest == 0 and not small)
     if 0 < number < MIN_SHOWN:
-        # With a whole of 6, only 5 would be withheld, which would reveal that the rest is 1.
+        # With a whole of 6 only 5 would be withheld, which would reveal that the rest is 1.
         return None if not small and whole == MIN_SHOWN + 1 else SMALL
     return number if is_rest_safe else None
 
@@ -64,7 +64,7 @@ def appeals(month: MonthCounts) -> dict[str, Cell]:
 
 
 def returned(month: MonthCounts) -> Cell:
-    """Applications returned at least once, which include all that lapsed."""
+    """Return the number of applications returned at least once, which includes all that lapsed."""
     cells = outcomes(month)
     lapsed = cells["lapsed"]
     result = part(month.returned, shown(cells.values()), hidden(cells.values()))
@@ -74,10 +74,10 @@ def returned(month: MonthCounts) -> Cell:
 
 
 def reasons(month: MonthCounts, verdict: str) -> dict[str, Cell]:
-    """Reason code -> applications rejected or returned; empty if their number is not shown.
+    """Return reason code -> applications rejected or returned; empty if their number is not shown.
 
-    Each application has at least one code, so the numbers add up to at least the base. If that
-    would bound a small number from below, it is withheld, like a number with a small rest.
+    Each application has at least one code, so the numbers add up to at least the base. A small
+    number that this would bound from below is withheld, like a number with a small rest.
     """
     base = outcomes(month)["rejected"] if verdict == "reject" else returned(month)
     if not isinstance(base, int):
@@ -97,7 +97,7 @@ def reasons(month: MonthCounts, verdict: str) -> dict[str, Cell]:
 
 
 def waits(month: MonthCounts) -> tuple[float | None, int | None]:
-    """Median and 90th percentile of working days to the first answer; None below 5 decisions."""
+    """Return median and 90th percentile of days to the first answer; None below 5 decisions."""
     cells = outcomes(month)
     if shown([cells["approved"], cells["rejected"]]) < MIN_SHOWN or len(month.waits) < MIN_SHOWN:
         return None, None
@@ -106,10 +106,10 @@ def waits(month: MonthCounts) -> tuple[float | None, int | None]:
 
 
 def grants(states: Mapping[str, int], approved: list[Cell]) -> dict[str, Cell]:
-    """Grants by state; `approved` are the published cells of the same tier, one for each month.
+    """Return grants by state; `approved` are the tier's published cells of approvals.
 
     Usually each approval created one grant, so both sums are equal. All states are withheld
-    unless every hidden cell on either side could still be any value from 1 to 4.
+    unless every hidden cell on either side could still have any value from 1 to 4.
     """
     cells = {name: cell(number) for name, number in states.items()}
     difference = shown(approved) - shown(cells.values())
@@ -119,7 +119,7 @@ def grants(states: Mapping[str, int], approved: list[Cell]) -> dict[str, Cell]:
 
 
 def _all_free(left: int, right: int, difference: int) -> bool:
-    """Return whether each hidden cell can take every value from 1 to 4.
+    """True if each hidden cell could have every value from 1 to 4.
 
     There are `left` and `right` hidden cells, with sum(right) - sum(left) = difference.
     """

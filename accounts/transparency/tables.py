@@ -32,18 +32,18 @@ TABLES: dict[str, tuple[str, ...]] = {
 #: and adds their columns to `TABLES`.
 SOURCES: list[Callable[[], dict[str, list[dict[str, Any]]]]] = []
 _KEY = "transparency:4"
-#: Seconds for which the tables are kept; a sweep counts them again every ten minutes, since
-#: counting reads every application and blob, for which no visitor should wait.
+#: Seconds for which the tables are cached. A sweep recounts them every ten minutes, because
+#: counting reads every application and blob, and no visitor should wait for that.
 CACHE_SECONDS = 24 * 3600
 
 
 def published() -> dict[str, Any]:
-    """`made_at`, and each table as a list of rows; counted now only if the cache has none."""
+    """Return `made_at`, and each table as a list of rows; count now only if none are cached."""
     return cache_format.load(cache.get(_KEY), TABLES) or _count_again()
 
 
 def renew(now: datetime) -> None:
-    """Count the tables again for the pages: a step of a sweep."""
+    """Count the tables again, as a step of a sweep."""
     _count_again()
 
 
@@ -56,7 +56,7 @@ def _count_again() -> dict[str, Any]:
 
 
 def build_tables(counts: Counts) -> dict[str, list[dict[str, Any]]]:
-    """The tables of these counts, with small counts suppressed."""
+    """Return the tables of these counts, with small counts suppressed."""
     keys = sorted(counts.months)
     return {
         "applications": [_applications(counts, key) for key in keys],
@@ -68,7 +68,7 @@ def build_tables(counts: Counts) -> dict[str, list[dict[str, Any]]]:
 
 
 def as_csv(table: str, rows: list[dict[str, Any]]) -> str:
-    """One table; a withheld number is an empty field, times are UTC (RFC 3339)."""
+    """Return a table as CSV; a withheld number is an empty field, times are UTC (RFC 3339)."""
     columns = TABLES[table]
     return "".join(csv_lines([columns, *([_cell(row[name]) for name in columns] for row in rows)]))
 

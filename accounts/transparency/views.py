@@ -17,8 +17,8 @@ from accounts.transparency import pictures
 from accounts.transparency.calendar import calendars
 from accounts.transparency.count_tables import CAPTIONS, count_table
 
-#: The counted tables of applications and grants, and their part of the page, as this process last
-#: rendered it: hundreds of rows and dozens of charts, which change every ten minutes.
+#: The tables of applications and grants, and their part of the page as this process last rendered
+#: it: hundreds of rows and dozens of charts, which change only every ten minutes.
 _rendered: tuple[dict[str, Any], str] = {}, ""
 _TABLES = ("applications", "appeals", "reasons", "queue", "grants")
 
@@ -37,7 +37,7 @@ def transparency_page(request: HttpRequest) -> HttpResponse:
 
 
 def _statistics(tables: dict[str, Any]) -> str:
-    """The sections about applications and grants as HTML."""
+    """Return the sections about applications and grants as HTML."""
     global _rendered
     shown = {name: tables[name] for name in _TABLES}
     shown["target"] = f"Target: {settings.ANSWER_DAYS} working days"
