@@ -1,4 +1,4 @@
-"""The base of the portal's own commands."""
+"""The base class of the portal's commands."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from accounts.errors import DomainError
 
 
 def sample_of(options: dict[str, Any]) -> int | None:
-    """The number of blobs of `--sample`; None without it. Raises CommandError below 0."""
+    """Return the number of blobs of `--sample`, or None. Raises CommandError if negative."""
     sample: int | None = options["sample"]
     if sample is not None and sample < 0:
         raise CommandError(f"--sample {sample}: use a number of blobs, 0 or more")
@@ -18,7 +18,7 @@ def sample_of(options: dict[str, Any]) -> int | None:
 
 
 class PortalCommand(BaseCommand):
-    """Prints an expected error as one line on stderr and exits with 1."""
+    """Prints expected errors as one line on stderr and exits with 1."""
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         try:

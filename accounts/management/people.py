@@ -1,4 +1,4 @@
-"""Look up the records that command arguments name. Raises CommandError and InvalidValue."""
+"""Finds the records that command arguments name. Raises CommandError and InvalidValue."""
 
 from django.core.management import CommandError
 

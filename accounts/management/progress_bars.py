@@ -1,4 +1,4 @@
-"""Progress bars for long commands, on stderr because stdout is for the result."""
+"""Progress bars for long commands, on stderr, because stdout is for the result."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 
 def bar(total: int, what: str) -> "tqdm[NoReturn]":
-    """A progress bar in bytes, which is rarely redrawn if stderr is not a terminal."""
+    """Return a progress bar in bytes; it is rarely redrawn if stderr is not a terminal."""
     pause = 0.1 if sys.stderr.isatty() else 10.0
     return tqdm(
         total=total, desc=what, unit="B", unit_scale=True, file=sys.stderr, mininterval=pause
@@ -18,7 +18,7 @@ def bar(total: int, what: str) -> "tqdm[NoReturn]":
 
 @contextmanager
 def lazy_bar(total: int, what: str) -> Iterator[Callable[[int], None]]:
-    """Yield a function that advances a bar; the bar appears with the first call."""
+    """Yield a function that advances a bar; the bar appears on the first call."""
     with ExitStack() as stack:
         bars: list[tqdm[NoReturn]] = []
 

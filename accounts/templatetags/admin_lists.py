@@ -1,4 +1,4 @@
-"""Rows of the admin's lists, whose cells name their columns where a row is shown as a card."""
+"""Names the column in each cell of the admin's lists, for rows shown as cards."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -14,7 +14,7 @@ _EMPTY = (">-</td>", "></td>", ">&nbsp;</td>")
 
 @register.filter
 def labelled(row: Iterable[SafeString], headers: list[dict[str, Any]]) -> Iterator[SafeString]:
-    """The cells of a row, each with its column's name as `data-label`; empty ones marked.
+    """Yield the cells of a row with the column's name as `data-label`; mark empty ones.
 
     The first cell that links to the record is a `th` and needs no name.
     """

@@ -9,7 +9,7 @@ register = template.Library()
 
 @register.simple_block_tag
 def page_header(content: SafeString, title: str) -> SafeString:
-    """`{% page_header "Title" %}Lead{% endpage_header %}`: the title of a page and its lead."""
+    """`{% page_header "Title" %}Lead{% endpage_header %}`: a page's title and lead."""
     context = {"title": title, "lead": content}
     return render_to_string("components/_page_header.html", context)
 

@@ -22,13 +22,13 @@ register.filter("size", format_size)
 
 @register.filter
 def lookup(mapping: dict[str, str] | None, key: str) -> str:
-    """The value of `key` in `mapping`; empty if either is missing."""
+    """Return the value of `key` in `mapping`; empty if either is missing."""
     return mapping.get(key, "") if mapping else ""
 
 
 @register.simple_tag
 def when(moment: datetime | None, *, never: str = "never") -> SafeString | str:
-    """A time in UTC with its age: `23 Nov 2026, 23:01 UTC (3 minutes ago)`."""
+    """Format a time in UTC with its age: `23 Nov 2026, 23:01 UTC (3 minutes ago)`."""
     if moment is None:
         return never
     utc = moment.astimezone(timezone.get_fixed_timezone(0))
@@ -42,7 +42,7 @@ def when(moment: datetime | None, *, never: str = "never") -> SafeString | str:
 
 @register.filter
 def day(moment: datetime | None) -> str:
-    """A date in UTC, `23 November 2026`; empty for None."""
+    """Format a date in UTC as `23 November 2026`; empty for None."""
     if moment is None:
         return ""
     utc = moment.astimezone(timezone.get_fixed_timezone(0))
@@ -51,7 +51,7 @@ def day(moment: datetime | None) -> str:
 
 @register.filter
 def sentence(text: str) -> str:
-    """Free text as a sentence, with a capital first letter and a final stop."""
+    """Format free text as a sentence, with a capital first letter and a full stop."""
     text = multiline(text).strip()
     if not text:
         return ""
@@ -61,14 +61,14 @@ def sentence(text: str) -> str:
 
 @register.filter
 def event_label(action: str) -> str:
-    """The action of an audit event as words: `Token: first used`."""
+    """Return the action of an audit event in words: `Token: first used`."""
     tag = EventTag.named(action)
     return tag.label if tag else action
 
 
 @register.filter
 def browser(user_agent: str) -> str:
-    """A User-Agent header as browser and system: `Firefox on Linux`."""
+    """Return the browser and system of a User-Agent header: `Firefox on Linux`."""
     return user_agents.browser_name(user_agent)
 
 
@@ -76,7 +76,7 @@ def browser(user_agent: str) -> str:
 def house_style(text: str) -> str:
     """Convert allauth's title case, "Email Addresses", to sentence case, "E-mail addresses".
 
-    Its page titles say "Signup" where its headings say "Sign Up".
+    Its page titles say "Signup", but its headings "Sign Up".
     """
     text = text.strip().replace("Signup", "Sign up")
     text = text[:1] + re.sub(r"\b[A-Z](?=[a-z]+\b)", lambda match: match[0].lower(), text[1:])
@@ -85,16 +85,16 @@ def house_style(text: str) -> str:
 
 @register.filter
 def without_placeholder(field: BoundField) -> BoundField:
-    """Remove the placeholder of a field of allauth, which repeats its label.
+    """Remove the placeholder of an allauth field, which repeats its label.
 
-    The field `login` takes its label from the placeholder, which names the accepted values.
+    The label of the field `login` becomes its placeholder, which names the accepted values.
     """
     placeholder = str(field.field.widget.attrs.pop("placeholder", ""))
     field.label = house_style(placeholder if field.name == "login" else str(field.label))
     return field
 
 
-#: The badge of an application's state; the others are "absent".
+#: The badge of an application's state; others have "absent".
 _STATUS_KINDS = {
     "approved": "verified",
     "rejected": "refused",
@@ -106,19 +106,19 @@ _STATUS_KINDS = {
 
 @register.filter
 def status_kind(status: str) -> str:
-    """The kind of badge that shows the state of an application."""
+    """Return the kind of badge for an application's state."""
     return _STATUS_KINDS.get(status, "absent")
 
 
 @register.filter
 def notice_kind(level: str) -> str:
-    """The kind of notice that shows a message of Django's at this level."""
+    """Return the kind of notice for a Django message of this level."""
     return {"success": "good", "warning": "wait", "error": "bad"}.get(level, "info")
 
 
 @register.filter
 def button_class(tags: Collection[str]) -> str:
-    """Our class for a button of allauth with these tags; empty for a primary one."""
+    """Return our CSS class for an allauth button with these tags; empty for a primary one."""
     if "danger" in tags:
         return "button--danger"
     return "button--quiet" if {"secondary", "outline", "link", "cancel"} & {*tags} else ""

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-#: Least width of a part in the chart's units, so that a small amount stays visible.
+#: Minimum width of a part in the chart's units, so that small amounts stay visible.
 _LEAST = 2.0
 
 
@@ -55,7 +55,7 @@ class Drawing:
     height: int
     left: int
     right: int
-    #: Where the bars end and the ticks stand.
+    #: Where the bars end and the ticks are drawn.
     bottom: int
     thickness: int
     rows: list[Row]
@@ -67,14 +67,14 @@ class Drawing:
 
 @dataclass(frozen=True)
 class BarChart:
-    """A chart for wide and for narrow screens; `key` is unique on the page."""
+    """A chart for wide and narrow screens; `key` is unique on the page."""
 
     key: str
     title: str
     description: str
     wide: Drawing
     tall: Drawing
-    #: (kind, label) of the parts, in their order.
+    #: (kind, label) of the parts, in order.
     legend: Sequence[tuple[str, str]] = ()
 
 
@@ -88,7 +88,7 @@ def bar_chart(
     limit: float | None = None,
     label_width: int = 110,
 ) -> BarChart:
-    """Draws bars on one scale from zero; `label_width` is that of the wide drawing's labels."""
+    """Draw bars on one scale from zero; `label_width` is for the labels of the wide drawing."""
     described = "; ".join(f"{bar.label}: {bar.text}" for bar in bars)
     return BarChart(
         key=key,
@@ -109,7 +109,7 @@ def _drawing(
     width: int,
     stacked: bool,
 ) -> Drawing:
-    """`stacked` puts the texts above their bar."""
+    """Draw one size of the chart; `stacked` puts the texts above their bars."""
     thickness, step, offset = (16, 46, 22) if stacked else (20, 32, 6)
     totals = [sum(part.amount for part in bar.parts) for bar in bars]
     values = ticks(max([*totals, limit or 0]), 4 if stacked else 6)
@@ -148,7 +148,7 @@ def _rects(parts: Sequence[Part], across: Callable[[float], float]) -> list[Rect
 
 
 def ticks(high: float, most: int) -> list[float]:
-    """Round values from 0 to at least `high`, at most `most` steps apart; whole from 1 up."""
+    """Return round values from 0 to at least `high` in at most `most` steps of 1 or more."""
     wanted = max(high, 1.0)
     power = 10.0 ** math.floor(math.log10(wanted / most))
     steps = (max(power * factor, 1.0) for factor in (1, 2, 5, 10))

@@ -9,7 +9,7 @@ from accounts.web.sanitize import csv_cell
 
 
 def csv_lines(rows: Iterable[Iterable[object]]) -> Iterator[str]:
-    """Yield one line a row; formulas in cells are escaped."""
+    """Yield one line per row; formulas in cells are escaped."""
     writer = csv.writer(_Echo())
     for row in rows:
         yield writer.writerow([csv_cell(cell) for cell in row])
@@ -23,7 +23,7 @@ class _Echo:
 
 
 def csv_download(rows: Iterable[Iterable[object]], name: str) -> StreamingHttpResponse:
-    """The rows as a file that no cache stores."""
+    """Return the rows as a download that no cache stores."""
     headers = {
         "Content-Disposition": f'attachment; filename="{name}"',
         "Cache-Control": "private, no-store",

@@ -6,11 +6,11 @@ from accounts.users.models import User
 
 
 def signed_in(request: HttpRequest) -> User:
-    """Returns `request.user`; fails in a view without `login_required`."""
+    """Return `request.user`; fail in a view without `login_required`."""
     assert isinstance(request.user, User)
     return request.user
 
 
 def user_or_none(request: HttpRequest) -> User | None:
-    """Returns `request.user`, or None for an anonymous request."""
+    """Return `request.user`, or None for an anonymous request."""
     return request.user if isinstance(request.user, User) else None

@@ -8,7 +8,7 @@ from django.utils.functional import Promise
 
 from accounts.errors import AccountsCode, ErrorCode
 
-#: A link to go on with: its text and its address.
+#: The text and URL of a link to continue with.
 NextStep = tuple[str, str | Promise]
 
 HOME: NextStep = ("Go to the home page", reverse_lazy("weights:home"))
@@ -103,7 +103,7 @@ def error_page(
     wait: int = 0,
     without_database: bool = False,
 ) -> HttpResponse:
-    """The response for `status`, with defaults from ERRORS and RETRY_AFTER.
+    """Return the response for `status`, with defaults from ERRORS and RETRY_AFTER.
 
     `without_database` renders without context processors, because the database may have failed.
     """

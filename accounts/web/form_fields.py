@@ -1,4 +1,4 @@
-"""Form fields with the length rules and messages of the portal."""
+"""Form fields with the portal's length rules and messages."""
 
 from typing import Any
 
@@ -12,14 +12,14 @@ _TOO_LONG = "Write at most %(limit_value)d characters; now there are %(show_valu
 
 
 class TextField(forms.CharField):
-    """A text whose length is checked after normalisation, by the server alone.
+    """Text whose length is checked after normalisation, only by the server.
 
-    Without a text area, line breaks become spaces; clients other than browsers send them.
+    Without a text area, line breaks, which only non-browser clients send, become spaces.
     """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        # Right-to-left scripts are shown correctly in a page of any language.
+        # Shows right-to-left scripts correctly in a page of any language.
         self.widget.attrs.setdefault("dir", "auto")
         for bound in self.validators:
             if isinstance(bound, MinLengthValidator):

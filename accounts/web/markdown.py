@@ -1,4 +1,4 @@
-"""Markdown to safe HTML: rendered first, then sanitised, always in this order."""
+"""Converts Markdown to safe HTML: renders first, then sanitises."""
 
 from collections.abc import Sequence
 
@@ -21,8 +21,8 @@ _SCHEMES = {"http", "https", "mailto"}
 def to_html(text: str, *, top: int = 2, relative_to: str = "") -> SafeString:
     """Render `text` as HTML without scripts, images or other loaded content.
 
-    Headings start at level `top` and skip no level, so that the outline of the page is valid.
-    Relative links resolve against `relative_to`, a URL that ends in a slash.
+    Headings start at level `top` and skip no level, so that the page's outline is valid.
+    Relative links resolve against `relative_to`, a URL that ends with a slash.
     """
     parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
     tokens = parser.parse(multiline(text))
@@ -46,7 +46,7 @@ def _shift_headings(tokens: Sequence[Token], top: int) -> None:
 
 
 def _resolve_links(tokens: Sequence[Token], relative_to: str) -> None:
-    """Resolve relative links, and replace images by their alternative text."""
+    """Resolve relative links, and replace images with their alternative text."""
     for token in tokens:
         for child in token.children or []:
             if child.type == "link_open":

@@ -12,20 +12,20 @@ import re
 import unicodedata
 from typing import Any
 
-#: PostgreSQL stores no NUL, and half a surrogate pair has no UTF-8.
+#: PostgreSQL cannot store NUL, and a lone surrogate has no UTF-8 encoding.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 #: Control characters, line and paragraph separators, direction marks, invisible format
-#: characters and tags, noncharacters, and halves of surrogate pairs.
+#: characters and tags, noncharacters, and lone surrogates.
 _HIDDEN = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\ud800-\udfff\ufffe\uffff\U000e0000-\U000e007f]"
 )
 #: Multi-line text may also contain line breaks, tabs, and the marks U+200E, U+200F and U+061C,
-#: which right-to-left text needs and which do not reorder the text around them.
+#: which right-to-left text needs and which do not reorder surrounding text.
 _HIDDEN_MULTILINE = re.compile(
     _HIDDEN.pattern.replace("\x00-\x1f", "\x00-\x08\x0b-\x1f").replace("\u061c\u200e\u200f", "")
 )
-#: An API token, of another hub too; the token of a checkpoint link; the signature of a file link.
+#: API tokens, including other hubs', tokens of checkpoint links, and signatures of file links.
 _SECRETS = re.compile(
     r"wb_[0-9A-Za-z]{46}"
     r"|hf_(?:[0-9A-Za-z]{30,}|(?:oauth|jwt)_[\w.-]{30,})"
@@ -33,19 +33,19 @@ _SECRETS = re.compile(
     r"|(?<=[?&]s=)[\w-]{43}"
 )
 REMOVED = "[secret removed]"
-#: The largest integer that JSON carries safely (RFC 8785, section 3.2.2.3).
+#: The largest integer that JSON represents safely (RFC 8785, section 3.2.2.3).
 LARGEST = 2**53 - 1
-#: Numbers from here on fit into no database column.
+#: Numbers from this one do not fit into a database column.
 _COLUMN_LIMIT = 2**63
-#: Deeper levels of a JSON value are left out.
+#: Maximum depth of a JSON value; deeper levels are left out.
 _DEPTH = 8
 LEFT_OUT = "[nested too deep]"
 _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
-#: Direction overrides, with which a name can look like another.
+#: Direction overrides, which can make a name look like another.
 _OVERRIDES = dict.fromkeys(map(ord, "\u202d\u202e"))
 #: Characters with a meaning for a file system or shell.
 _NOT_IN_NAMES = re.compile(r'[/\\:*?"<>|]+')
-#: The first characters of a formula in a spreadsheet, with their full-width forms.
+#: First characters of a formula in a spreadsheet, with their full-width forms.
 _FORMULA = tuple("=+-@＝＋－＠")
 
 
@@ -53,17 +53,17 @@ _FORMULA = tuple("=+-@＝＋－＠")
 
 
 def is_storable(text: str) -> bool:
-    """False for text that no database holds, so that it is not worth a query."""
+    """False for text that no database can store, so that a query would be useless."""
     return not _UNSTORABLE.search(text)
 
 
 def storable(text: str) -> str:
-    """Replace NUL and halves of surrogate pairs by U+FFFD."""
+    """Replace NUL and lone surrogates with U+FFFD."""
     return _UNSTORABLE.sub("\ufffd", text)
 
 
 def storable_value(value: Any) -> Any:
-    """Apply `storable` to every text in a JSON value, keys included; 2**63 and more become None."""
+    """Apply `storable` to every text and key in a JSON value; numbers from 2**63 become None."""
     if isinstance(value, str):
         return storable(value)
     if isinstance(value, int | float) and not abs(value) < _COLUMN_LIMIT:
@@ -79,7 +79,7 @@ def storable_value(value: Any) -> Any:
 
 
 def one_line(text: str) -> str:
-    """One line, with hidden characters escaped."""
+    """Return one line, with hidden characters escaped."""
     return _HIDDEN.sub(_escape, text)
 
 
@@ -103,7 +103,7 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def log_line(text: str) -> str:
-    """One line, with hidden characters escaped and secrets removed."""
+    """Return one line, with hidden characters escaped and secrets removed."""
     return one_line(without_secrets(text))
 
 
@@ -112,9 +112,9 @@ def without_secrets(text: str) -> str:
 
 
 def log_value(value: Any, depth: int = _DEPTH) -> Any:
-    """Apply `log_line` to every text in a JSON value, keys included.
+    """Apply `log_line` to every text and key in a JSON value.
 
-    Numbers that JSON cannot carry become texts, because a row that cannot be hashed is never
+    Numbers that JSON cannot represent become texts, because a row that cannot be hashed is never
     sealed.
     """
     if isinstance(value, str):
@@ -136,19 +136,19 @@ def log_value(value: Any, depth: int = _DEPTH) -> Any:
 def form_text(text: str) -> str:
     """Normalise an answer: Unicode NFC, LF line ends, trimmed.
 
-    Removes direction overrides and characters that no database stores.
+    Removes direction overrides and characters that no database can store.
     """
     text = _UNSTORABLE.sub("", text.replace("\r\n", "\n")).translate(_OVERRIDES)
     return unicodedata.normalize("NFC", text).strip()
 
 
 def file_name(name: str) -> str:
-    """A file name without separators and hidden characters, in Unicode NFC."""
+    """Return a file name without separators and hidden characters, in Unicode NFC."""
     name = _NOT_IN_NAMES.sub(" ", _HIDDEN.sub(" ", name))
     return unicodedata.normalize("NFC", " ".join(name.split())).strip(" .")
 
 
 def csv_cell(value: object) -> str:
-    """The value in one line, with an apostrophe before a formula."""
+    """Return the value on one line, with an apostrophe before a formula."""
     text = "" if value is None else one_line(str(value))
     return f"'{text}" if text.lstrip().startswith(_FORMULA) else text

@@ -1,4 +1,4 @@
-"""Model fields that hold a single line: names and titles in lists, mails and scripts."""
+"""Single-line model fields: names and titles in lists, mails and scripts."""
 
 from collections.abc import Collection
 
@@ -11,9 +11,9 @@ MESSAGE = "Write this in one line, without control characters and hidden marks."
 
 
 class OneLineFields(models.Model):
-    """`full_clean` refuses line breaks and hidden characters in every CharField.
+    """Makes `full_clean` refuse line breaks and hidden characters in every CharField.
 
-    Browsers strip line breaks from such fields; other clients need not.
+    Browsers strip line breaks from such fields; other clients may not.
     """
 
     class Meta:

@@ -1,4 +1,4 @@
-"""Differences between two texts: by words, or by lines and then by words. Plain Python."""
+"""Compares two texts by words, or by lines and then by words. Plain Python."""
 
 import re
 from collections.abc import Iterator
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import groupby
 
-#: A word with the white space after it, so that the joined tokens are the text again.
+#: A word with the white space after it, so that joining the tokens gives the text again.
 #: Scripts without spaces between words are compared by character.
 _TOKEN = re.compile(
     r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\s\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+\s*|\s+"
 )
-#: Characters of a changed passage above which it is not compared by words.
+#: Characters above which a changed passage is not compared by words.
 _MAX_PASSAGE = 30_000
 
 
@@ -24,9 +24,9 @@ class Part:
 
 
 def diff_words(old: str, new: str) -> list[Part]:
-    """The differences by words, in reading order; `gone` precedes the `new` that replaces it."""
+    """Return the differences by words, in order; `gone` precedes the `new` that replaces it."""
     before, after = _TOKEN.findall(old), _TOKEN.findall(new)
-    # Words are equal whatever the white space after them.
+    # The white space after words is ignored.
     old_words, new_words = ([one.strip() or " " for one in tokens] for tokens in (before, after))
     matcher = SequenceMatcher(None, old_words, new_words, autojunk=False)
     parts = []
@@ -39,7 +39,7 @@ def diff_words(old: str, new: str) -> list[Part]:
 
 
 def diff_texts(old: str, new: str) -> list[Part]:
-    """The differences by lines, and by words inside changed lines; fast for long texts."""
+    """Return the differences by lines, and by words in changed lines; fast for long texts."""
     return [
         Part(kind, text)
         for kind, run in groupby(_line_parts(old, new), key=lambda part: part.kind)
@@ -48,7 +48,7 @@ def diff_texts(old: str, new: str) -> list[Part]:
 
 
 def diff_excerpts(old: str, new: str) -> list[Part]:
-    """As `diff_texts`, with unchanged passages cut to 160 characters beside a change."""
+    """Like `diff_texts`, with unchanged passages cut to 160 characters beside a change."""
     parts = diff_texts(old, new)
     last = len(parts) - 1
     return [

@@ -1,4 +1,4 @@
-"""Upload handlers: files are accepted only by views that install a handler for them."""
+"""Upload handlers. Only views that install a handler for files accept them."""
 
 from typing import Any
 
@@ -7,12 +7,12 @@ from django.core.exceptions import RequestDataTooBig
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, SkipFile, StopUpload
 
-#: Bytes of a request body besides the file.
+#: Maximum bytes of a request body besides the file.
 FRAME = 64 * 1024
 
 
 class NoFilesHandler(FileUploadHandler):
-    """The default handler: skips files, and limits the body to DATA_UPLOAD_MAX_MEMORY_SIZE."""
+    """The default handler; skips files and limits the body to DATA_UPLOAD_MAX_MEMORY_SIZE."""
 
     def handle_raw_input(
         self,
@@ -34,7 +34,7 @@ class NoFilesHandler(FileUploadHandler):
 
 
 class SingleFileHandler(FileUploadHandler):
-    """Keeps a file of up to `max_bytes` in memory; closes the connection on a larger one."""
+    """Keeps a file of up to `max_bytes` in memory; closes the connection if it is larger."""
 
     def __init__(self, max_bytes: int) -> None:
         super().__init__()

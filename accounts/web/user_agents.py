@@ -28,7 +28,7 @@ _SYSTEMS = {
 
 
 def browser_name(user_agent: str) -> str:
-    """Return browser and system, such as `Firefox on Linux`."""
+    """Return the browser and system, such as `Firefox on Linux`."""
     browser = _first(_BROWSERS, user_agent, after="/") or "Unknown browser"
     system = _first(_SYSTEMS, user_agent)
     return f"{browser} on {system}" if system else browser

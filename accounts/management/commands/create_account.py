@@ -43,7 +43,7 @@ class Command(PortalCommand):
 
 
 def _read_password() -> str:
-    """The first line of standard input; at a terminal, prompt twice without an echo."""
+    """Return the first line of standard input; at a terminal, prompt twice without echo."""
     if sys.stdin.isatty():
         return _prompt()
     password = sys.stdin.readline().rstrip("\n")

@@ -52,7 +52,7 @@ class Command(BaseCommand):
             self.stdout.write(f"signed with a compromised key, and no proof: {compromised} heads")
 
     def _copies(self, file: Path | None, vkey: str | None) -> list[Note]:
-        """The heads in a file that prove something, each signed by `vkey` or a key on record."""
+        """Return a file's heads that are signed by `vkey` or a recorded key, uncompromised."""
         if file is None:
             return []
         try:
@@ -80,7 +80,7 @@ class Command(BaseCommand):
 
 
 def _verdict(verified: Verified, *, compared: bool) -> str:
-    """The last line of the output of an intact trail."""
+    """Return the last line of the output for an intact trail."""
     if not verified.batches:
         return "verdict: nothing is sealed yet, so there was nothing to check"
     if compared:
@@ -89,7 +89,7 @@ def _verdict(verified: Verified, *, compared: bool) -> str:
 
 
 def _signer(note: Note, verifiers: list[Verifier]) -> Verifier:
-    """The key that signed the head. Raises NoteRefused."""
+    """Return the key that signed the head. Raises NoteRefused."""
     signers = {(name, key_id) for name, key_id, _ in note.signatures}
     for key in verifiers:
         if (key.name, key.key_id) in signers:
