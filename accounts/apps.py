@@ -25,8 +25,8 @@ class AccountsConfig(AppConfig):
         for act in (GiveAccess(), GiveRole(), LowerTier()):
             acts.register(act)
 
-        # Runs after the receiver of django.contrib.auth, which creates the permissions: that app is
-        # earlier in INSTALLED_APPS, and receivers run in the order of connection.
+        # Must run after the receiver of django.contrib.auth, which creates the permissions: that
+        # app is earlier in INSTALLED_APPS, and receivers run in the order of connection.
         post_migrate.connect(sync_role_groups, dispatch_uid="accounts.sync_role_groups")
         restore = append_only.after_migrate(
             "accounts", "0001_squashed_0022_failed_items", append_only.TRAIL

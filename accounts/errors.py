@@ -5,9 +5,9 @@ from typing import Any
 
 
 class ErrorCode(StrEnum):
-    """The code of an error in snake case, on which clients and scripts branch: none changes.
+    """The code of an error, in snake case. Clients and scripts rely on it, so none may change.
 
-    Each app has its own subclass; refusals of the gate are a third.
+    Each app has its own subclass; refusals of the gate have another.
     """
 
 
@@ -43,23 +43,23 @@ class AccountsCode(ErrorCode):
 
 
 class DomainError(Exception):
-    """A refusal with a stable `code`; the message says what to do next."""
+    """An error with a stable `code`; the message says what to do next."""
 
     code: ErrorCode = AccountsCode.REFUSED
 
 
 class AccountsError(DomainError):
-    """A refusal of the accounts domain."""
+    """An error of the accounts domain."""
 
 
 class TransitionRefused(AccountsError):
-    """The current state of the application, grant or message does not allow the action."""
+    """The current state of the record does not allow the action."""
 
     code = AccountsCode.BAD_TRANSITION
 
 
 class StaleAnswers(TransitionRefused):
-    """Another window changed the answers after this one loaded them; nothing was saved."""
+    """Another window changed the answers since this one loaded them; nothing was saved."""
 
 
 class InvalidAnswers(AccountsError):
@@ -79,7 +79,7 @@ class NotAllowed(AccountsError):
 
 
 class AlreadyHeld(AccountsError):
-    """The person already has a live grant or an open application for the tier."""
+    """The result already exists, such as a live grant, an open application or a username."""
 
     code = AccountsCode.ALREADY_HELD
 
@@ -91,9 +91,9 @@ class LicenceChanged(AccountsError):
 
 
 class LimitReached(AccountsError):
-    """The person exceeded a limit for a day, or of open items.
+    """The person exceeded a limit on a rate or on open items.
 
-    `wait` is the number of seconds until a retry can succeed, None if waiting does not help.
+    `wait` is the number of seconds until a retry can succeed; None if waiting does not help.
     """
 
     code = AccountsCode.LIMIT_REACHED
@@ -110,17 +110,17 @@ class TierRetired(AccountsError):
 
 
 class InvalidValue(AccountsError):
-    """An invalid value; the message names the value and its bounds."""
+    """A value is invalid; the message says what is allowed."""
 
     code = AccountsCode.INVALID_VALUE
 
 
 class Unreadable(AccountsError):
-    """A stored secret was encrypted with a key that this process does not have."""
+    """This process lacks the key with which a stored secret was encrypted."""
 
 
 class ConfirmationRequired(AccountsError):
-    """The approval leaves `points` open, such as a question without an answer; confirm it."""
+    """The approval leaves `points` open, such as an unanswered question, and must be confirmed."""
 
     code = AccountsCode.CONFIRMATION_REQUIRED
 
@@ -130,15 +130,15 @@ class ConfirmationRequired(AccountsError):
 
 
 class NotFound(AccountsError):
-    """The person or request does not exist, or is already in the requested state."""
+    """The record does not exist, or is already in the requested state."""
 
     code = AccountsCode.NOT_FOUND
 
 
 class RecentAuthenticationRequired(DomainError):
-    """The act takes a recent password, passkey or code, or a token made with one.
+    """The act requires a recent password, passkey or code, or a token created with one.
 
-    Not an AccountsError, so that no page shows it as the result of the act: middleware redirects
+    Not an AccountsError, so that no page shows it as an ordinary error: middleware redirects
     to the re-authentication page, and both APIs respond with its code.
     """
 

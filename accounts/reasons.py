@@ -2,7 +2,7 @@
 
 from accounts.errors import DomainError, InvalidValue
 
-#: Characters.
+#: Minimum and maximum characters.
 LEAST, MOST = 5, 500
 #: The readers of a reason, for forms and errors.
 PUBLIC = "public"
@@ -16,7 +16,7 @@ def checked(
     ask: str = "say why in",
     error: type[DomainError] = InvalidValue,
 ) -> str:
-    """The reason without surrounding blanks; raises `error` if it is too short or long."""
+    """Return the stripped reason. Raises `error` if it is too short or too long."""
     reason = reason.strip()
     if not LEAST <= len(reason) <= MOST:
         raise error(f"{ask} {LEAST} to {MOST} characters; {readers}")

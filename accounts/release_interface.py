@@ -15,10 +15,10 @@ from accounts.users.models import User
 
 @dataclass(frozen=True)
 class Address:
-    """One download address issued on a grant; `name` is what it opens, never the address itself.
+    """One download URL issued for a grant; `name` is what it opens, never the URL itself.
 
-    `asks` is True if the gate checks every use, so that the address stops working when the grant
-    ends; any other works until `ends_at`.
+    `asks` is True if the gate checks every use, so that the URL stops working when the grant
+    ends; others work until `ends_at`.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Address:
 
 @dataclass(frozen=True)
 class HardwareFit:
-    """Whether a checkpoint fits; `free_percent` of the memory is left, None if not estimated."""
+    """Whether a checkpoint fits; `free_percent` of memory remains free, None if not estimated."""
 
     fits: bool
     free_percent: int | None = None
@@ -42,9 +42,9 @@ class CheckpointSize:
     size: int
 
     def fit_on(self, count: int, memory: int) -> HardwareFit:
-        """The fit on `count` accelerators of `memory` bytes each: here, of the weights alone.
+        """Return the fit on `count` accelerators of `memory` bytes each, for the weights alone.
 
-        The app overrides this where it knows more than the size of a checkpoint.
+        The app overrides this if it knows more than the size of a checkpoint.
         """
         return HardwareFit(self.size <= count * memory)
 
@@ -53,16 +53,16 @@ class ReleaseInterface(Protocol):
     """The functions that `accounts` calls; see the module's docstring."""
 
     def checkpoints_of(self, tier: Tier) -> list[str]:
-        """Return the ids (`org/name`) of the checkpoints that this tier opens, sorted."""
+        """Return the sorted ids (`org/name`) of the checkpoints that this tier opens."""
 
     def sizes_of(self, tier: Tier) -> list[CheckpointSize]:
         """Return the public checkpoints of this tier whose number of parameters is known."""
 
     def addresses_of(self, grant: Grant, now: datetime) -> list[Address]:
-        """Return the addresses issued on this grant that may still be in use."""
+        """Return the URLs issued for this grant that may still be in use."""
 
     def issue_links(self, grant: Grant) -> None:
-        """Queue the links of a new grant after commit; a periodic sweep finds those not queued."""
+        """Queue the links of a new grant after commit; a periodic sweep queues any missing ones."""
 
     def end_links(self, person: User, *, by: User | None, sessions_only: bool = False) -> None:
         """Revoke every link of `person`, or with `sessions_only` those requested in a session."""
@@ -80,5 +80,5 @@ def register(implementation: ReleaseInterface) -> None:
 
 
 def releases() -> ReleaseInterface:
-    """Return the registered implementation; raises IndexError before any app registers one."""
+    """Return the registered implementation. Raises IndexError before an app registers one."""
     return _registered[0]
