@@ -15,8 +15,8 @@ from accounts.web.current_user import signed_in
 class ApiTokenAdmin(ReadOnlyAdmin):
     """Tokens of people who are related only to the user's tiers.
 
-    A token opens what its owner may open, and may name the private checkpoints to which it is
-    limited. A token of somebody related to other tiers therefore concerns those tiers too.
+    A token opens what its owner may open, and may list private checkpoints. A token of somebody
+    related to other tiers therefore concerns those tiers too.
     """
 
     list_display = [

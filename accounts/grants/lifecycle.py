@@ -141,7 +141,7 @@ def resume(grant: Grant, *, by: User | None) -> None:
 
 @transaction.atomic
 def resume_due(grant: Grant, now: datetime) -> bool:
-    """Resume a grant whose suspension has ended by `now`. Returns False if it changed meanwhile."""
+    """Resume a grant whose suspension has ended by `now`. Returns False if it has changed."""
     try:
         _resume(grant, Grant.objects.filter(suspended_until__lte=now), None)
     except TransitionRefused:

@@ -135,7 +135,7 @@ class Grant(models.Model):
     def has_valid_licence(
         self, now: datetime, tier: "Tier", texts: Iterable["LicenceVersion"]
     ) -> bool:
-        """True if the accepted text is in force for `tier`, or in the notice period of later ones.
+        """True if the accepted text is in force for `tier`, or within notice of every later text.
 
         `texts` are those of the tier's licence that took effect by `now`.
         """

@@ -18,7 +18,7 @@ _INDENT = "  "
 class Block:
     """Lines of one kind: `text`, `list`, `typed` or `button`.
 
-    Each line is a list of pieces, of which every second one is a URL of this portal.
+    Each line is a list of pieces; every second one is a URL of this portal.
     """
 
     kind: str

@@ -39,7 +39,7 @@ _FIELDS = {"accounts.User": {"suspension_reason"}}
 
 
 def redact_tables(identity: Identity) -> None:
-    """Remove the identifiers from every row in which a verified one occurs.
+    """Remove the identifiers from every row that contains a verified one.
 
     If somebody without an account made the row, such as a report, blank the network in the trail:
     it was probably the same person.
@@ -115,14 +115,14 @@ def _models_of_people() -> list[type[models.Model]]:
 def _rows_with(
     model: type[models.Model], fields: list[str], texts: tuple[str, ...]
 ) -> Iterator[models.Model]:
-    """Yield the rows in which one of the texts occurs, in any case."""
+    """Yield the rows that contain one of the texts, ignoring case."""
     if texts:
         rows = model._base_manager.filter(_contains_any(fields, texts))
         yield from rows.select_for_update(of=("self",), no_key=True).iterator()
 
 
 def _contains_any(fields: list[str], texts: tuple[str, ...]) -> models.Q:
-    """Return the condition that one of the texts occurs in a field, also within JSON."""
+    """Return the condition that a field contains one of the texts, also within JSON."""
     found = models.Q(pk__in=[])
     for name in fields:
         for text in texts:

@@ -126,7 +126,7 @@ class _ReasonedForm(VerdictForm):
         return {**super().values(), "reasons": self.cleaned_data.get(f"{self.verdict}_reasons", [])}
 
     def clean(self) -> dict[str, Any]:
-        """Add the error with which the decision would be refused, so that the preview shows it."""
+        """Add the error that the decision would raise, so that the preview shows it."""
         cleaned = super().clean() or self.cleaned_data
         if not self.errors:
             try:

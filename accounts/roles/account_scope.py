@@ -42,7 +42,7 @@ def accounts_within(person: User, permission: str) -> QuerySet[User]:
 def may_administer(person: User, other: User) -> bool:
     """True if `person` may assign roles for every tier of `other`, which has at least one.
 
-    Whoever can set an account's password can act as it. Only superusers administer superusers;
+    Staff who can set an account's password can act as it. Only superusers administer superusers;
     administrators of all tiers also administer accounts without a tier.
     """
     if other.is_superuser:

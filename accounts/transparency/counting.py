@@ -89,7 +89,7 @@ def _months() -> dict[tuple[str, str], MonthCounts]:
 
 
 def _count_reasons(by_application: dict[int, MonthCounts]) -> None:
-    """Count each application once for each code with which it was returned or rejected."""
+    """Count each application once for each code of its returns or rejection."""
     decisions = Decision.objects.filter(verdict__in=["return", "reject"])
     codes: dict[tuple[int, str], set[str]] = defaultdict(set)
     for pk, verdict, reasons in decisions.values_list(

@@ -90,7 +90,7 @@ def reasons(month: MonthCounts, verdict: str) -> dict[str, Cell]:
     }
     others = [number for code, number in numbers.items() if code not in safe]
     is_bounded = base - sum(safe.values()) > (MIN_SHOWN - 1) * (len(others) - 1) + 1
-    # With a base of 6, only five would be withheld for its rest.
+    # With a base of 6 only 5 would be withheld for its rest, which would reveal it.
     all_small = max(others, default=0) < MIN_SHOWN and base != MIN_SHOWN + 1
     other = SMALL if all_small and not is_bounded else None
     return {code: safe.get(code, other) for code in numbers}

@@ -1,7 +1,7 @@
 """Recent authentication: the condition for acts that open access or change credentials.
 
 A stolen cookie or token, or an unattended browser, must not be enough for such an act. Services
-call `require`, so the rule holds for pages and APIs. Middleware
+call `require`, so the rule applies to pages and APIs. Middleware
 (portal/middleware/reauthentication.py) and the lookup of a token (weights/gate/caller.py) set the
 credential of the current request. Commands and tasks run outside any request and are exempt:
 their caller controls the server.

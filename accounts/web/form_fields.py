@@ -12,9 +12,9 @@ _TOO_LONG = "Write at most %(limit_value)d characters; now there are %(show_valu
 
 
 class TextField(forms.CharField):
-    """Text whose length is checked after normalisation, only by the server.
+    """Text whose length only the server checks, after normalisation.
 
-    Without a text area, line breaks, which only non-browser clients send, become spaces.
+    Without a text area, line breaks become spaces; only non-browser clients send them.
     """
 
     def __init__(self, **kwargs: Any) -> None:

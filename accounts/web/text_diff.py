@@ -48,7 +48,7 @@ def diff_texts(old: str, new: str) -> list[Part]:
 
 
 def diff_excerpts(old: str, new: str) -> list[Part]:
-    """Like `diff_texts`, with unchanged passages cut to 160 characters beside a change."""
+    """Like `diff_texts`, with unchanged passages cut to 160 characters next to a change."""
     parts = diff_texts(old, new)
     last = len(parts) - 1
     return [

@@ -260,7 +260,7 @@ class ApplicationForm(forms.Form):
 
 
 class CountryForm(forms.Form):
-    """Asks for the country first, to stop applications that cannot be approved."""
+    """Asks for the country first, to prevent applications that cannot be approved."""
 
     use_required_attribute = False
 

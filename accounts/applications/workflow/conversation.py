@@ -19,7 +19,7 @@ from accounts.users.models import User
 def remark(
     application: Application, text: str, *, by: User, field: str = "", public: bool = False
 ) -> Remark:
-    """Add a note for staff; a public one is mailed to the applicant at once."""
+    """Add a note for staff; a public one is mailed to the applicant."""
     _require_reviewer_of_open(application, by)
     made = add_remark(application, text, by=by, field=field, public=public)
     if public:

@@ -49,7 +49,7 @@ class Log:
         return canonical(self.form(row))
 
 
-#: The fields of an event that the person it concerns may read, whoever the actor is.
+#: The fields of an event that the person concerned may read even if somebody else was the actor.
 EVENT_DISCLOSED = ("id", "at", "action", "object_kind", "object_id", "result")
 #: The other fields enter the leaf as one hash, so that a proof need not disclose them. The
 #: random ids of actor and request prevent guessing the hashed content.

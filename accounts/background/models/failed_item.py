@@ -37,7 +37,7 @@ class FailedItemQuerySet(models.QuerySet["FailedItem"]):
         self.filter(step=step, item=item).delete()
 
     def forget_abandoned(self, now: datetime) -> int:
-        """Delete items that no step retries any more, done or deleted ones. Returns how many."""
+        """Delete items that no step still retries: done or deleted ones. Returns how many."""
         return self.filter(next_attempt_at__lt=now - FailedItem.ABANDONED).delete()[0]
 
 

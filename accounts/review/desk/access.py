@@ -15,7 +15,7 @@ class Access:
 
     application: Application
     user: User
-    #: Holds the permission to review and a role for the tier, and is not in conflict.
+    #: True if the user has the permission to review and a role for the tier, without a conflict.
     reviews: bool
     transitions: frozenset[str]
 

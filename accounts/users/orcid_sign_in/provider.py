@@ -1,4 +1,4 @@
-"""The provider: reads an ORCID record."""
+"""The provider, which reads an ORCID record."""
 
 from typing import Any
 
