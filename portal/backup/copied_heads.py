@@ -1,6 +1,6 @@
 """Compare a backup, and then the restored trail, with the heads at AUDIT_HEAD_COPY.
 
-An old backup is as authentic as a new one; only a head from outside shows what it lacks.
+The signature of an old backup is valid too; only a head from outside shows what it lacks.
 """
 
 from django.conf import settings
@@ -33,7 +33,7 @@ def refuse_rollback(index: Index, *, accept: bool) -> None:
 def compare(say: Say, *, accept: bool) -> list[str]:
     """Compare the restored trail with every copied head; returns what failed.
 
-    With `accept` lost heads are recorded as such; otherwise workers sign no head over them.
+    With `accept`, lost heads are recorded as lost; otherwise workers sign no new heads.
     """
     if not settings.AUDIT_HEAD_COPY:
         say("copied heads: none to compare with, since AUDIT_HEAD_COPY is not set")

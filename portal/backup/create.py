@@ -1,7 +1,7 @@
 """Create a backup: the database first, then the blobs that it names, then the index.
 
-A stored blob never changes, so the blobs of a dump still exist when the dump is done. The folder is
-called `.part` until all of it is on the disk; a killed run leaves one, which the next run removes.
+A stored blob never changes, so the blobs of a dump still exist when the dump is done. The folder's
+name ends in `.part` until it is complete on disk; the next run removes that of a killed run.
 """
 
 import fcntl
@@ -33,13 +33,13 @@ ABANDONED_UPLOAD = timedelta(hours=24)
 
 @dataclass(frozen=True)
 class Options:
-    """`blobs` is the address of the store to copy blobs to; empty: beside the backup."""
+    """`blobs` is the address of the store to copy blobs to; by default beside the backup."""
 
     blobs: str = ""
     without_blobs: bool = False
     without_keys: bool = False
     unsigned: bool = False
-    #: Bytes of the backup's blobs to read again; 0: none.
+    #: Maximum bytes of the backup's blobs to read again.
     reread: int = reread.MOST
 
 
@@ -119,7 +119,7 @@ def _public_folders() -> list[tuple[Path, str]]:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Create the folder, readable by its owner alone, and lock it against other backups."""
+    """Create the folder, readable only by its owner, and lock it against other backups."""
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         if folder.stat().st_mode & private_files.UMASK:
@@ -189,7 +189,7 @@ def _copy_blobs(
 ) -> None:
     source = blob_storage()
     wanted = (_wanted(blob, source) for blob in blobs)
-    # A blob of an earlier backup got its name by its hash; `_read_again` reads some of them.
+    # Earlier backups checked their blobs' hashes; `_read_again` reads some of them again.
     moved = migration.copy_listed(wanted, source, target, progress, trust_size=True)
     created.copied, created.copied_bytes = moved.copied, moved.copied_bytes
     created.present = moved.present
@@ -203,7 +203,7 @@ def _read_again(
     most: int,
     progress: Callable[[int], None],
 ) -> None:
-    """Read blobs of earlier backups again; those that could not be copied now are left out."""
+    """Read the backup's blobs again, except those that could not be copied."""
     source = blob_storage()
     missing = {line.partition(":")[0] for line in created.damaged}
     wanted = [_wanted(blob, source) for blob in blobs if blob.sha256 not in missing]

@@ -1,4 +1,4 @@
-"""Restore a backup into a scratch place and check the restored portal there.
+"""Restore a backup temporarily and check the restored portal.
 
 The running install does not change.
 """
@@ -31,8 +31,8 @@ def run(
     """Restore and check a backup. Raises BackupError after all checks have run.
 
     `blobs` is the address of the store to compare with, if not the one that the backup names;
-    `sample` is how many blobs to read instead of all; `server` the URL of a database on the server
-    of PostgreSQL to use, by default DATABASE_URL.
+    `sample` is how many blobs to read instead of all; `server` is the URL of a database on the
+    PostgreSQL server to use, by default DATABASE_URL.
     """
     signature.check(folder, say, vkey=vkey, unsigned=unsigned)
     index = layout.read(folder)
@@ -59,7 +59,7 @@ def run(
 
 
 def _server(index: Index, url: str) -> str:
-    """The URL of the server for the scratch database; empty: DATABASE_URL's. Raises BackupError."""
+    """The URL of the scratch database's server; empty for DATABASE_URL's. Raises BackupError."""
     if url or connection.vendor == "postgresql":
         return url
     raise BackupError(

@@ -1,7 +1,7 @@
-"""Backs up the keys of an install as files, and restores them.
+"""Back up the keys of an install as files, and restore them.
 
-The database holds hashes of tokens and links, signatures, and encrypted second factors; SECRET_KEY,
-the key rings and the signing keys exist only outside it.
+The database contains hashes of tokens and links, signatures, and encrypted second factors.
+SECRET_KEY, the key rings and the signing keys exist only outside it.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ from portal.settings import data_dir, private_files
 
 #: Settings with the path of a key file; empty in processes that do not sign.
 FILES = ("MANIFEST_KEY_FILE", "AUDIT_KEY_FILE", "CDN_KEY_FILE")
-#: In no backup: it signs them, and whoever can change one must not find the key in it.
+#: Never backed up: it signs backups, so a backup must not contain the key to forge one.
 SIGNS_BACKUPS = "AUDIT_KEY_FILE"
 ENVIRONMENT = "keys.env"
 _RINGS = ("LINK_KEYS", "ENCRYPTION_KEYS")
@@ -60,7 +60,7 @@ def _file_name(setting: str) -> str:
 
 
 def _environment() -> str:
-    """The keys in force in the form of `DATA_DIR/keys.env`, with its other lines."""
+    """The keys in use in the format of `DATA_DIR/keys.env`, with its other lines."""
     rings = [f"{name}={','.join(_ring(name))}" for name in _RINGS]
     effective = [f"SECRET_KEY={settings.SECRET_KEY}", *rings]
     file = _environment_file()
@@ -70,7 +70,7 @@ def _environment() -> str:
 
 
 def _ring(name: str) -> list[str]:
-    """The keys of a ring as the environment spells them, the newest first."""
+    """The keys of a ring in the environment's format, newest first."""
     return [f"{key_id}:{key.hex()}" for key_id, key in getattr(settings, name).items()]
 
 
@@ -117,7 +117,7 @@ def _missing_signer(folder: Path) -> Iterator[RestoredKey]:
 
 
 def make_new() -> list[RestoredKey]:
-    """Create each key that this install lacks, in place of lost ones. Raises BackupError.
+    """Create each key that this install lacks, to replace lost ones. Raises BackupError.
 
     `keys.env` gets the keys that this process has generated for itself.
     """
@@ -181,7 +181,7 @@ def _write(source: Path, target: Path) -> None:
 def _put(
     target: Path, content: str, remedy: str = "create a key there (docs/operating.md#keys)"
 ) -> None:
-    """Create the file and its folder; an existing file stays. Raises BackupError."""
+    """Create the file and its folder; keep an existing file. Raises BackupError."""
     try:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         data_dir.write_once(target, content)
@@ -195,7 +195,7 @@ def _put(
 def _is_ours(name: str, value: str) -> bool:
     """True if this process accepts the backup's key; its rings may have newer keys as well.
 
-    A backup of an earlier release has no ENCRYPTION_KEYS, and nothing that is encrypted.
+    A backup of an earlier release has no ENCRYPTION_KEYS and nothing encrypted.
     """
     if name == "SECRET_KEY":
         return value == settings.SECRET_KEY

@@ -1,11 +1,11 @@
-"""The files of a backup: one folder for each time, beside the blobs of all of them.
+"""The files of a backup: one folder per backup, beside the blobs that all share.
 
 FOLDER/blobs/aa/bb/<sha256>      bytes, shared by all backups of the folder
 FOLDER/20261126T194501Z/         one backup; it gets this name once it is complete
     backup.json                  the index: the other files, with sizes and hashes
     backup.sig                   the signature of backup.json (signature.py)
     database.dump                of pg_dump, or database.sqlite3
-    blobs.txt                    every blob of that moment: SHA-256 and size
+    blobs.txt                    every blob at that time: SHA-256 and size
     keys/                        keys.env and key files
 """
 
@@ -20,13 +20,13 @@ from portal.databases.dumps import BlobLine
 from portal.errors import BackupError
 
 FORMAT = "weighbridge-backup/2"
-#: Of releases whose backups have no signature.
+#: The format of releases that did not sign backups.
 UNSIGNED_FORMAT = "weighbridge-backup/1"
 INDEX = "backup.json"
 SIGNATURE = "backup.sig"
 BLOB_LIST = "blobs.txt"
 KEYS = "keys"
-#: The blobs are beside the backup, wherever both are moved to.
+#: The blobs are beside the backup, even after both are moved.
 BESIDE = "../blobs"
 #: The suffix of a backup's folder until it is complete.
 UNFINISHED = ".part"

@@ -1,4 +1,4 @@
-"""Read some of a backup's blobs again at each backup, so that bit rot shows before a drill.
+"""Read some of a backup's blobs again at each backup, so that bit rot is found before a drill.
 
 Each run continues after the last one, so every blob is read in turn. A damaged blob is replaced by
 the portal's copy if that is good. The Heartbeat `backup` has the results, for the health page.
@@ -21,7 +21,7 @@ from weights.storage.migration import BlobToCopy
 HEARTBEAT = "backup"
 #: Bytes that a run reads by default.
 MOST = 100 * 10**9
-#: Names of blobs that are stored for the health page.
+#: Maximum names of replaced blobs stored for the health page.
 _NAMES = 20
 #: A backup is made each day; damage that was repaired is shown for a month.
 LATE, SHOWN = timedelta(days=2), timedelta(days=30)
@@ -34,7 +34,7 @@ class Reread:
     blobs: int = 0
     bytes: int = 0
     last: str = ""
-    #: True if the run came past the last blob.
+    #: True if the run read the last blob.
     is_round_complete: bool = False
     replaced: list[str] = field(default_factory=list)
     damaged: dict[str, str] = field(default_factory=dict)
@@ -48,7 +48,7 @@ def run(
     most: int,
     progress: Callable[[int], None],
 ) -> Reread:
-    """Read up to `most` bytes of the target's blobs, at least one blob, none for 0."""
+    """Read up to `most` bytes of the target's blobs: at least one blob, unless `most` is 0."""
     done = Reread(last=_details().get("last", ""))
     ordered = sorted(blobs)
     begin = next((n for n, each in enumerate(ordered) if each.sha256 > done.last), len(ordered))
@@ -68,7 +68,7 @@ def run(
 
 
 def note(folder: Path, done: Reread) -> None:
-    """Store the end of a backup into `folder`, and what its run has read; not with READ_ONLY."""
+    """Store when a backup into `folder` ended and what it read, except with READ_ONLY."""
     if settings.READ_ONLY:
         return
     before, now = _details(), timezone.now().isoformat()

@@ -1,7 +1,7 @@
 """Restore a portal from a backup into an empty install.
 
-All refusals come first. Then the keys, the database in one step, the migrations of a newer
-version, and the blobs one by one. Each step skips what is done already, so the same command
+All refusals come first, then the keys, the database in one step, the migrations of a newer
+version, and the blobs one by one. Each step skips what is already done, so the same command
 continues an interrupted run.
 """
 
@@ -44,11 +44,11 @@ class Options:
     without_blobs: bool = False
     #: Restore a backup that lacks some of its blobs.
     incomplete: bool = False
-    #: How many blobs to read at the end, drawn at random, instead of all.
+    #: How many random blobs to read at the end, instead of all.
     sample: int | None = None
-    #: Make new keys in place of those of the backup, which may be lost.
+    #: Make new keys instead of restoring the backup's, which may be lost.
     without_keys: bool = False
-    #: The only key whose signature counts, as `name+id+key`; empty: those trusted here.
+    #: The only trusted key, as `name+id+key`; if empty, the keys trusted here.
     vkey: str = ""
     unsigned: bool = False
     #: Restore an earlier state than a head at AUDIT_HEAD_COPY shows.
@@ -224,7 +224,7 @@ def _finish(source: BlobSource | None, options: Options, say: Say) -> list[str]:
     if source is not None:
         failed += copy_blobs(source, say)
         forget_marks()
-        # A backup has no objects that no commit names, and no staging.
+        # A backup contains neither uploads without a commit nor staged data.
         Upload.objects.all().delete()
         StagedXorb.objects.all().delete()
     failed += checks.check_audit_trail(say)
@@ -265,14 +265,14 @@ def copy_blobs(source: BlobSource, say: Say) -> list[str]:
 def forget_marks() -> None:
     """Clear the marks and versions of the lost store, which do not apply to restored files.
 
-    With them every blob would count as changed. Without a mark a blob is judged by its size.
+    With them every blob would count as changed. Without a mark, only a blob's size is compared.
     """
     Blob.objects.exclude(mark="", version="").update(mark="", version="", version_in="")
 
 
 @transaction.atomic
 def take_marks(proof: StoreReport, store: BlobStorage) -> None:
-    """Store the marks and versions of the blobs that were just read and are good."""
+    """Store the marks and versions of the blobs that were just read and found good."""
     for good in proof.good:
         Blob.objects.filter(pk=good.blob_id).update(
             mark=good.mark, version=good.version, version_in=store.address
@@ -280,7 +280,7 @@ def take_marks(proof: StoreReport, store: BlobStorage) -> None:
 
 
 def _lost_factors() -> list[str]:
-    """What becomes of second factors that were encrypted with lost ENCRYPTION_KEYS."""
+    """The instructions for second factors encrypted with lost ENCRYPTION_KEYS."""
     people = {factor.user_id for factor in key_rotation.unreadable_factors()}
     if not people:
         return []

@@ -1,4 +1,4 @@
-"""The signature of a backup: `backup.sig` holds a public key, and its signature of `backup.json`.
+"""The signature of a backup: `backup.sig` has a public key and its signature of `backup.json`.
 
 The index has the hash of every other file, and the list of blobs the hash of every blob, so one
 signature covers the whole backup. The key in `backup.sig` proves nothing by itself: it must be
@@ -20,13 +20,13 @@ from portal.databases.checks import Say
 from portal.errors import BackupError
 from portal.settings import private_files
 
-#: Precedes the index in what is signed, so that the signature is of no head of the trail.
+#: Prefix of the signed index, so that the signature cannot pass for one of a head of the trail.
 _CONTEXT = b"weighbridge-backup\n"
 _WHERE = "the key's line on the portal's page /keys/, or in a mailed head"
 
 
 def add_trust_arguments(parser: ArgumentParser) -> None:
-    """The options of every command that makes or reads a backup."""
+    """Add the options of every command that makes or reads a backup."""
     parser.add_argument(
         "--key",
         metavar="NAME+ID+KEY",
@@ -41,7 +41,7 @@ def add_trust_arguments(parser: ArgumentParser) -> None:
 
 
 def signing_key() -> Ed25519PrivateKey:
-    """The audit key of this process. Raises BackupError without one that is good."""
+    """The audit key of this process. Raises BackupError if it is missing or compromised."""
     key = signed_heads.private_key()
     if key is None:
         raise BackupError(
@@ -68,12 +68,12 @@ def _text(verifier: Verifier, signature: bytes) -> str:
 
 
 def check(folder: Path, say: Say, *, vkey: str = "", unsigned: bool = False) -> None:
-    """Check the signature and that its key is trusted here, by `vkey` alone if it is given.
+    """Check the signature, and that its key is `vkey` or, without `vkey`, trusted here.
 
-    `unsigned` accepts a backup without a signature, or with one by a key that nothing here vouches
-    for; never a wrong signature. Raises BackupError.
+    `unsigned` accepts a backup without a signature or with an untrusted key, but never an invalid
+    signature. Raises BackupError.
     """
-    layout.read_index(folder)  # reports a folder that is no backup
+    layout.read_index(folder)  # refuses a folder that is not a backup
     trusted = _parsed(vkey) if vkey else None
     signer = _signer(folder)
     reason = _voucher(signer, trusted) if signer else ""
@@ -108,9 +108,9 @@ def _parsed(vkey: str) -> Verifier:
 
 
 def _signer(folder: Path) -> Verifier | None:
-    """The key that signed the index; None without a signature. Raises BackupError for a wrong one.
+    """The key that signed the index; None if unsigned. Raises BackupError for an invalid signature.
 
-    An older format has no signature.
+    Backups of the older format have none.
     """
     path = folder / layout.SIGNATURE
     try:
@@ -140,7 +140,7 @@ def _signer(folder: Path) -> Verifier | None:
 
 
 def _voucher(signer: Verifier, trusted: Verifier | None) -> str:
-    """The place outside of the backup that vouches for the key; empty if none does."""
+    """The source outside the backup that makes the key trusted; empty if none does."""
     if trusted is not None:
         return "--key" if trusted.public == signer.public else ""
     if _is_own(signer):

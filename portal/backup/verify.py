@@ -1,4 +1,4 @@
-"""Read a backup to its last byte without restoring it: signature, files, and every blob."""
+"""Check a whole backup without restoring it: signature, files, and every blob."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,7 +25,7 @@ def run(
     vkey: str = "",
     unsigned: bool = False,
 ) -> None:
-    """Check the backup in `folder`; passes each fault to `report`. Raises BackupError for any.
+    """Check the backup in `folder`; pass each fault to `report`. Raises BackupError for any fault.
 
     `blobs` is the address of the store to read, if not the one that the backup names.
     """
@@ -47,7 +47,7 @@ def run(
 
 
 def _check_blobs(folder: Path, index: Index, address: str, say: Say, report: Say) -> int:
-    """Read every blob of the list; returns how many are bad or were never in the backup."""
+    """Read every listed blob; returns how many are bad or missing."""
     store = store_at(layout.blob_address(folder, index, address))
     listed = list(layout.blob_list(folder))
     damaged_before = {line.partition(":")[0] for line in index.damaged}
@@ -56,14 +56,14 @@ def _check_blobs(folder: Path, index: Index, address: str, say: Say, report: Say
         for blob in listed:
             before = " (as when it was made)" if blob.sha256 in damaged_before else ""
             bad += [f"{blob.sha256}: {fault}{before}" for fault in _faults(store, blob, advance)]
-    for line in bad:  # not in the middle of the progress bar
+    for line in bad:  # after the progress bar, which they would interrupt
         report(line)
     say(f"blobs: {len(listed)} at {store.address}, damaged {len(bad)}")
     return len(bad)
 
 
 def _faults(store: BlobStorage, blob: BlobLine, progress: Callable[[int], None]) -> Iterator[str]:
-    """Yield the reason why a blob is bad; nothing for a good one."""
+    """Yield why a blob is bad, or nothing."""
     try:
         size = store.size(blob.sha256)
         if size is None:
