@@ -53,7 +53,7 @@ def _refuse_running_worker() -> None:
     try:
         replies = current_app.control.ping(timeout=2.0, limit=1)
     except BROKER_ERRORS:
-        return  # a worker does not run for long without its broker
+        return  # a worker stops soon without its broker
     if replies:
         raise MoveError(f"worker {next(iter(replies[0]))} is running; {_STOP}")
 

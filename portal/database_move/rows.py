@@ -89,7 +89,7 @@ def _write(model: Model, batch: Rows, target: str) -> None:
 
 
 def _refused_row(model: Model, batch: Rows, target: str) -> str:
-    """The first row that the target refuses on its own, with the reason; empty if none."""
+    """The first row that the target refuses, with the reason; empty if none."""
     table = model._meta.db_table
     for row in batch:
         try:
@@ -100,7 +100,7 @@ def _refused_row(model: Model, batch: Rows, target: str) -> str:
 
 
 def _column_with_nul(row: models.Model) -> str:
-    """The column with a NUL in its text, which PostgreSQL refuses; in JSON it is an escape."""
+    """The column whose text has a NUL (escaped in JSON), which PostgreSQL refuses."""
     for field in _fields(type(row)):
         value = getattr(row, field.attname)
         if not isinstance(value, bytes | memoryview) and _has_nul(value):
@@ -153,8 +153,8 @@ def _copy_sequence(model: Model, target: str) -> None:
     """Continue the target's ids after the last id that the source assigned.
 
     Django's `sqlsequencereset` takes the highest existing id, so the id of a deleted row
-    could be assigned again. Trail and ledger name people by id: an erased person's downloads
-    would be ascribed to the next one.
+    could be assigned again. Trail and ledger refer to people by id, so an erased person's
+    downloads would be attributed to the next one.
     """
     if model._meta.auto_field is None:
         return
@@ -166,7 +166,7 @@ def _copy_sequence(model: Model, target: str) -> None:
 
 
 def _last_id(database: BaseDatabaseWrapper, table: str, column: str) -> int:
-    """The last id that was assigned; 0 if none was."""
+    """The last assigned id; 0 if there is none."""
     with database.cursor() as cursor:
         if database.vendor == "postgresql":
             cursor.execute(

@@ -1,4 +1,4 @@
-"""The target of a move: emptied first, and usable only after all checks passed."""
+"""The target of a move: emptied first, and usable only after all checks."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -80,7 +80,7 @@ def _address(target: BaseDatabaseWrapper) -> str:
 
 
 class PostgresTarget:
-    """A database that is marked as unfinished until all checks passed."""
+    """A database that is marked as unfinished until it passes all checks."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -108,7 +108,7 @@ class PostgresTarget:
 
 
 class SqliteTarget:
-    """A file that is written beside its name and renamed after all checks passed."""
+    """A file that gets its final name after it passes all checks."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -1,7 +1,7 @@
 """Check a restored or moved database: its migrations, the audit trail, the manifests.
 
 `python -m portal.databases.checks STORE [SAMPLE]` checks the database of DATABASE_URL and exits 1
-with a last line that names what failed. It is a separate process because all of the portal
+with a last line that names what failed. It is a separate process because all code of the portal
 uses the database of its settings.
 """
 
@@ -28,8 +28,8 @@ Say = Callable[[str], None]
 def failures(url: str, store: str, sample: int | None, say: Say) -> list[str]:
     """Check the database at `url` against the store at the address `store`.
 
-    Passes each line of output to `say`; returns what failed. `sample` is how many blobs to read,
-    drawn at random, instead of all.
+    Passes each line of output to `say`; returns what failed. `sample` is how many random blobs to
+    read instead of all.
     """
     arguments = [store] if sample is None else [store, str(sample)]
     done = run_on(url, "-m", "portal.databases.checks", *arguments)
@@ -56,7 +56,7 @@ def run_on(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def main(store: str, sample: str = "") -> int:
-    """Check migrations, then trail and manifests, even where the one before failed."""
+    """Migrate, then check trail and manifests, both even if one fails. Returns the exit code."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings.embedded")
     django.setup()
     options = {"sample": int(sample)} if sample else {}
@@ -75,7 +75,7 @@ def main(store: str, sample: str = "") -> int:
 
 
 def apply_migrations(say: Say) -> None:
-    """Migrate a database that an older version wrote. Raises BackupError for a newer version's."""
+    """Migrate the database of an older version. Raises BackupError for that of a newer one."""
     executor = MigrationExecutor(connection)
     if unknown := _unknown_migration(executor.loader):
         raise BackupError(

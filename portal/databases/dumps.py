@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 
 class BlobLine(NamedTuple):
-    """A blob that a dumped database names; `size` in bytes."""
+    """A blob in a dumped database; `size` is in bytes."""
 
     sha256: str
     size: int

@@ -1,4 +1,4 @@
-"""PostgreSQL: dump with pg_dump, restore with pg_restore, of the server's version or newer."""
+"""PostgreSQL: dump and restore with pg_dump and pg_restore of the server's version or newer."""
 
 import os
 import re
@@ -27,15 +27,15 @@ from portal.settings import environment, private_files
 from portal.supervisor.children import tie_to_parent
 from weights.manifests import store_check
 
-#: Connection parameters of libpq that may be arguments of a program, which
-#: every user of the machine can list. The others that Django passes are psycopg's.
+#: Connection parameters of libpq that may be arguments of a program, which every user of the
+#: machine can list. Django's other parameters are psycopg's.
 _PUBLIC = {option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults()} - {
     *("password", "sslpassword", "scram_client_key", "scram_server_key", "oauth_client_secret"),
     "client_encoding",
 }
 #: Restore the whole dump or nothing, owned by the connecting user.
 _ATOMICALLY = ("--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges")
-#: Seconds that processes which were just stopped may take to close their connections.
+#: Seconds for processes that were just stopped to close their connections.
 _PATIENCE = 5.0
 #: Where Debian's packages install the programs of each version.
 _DEBIAN = Path("/usr/lib/postgresql")
@@ -47,7 +47,7 @@ AND backend_type = 'client backend'
 
 
 def dump(folder: Path) -> Dump:
-    """Dump one snapshot of the database into `folder`, in pg_dump's custom format; durable."""
+    """Dump one snapshot of the database durably into `folder`, in pg_dump's custom format."""
     path = folder / "database.dump"
     program = _program("pg_dump", connection)
     private_files.write_new(
@@ -74,10 +74,10 @@ def dump(folder: Path) -> Dump:
 
 @contextmanager
 def restored(dump: Path, name: str, url: str = "") -> Iterator[str]:
-    """Restore into a new database `name`; yields its DATABASE_URL, and drops it at the end.
+    """Restore into a new database `name`; yield its DATABASE_URL, and drop it at the end.
 
-    It is on the server of `url`, by default that of the settings' database. Raises BackupError
-    where the user may not create databases.
+    It is on the server of `url`, by default that of the settings' database. Raises BackupError if
+    the user may not create databases.
     """
     server = _connected(url) if url else connection
     program = _program("pg_restore", server)
@@ -93,7 +93,7 @@ def restored(dump: Path, name: str, url: str = "") -> Iterator[str]:
 
 
 def _connected(url: str) -> BaseDatabaseWrapper:
-    """A connection to a database of the server, whatever DATABASE_URL is. Raises BackupError."""
+    """A connection to the database at `url` instead of DATABASE_URL. Raises BackupError."""
     if urlsplit(url).scheme not in {"postgres", "postgresql"}:
         raise BackupError("--server is not a URL of PostgreSQL; use postgres://user@host/postgres")
     settings = environment.database_at(url, "--server", "DATABASE_PASSWORD")
@@ -107,7 +107,7 @@ def _connected(url: str) -> BaseDatabaseWrapper:
 
 
 def restore(dump: Path, mark: RestoreMark) -> None:
-    """Replace the tables of the settings' database by the dump, in two transactions.
+    """Replace the tables of the settings' database with the dump, in two transactions.
 
     The first drops the tables and writes the mark, so a run killed in between starts over.
     Raises BackupError while other processes are connected.
@@ -118,7 +118,7 @@ def restore(dump: Path, mark: RestoreMark) -> None:
     with transaction.atomic():
         drop_tables(connection)
         state.write_restore_mark(mark)
-    # --clean replaces what is not a table, such as the triggers' functions.
+    # --clean replaces everything other than tables, such as the triggers' functions.
     flags = (*_ATOMICALLY, "--clean", "--if-exists")
     with _connection_string(connection) as database:
         _run([program, *flags, f"--dbname={database}", str(dump)])
@@ -134,7 +134,7 @@ def drop_tables(database: BaseDatabaseWrapper) -> None:
 def demand_no_other_connections(database: BaseDatabaseWrapper) -> None:
     """Raise BackupError while other processes are connected as the same user.
 
-    Raises Django's OperationalError where the server does not answer or refuses the password.
+    Raises Django's OperationalError if the server does not answer or refuses the password.
     """
     database.close()
     deadline = time.monotonic() + _PATIENCE
@@ -152,7 +152,7 @@ def demand_no_other_connections(database: BaseDatabaseWrapper) -> None:
 
 
 def _execute(server: BaseDatabaseWrapper, statement: sql.Composed) -> None:
-    """Run a statement that no transaction may contain."""
+    """Run a statement that is not allowed in a transaction."""
     parameters = server.get_connection_params()
     try:
         with psycopg.connect(**parameters, autocommit=True) as session:
@@ -174,8 +174,8 @@ def _execute(server: BaseDatabaseWrapper, statement: sql.Composed) -> None:
 def _connection_string(database: BaseDatabaseWrapper, **changes: str) -> Iterator[str]:
     """The connection of `database` in libpq's form, with `changes`.
 
-    A password is in a temporary file of mode 0600: arguments and environment of a process are
-    easier to read.
+    The password is in a temporary file of mode 0600, since arguments and environment of a process
+    are easier to read.
     """
     settings = database.get_connection_params()
     parameters = {name: str(settings[name]) for name in _PUBLIC & settings.keys() if settings[name]}
@@ -188,7 +188,7 @@ def _connection_string(database: BaseDatabaseWrapper, **changes: str) -> Iterato
 
 
 def _program(name: str, server: BaseDatabaseWrapper) -> str:
-    """The path of the first program `name` of the server's version or newer.
+    """The path of the first program `name` that is of the server's version or newer.
 
     pg_dump refuses a newer server, and a machine may have several versions installed. Raises
     BackupError, with the package to install.
@@ -231,7 +231,7 @@ def _run(command: list[str]) -> None:
         capture_output=True,
         text=True,
         check=False,
-        preexec_fn=tie_to_parent(),  # it ends when this process is killed
+        preexec_fn=tie_to_parent(),  # ends it when this process is killed
     )
     if done.returncode:
         reason = " ".join(done.stderr.split()) or f"exit code {done.returncode}"

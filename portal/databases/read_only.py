@@ -1,4 +1,4 @@
-"""Read-only mode: refuse each SQL statement that writes, from any code."""
+"""Read-only mode: refuse every SQL statement that writes, from any code."""
 
 import re
 from collections.abc import Callable
@@ -38,7 +38,7 @@ def guard(connection: BaseDatabaseWrapper, **_: Any) -> None:
 def refuse_writes(
     execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]
 ) -> Any:
-    """A wrapper of Django's database instrumentation. Raises ReadOnly for anything but reads."""
+    """An execute wrapper for Django's connections. Raises ReadOnly for everything but reads."""
     if not is_read(sql):
         write_refused.set(True)
         raise ReadOnly

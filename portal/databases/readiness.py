@@ -1,4 +1,4 @@
-"""Refuse commands and processes on a database that is not ready, before they fail on it."""
+"""Refuse commands on a database that is not ready, before they fail on it."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from portal.databases import state
 
 _OUR_APPS = {"accounts", "weights", "portal"}
-#: Commands that prepare the database, and those that do not need the settings' database ready.
+#: Commands that prepare the database, and commands that do not need it to be ready.
 _PREPARING = {"fill_demo", "prepare_install", "quickstart"}
 _INDEPENDENT = {"restore", "restore_drill", "backup", "check_install", "health"}
 #: The last commit with the migrations that 0001_squashed_… of release 0.1.0 replaces.
@@ -26,7 +26,7 @@ _TOO_OLD = (
 def refusal(command: str) -> str:
     """Why `manage.py command` cannot run on the settings' database; empty if it can.
 
-    Raises OperationalError and InterfaceError where the database does not answer.
+    Raises OperationalError and InterfaceError if the database does not answer.
     """
     django.setup()
     if command in _INDEPENDENT:
@@ -70,9 +70,9 @@ def _encoding() -> str:
 
 
 def is_too_old() -> bool:
-    """Tell whether only some of the migrations that 0001_squashed_… replaces were applied."""
+    """True if only some of the migrations that 0001_squashed_… replaces were applied."""
     if connection.vendor == "sqlite" and not Path(connection.settings_dict["NAME"]).exists():
-        return False  # and connecting would create it
+        return False  # connecting would create it
     loader = MigrationLoader(connection, load=False)
     loader.load_disk()
     applied = set(MigrationRecorder(connection).applied_migrations())

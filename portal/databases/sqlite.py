@@ -1,4 +1,4 @@
-"""SQLite: copy the database with its online backup, and replace it by a rename."""
+"""SQLite: copy the database with the online backup API, and replace it by a rename."""
 
 import shutil
 import sqlite3
@@ -20,13 +20,13 @@ from weights.manifests import store_check
 def dump(folder: Path) -> Dump:
     """Copy a consistent snapshot of the database into `folder` while the portal keeps writing."""
     path = folder / "database.sqlite3"
-    private_files.write_new(path, b"")  # created readable by its owner alone
+    private_files.write_new(path, b"")  # readable only by its owner
     connection.ensure_connection()
     try:
         with closing(sqlite3.connect(path)) as copy:
             connection.connection.backup(copy)
             copy.execute(f"DROP TABLE IF EXISTS {state.RESTORE_TABLE}")
-            copy.execute("PRAGMA journal_mode=DELETE")  # no files beside it
+            copy.execute("PRAGMA journal_mode=DELETE")  # no WAL files beside it
             _check_integrity(copy, path)
             blobs, sealed_rows = _blobs(copy), _sealed_rows(copy)
     except sqlite3.Error as error:
@@ -55,7 +55,7 @@ def restored(dump: Path, scratch: Path, name: str) -> Iterator[str]:
 
 
 def restore(dump: Path, mark: RestoreMark) -> None:
-    """Replace the file of the settings' database by a marked copy of the dump, by a rename.
+    """Rename a marked copy of the dump to the file of the settings' database.
 
     Raises BackupError while another process has the database open.
     """
@@ -68,7 +68,7 @@ def restore(dump: Path, mark: RestoreMark) -> None:
 
 
 def put_in_place(part: Path, path: Path) -> None:
-    """Rename the database file `part` to `path`, durably. Raises BackupError for one in use."""
+    """Rename the database file `part` to `path`, durably. Raises BackupError if one is in use."""
     for each in (part, path):
         remove_write_ahead_log(each)
     private_files.sync(part)

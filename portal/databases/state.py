@@ -38,7 +38,7 @@ _USED = {
 }
 
 
-#: Release 0.1.0 writes to it during an upgrade; no model has it any more.
+#: Release 0.1.0 writes to it during an upgrade; no model uses it now.
 _OF_0_1_0 = "weights_hashprogress"
 
 
@@ -48,9 +48,9 @@ def tables(database: BaseDatabaseWrapper = connection) -> list[str]:
 
 
 def rows_in_use(database: BaseDatabaseWrapper = connection) -> str:
-    """Counts of what users left, such as `2 accounts, 1 revisions`; empty for an unused install.
+    """Counts of users' rows, such as `2 accounts, 1 revisions`; empty for an unused install.
 
-    Migrated tables, the catalogue and automatic events alone count as unused.
+    With only migrated tables, the catalogue and automatic events, an install is unused.
     """
     existing = set(tables(database))
     counts = []
@@ -77,13 +77,13 @@ def refuse_foreign_tables(database: BaseDatabaseWrapper = connection) -> None:
 
 # -- the mark of a restore ------------------------------------------------------------------
 
-#: A table that names the backup a database was restored from, so that an interrupted restore
-#: continues. No model: it exists before the backup's tables do, and no backup contains it.
+#: A table that names the backup that a database was restored from, so that an interrupted restore
+#: continues. It has no model: it exists before the backup's tables, and no backup contains it.
 RESTORE_TABLE = "weighbridge_restored"
 CREATE_RESTORE_TABLE = (
     f"CREATE TABLE {RESTORE_TABLE} (backup varchar(64) NOT NULL, taken_at varchar(40) NOT NULL)"
 )
-#: Takes a RestoreMark; SQLite's own driver spells the placeholders `?`.
+#: Takes a RestoreMark; the placeholders of Python's sqlite3 are `?`.
 INSERT_RESTORE_MARK = f"INSERT INTO {RESTORE_TABLE} VALUES (%s, %s)"  # noqa: S608
 
 
@@ -123,7 +123,7 @@ UNFINISHED_MOVE = (
 
 
 def is_unfinished_move(database: BaseDatabaseWrapper = connection) -> bool:
-    """True if a move into `database` did not finish; never for SQLite, which is renamed last."""
+    """True if a move into `database` did not finish; never for SQLite, renamed at the end."""
     return database.vendor != "sqlite" and _MOVE_TABLE in tables(database)
 
 
