@@ -1,1 +1,1 @@
-"""Fills an install of its own with five invented months, for looking at a portal in use."""
+"""Fill a new install with five months of invented data, to show a portal in use."""

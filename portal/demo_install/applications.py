@@ -17,7 +17,7 @@ from portal.demo_install.story import DAYS, Event, Moment
 
 
 class Course(Enum):
-    """What becomes of an application."""
+    """What happens to an application."""
 
     APPROVED = auto()
     REVOKED = auto()
@@ -31,7 +31,7 @@ class Course(Enum):
     DRAFT = auto()
 
 
-#: In the order of their days: one every four days, and the last twelve within the last ten days.
+#: In order of time: one every four days, and the last twelve within the last ten days.
 _EARLY = [Course.APPROVED, Course.REJECTED, Course.APPROVED, Course.CORRECTED] * 5
 _MIDDLE = [Course.RETURNED, Course.WITHDRAWN, Course.REVOKED, Course.SURRENDERED] * 2
 _LATE = [
@@ -101,7 +101,7 @@ class _Applicant:
                 steps.append((Moment(DAYS - 1, 13), self.claim))
         return (Event(at, happen) for at, happen in steps if at.day < DAYS)
 
-    # -- the steps, each at its time -------------------------------------------------------
+    # -- the steps -------------------------------------------------------
 
     def start(self) -> None:
         applicant = create_account(self.person.username, self.person.email)
@@ -146,7 +146,7 @@ class _Applicant:
     def surrender(self) -> None:
         lifecycle.surrender(self.grant, by=self.applicant)
 
-    # -- the records that they change ------------------------------------------------------
+    # -- their records ------------------------------------------------------
 
     @property
     def applicant(self) -> User:

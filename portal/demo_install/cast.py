@@ -1,4 +1,4 @@
-"""Invented people and their answers. Names of organisations say that they are invented."""
+"""Invented people and their answers; organisations have names like "Invented College"."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -57,7 +57,7 @@ _PROJECTS = [
 
 @dataclass(frozen=True)
 class Person:
-    """An applicant: account, address and the answers to the form."""
+    """An applicant: user name, mail address and answers to the form."""
 
     username: str
     email: str

@@ -1,4 +1,4 @@
-"""A clock that can be set to the past, and tasks that run at once in this process."""
+"""A clock that can be set to the past, and tasks that run immediately in this process."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,20 +14,20 @@ from accounts.rate_limits.redis_connection import RedisUnavailable
 from portal import celery_app
 from portal.errors import DemoError
 
-#: Settings of a process without the portal's broker and cache, whose mails must go nowhere.
+#: Settings for a process that has no broker and cache and must not send mails.
 _MAIL = "django.core.mail.backends.dummy.EmailBackend"
 _CACHE = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
-#: Longer than usual, since each scrub of the 1,000 files takes a quarter of a minute; the last
-#: one is less than 30 days ago.
+#: Longer than the default, since each scrub of the 1,000 files takes 15 seconds; the last one
+#: is less than 30 days old.
 _SCRUB_DAYS = 50
 
 
 @contextmanager
 def travelling(start: datetime) -> Iterator[Any]:
-    """Set the clock of this process to `start`; `move_to` of the result moves it on.
+    """Set the clock of this process to `start`; `move_to` of the yielded value advances it.
 
-    Tasks run when they are sent, and mails go nowhere. Raises DemoError if the library that sets
-    the clock is missing: it belongs to the development requirements.
+    Tasks run when they are sent, and mails are discarded. Raises DemoError if the library that
+    sets the clock, a development requirement, is missing.
     """
     try:
         import time_machine  # noqa: PLC0415 - absent from an install for production

@@ -1,4 +1,4 @@
-"""Downloads of the two demo checkpoints, by people with access and by strangers."""
+"""Downloads of the two demo checkpoints, by people with access and anonymously."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -14,12 +14,12 @@ from weights.ledger.models import Download
 from weights.publishing.demo import DEMOS
 
 OPEN, GATED = (demo.repo_id for demo in DEMOS)
-#: Files of a repository that one download fetches at most, so that filling takes a minute.
+#: Maximum files that one download fetches, so that filling takes only a minute.
 _MOST = 120
 
 
 def events() -> Iterator[Event]:
-    """On most days strangers fetch the open checkpoint; twice a week holders fetch the other."""
+    """Anonymous downloads on most days, and one of the gated checkpoint every third day."""
     for day in range(3, DAYS):
         for visit in range((day * 7) % 4):
             yield Event(Moment(day, 10 + visit), partial(_fetch, ANONYMOUS, OPEN))

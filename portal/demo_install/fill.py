@@ -1,4 +1,4 @@
-"""`make demo`: accounts, checkpoints, applications and downloads of five invented months."""
+"""`make demo`: five months of invented accounts, checkpoints, applications and downloads."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -25,7 +25,7 @@ _GATED = DEMOS[1].tier
 
 
 def run(data_dir: Path, say: Callable[[str], None]) -> None:
-    """Fill a new install; do nothing if it is filled. Raises DemoError for any other install."""
+    """Fill a new install; do nothing if it is already filled. Raises DemoError for others."""
     if folder.is_filled(data_dir):
         say(f"{data_dir} is filled already; start it: make run DATA_DIR={data_dir}")
         return
@@ -42,7 +42,7 @@ def run(data_dir: Path, say: Callable[[str], None]) -> None:
 
 
 def fill(data_dir: Path, start: datetime) -> str:
-    """Play the story from `start` on. Returns the password of the staff's accounts."""
+    """Play the story from `start`. Returns the password of the staff accounts."""
     password = new_password()
     with travelling(start) as clock:
         call_command("prepare_install")

@@ -1,4 +1,4 @@
-"""Decides whether a folder may be filled with invented data, and marks it."""
+"""Decide whether a folder may be filled with invented data, and mark it."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ _FILLING, _FILLED = "filling\n", "filled\n"
 
 
 def is_filled(data_dir: Path) -> bool:
-    """Return False for a new install. Raises DemoError for any that this command did not fill."""
+    """False for a new install. Raises DemoError for one that was not filled by this command."""
     mark = invented_mark(data_dir)
     if mark.exists():
         if mark.read_text() == _FILLED:

@@ -1,4 +1,4 @@
-"""The events of the invented months, in order, with the periodic tasks between them."""
+"""Run the events of the invented months in order, with the periodic tasks between them."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Event:
 
 
 def play(events: Iterable[Event], start: datetime, clock: Any) -> None:
-    """Let each event happen at its time, and the periodic tasks every second day."""
+    """Run each event at its time, and the periodic tasks every second day."""
     due = sorted(events, key=lambda event: event.at)
     for day in range(DAYS):
         for event in due:
