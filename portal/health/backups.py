@@ -1,4 +1,4 @@
-"""The last backup, and damage that its readings found."""
+"""The last backup, and damage found by reading blobs again."""
 
 from datetime import datetime
 

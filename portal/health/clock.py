@@ -1,9 +1,9 @@
-"""This machine's clock beside the store's: signatures of S3 are valid only while they agree."""
+"""Compare this machine's clock with the store's: S3 signatures need both to agree."""
 
 from weights.errors import ClockSkewed, WeightsError
 from weights.storage import blob_storage
 
-#: Seconds that need no action; signed addresses may live for only a minute.
+#: Seconds of difference that need no action; signed URLs may be valid for only a minute.
 TOLERATED = 60
 
 

@@ -27,7 +27,7 @@ class Reader(NamedTuple):
         return str(self.uid)
 
     def may(self, path: Path, right: int) -> bool:
-        """True if the mode of the path gives the right: os.R_OK or os.X_OK."""
+        """True if the path's mode grants `right`, which is os.R_OK or os.X_OK."""
         found = path.stat()
         shift = 6 if self.uid == found.st_uid else 3 if found.st_gid in self.groups else 0
         return self.uid == 0 or bool(found.st_mode >> shift & right)
@@ -42,7 +42,7 @@ def check() -> tuple[str, str]:
     closed = {reader.name: closed_to(reader, folder) for reader in nginx_readers()}
     if not closed:
         return "ok", "not checked: no nginx is visible from this process"
-    # Another nginx of this machine may be visible too, such as that of a container.
+    # Other nginx processes may be visible too, such as one in a container.
     if readers := sorted(name for name, path in closed.items() if path is None):
         return "ok", f"nginx ({', '.join(readers)}) may read the store"
     name, path = min(closed.items())
@@ -50,10 +50,10 @@ def check() -> tuple[str, str]:
 
 
 def nginx_readers() -> set[Reader]:
-    """The users of nginx's processes on this machine, root only if there is no other."""
+    """The users of nginx's processes on this machine; root only if there are no others."""
     found = set()
     for status in _PROCESSES.glob("[0-9]*/status"):
-        with suppress(OSError, ValueError):  # it ended meanwhile
+        with suppress(OSError, ValueError):  # the process has ended
             facts = dict(line.split(":", 1) for line in status.read_text().splitlines())
             if facts["Name"].strip() == "nginx":
                 groups = {int(word) for word in (facts["Gid"] + facts["Groups"]).split()}
@@ -62,7 +62,7 @@ def nginx_readers() -> set[Reader]:
 
 
 def closed_to(reader: Reader, folder: Path) -> Path | None:
-    """The first path that the reader may not enter or read, down to a blob; None if none is."""
+    """The first path, down to a blob, that the reader may not enter or read; None if none."""
     blob = next(folder.glob("[0-9a-f][0-9a-f]/[0-9a-f][0-9a-f]/*"), folder / "none")
     folders = [each for each in reversed(blob.parents) if each.is_dir()]
     for each in folders:

@@ -1,7 +1,7 @@
 """Check that this process can write to the database, render pages and reach the store.
 
-The result is cached for a second, so that a flood of requests costs one check. The caller learns
-which part is not ready; the log has the reason.
+The result is cached for a second, so that many requests cost one check. The response says which
+part is not ready; the log says why.
 """
 
 import logging
@@ -33,7 +33,7 @@ _HEARTBEAT = "readiness"
 
 _lock = Lock()
 _result: tuple[float, list[str]] | None = None
-#: One thread: while a store hangs, no second thread waits for it.
+#: One thread, so that a store that hangs blocks only one.
 _store_thread = ThreadPoolExecutor(1, "readiness")
 
 
@@ -55,7 +55,7 @@ def _fails(name: str, check: Callable[[], str]) -> bool:
 
 
 def _database() -> str:
-    """Write a row, and commit: a full disk or a standby answers a SELECT. Read, if READ_ONLY."""
+    """Commit a row, since reads work on a full disk or a standby. Only read if READ_ONLY."""
     try:
         if settings.READ_ONLY:
             Heartbeat.objects.exists()
@@ -71,9 +71,9 @@ def _database() -> str:
 
 
 def _static_files() -> str:
-    """The manifest that this process has read must have the stylesheets of every page."""
+    """Check that the manifest loaded by this process has the stylesheets of every page."""
     if not isinstance(staticfiles_storage, CompressedManifestStaticFilesStorage):
-        return ""  # files have their own names
+        return ""  # files keep their names
     if missing := [name for name in ENTRY_POINTS if name not in staticfiles_storage.hashed_files]:
         return f"no {', '.join(missing)} is collected; run manage.py collectstatic, and restart"
     return ""

@@ -1,4 +1,4 @@
-"""`manage.py check_install`: is everything in place that this install's settings name?
+"""`manage.py check_install`: check that everything in the install's settings exists and works.
 
-`portal.health` looks at the work of a running system; this looks at its parts, each by using it.
+`portal.health` looks at the work of a running system; this package tries each of its parts.
 """

@@ -38,7 +38,7 @@ def judged(name: str, state: str, text: str) -> Finding:
 
 
 def run(checks: dict[str, Check]) -> Iterator[Finding]:
-    """The findings of every check; one that fails with an error is a fault of its own."""
+    """Yield the findings of every check; an error in a check is a fault."""
     for name, check in checks.items():
         try:
             yield from check()
@@ -47,7 +47,7 @@ def run(checks: dict[str, Check]) -> Iterator[Finding]:
 
 
 def network_reason(error: OSError) -> str:
-    """The reason alone, such as `Connection refused`, without numbers and names of Python."""
+    """Only the reason, such as `Connection refused`, without numbers and Python names."""
     cause = error.reason if type(error) is URLError else error
     message = getattr(cause, "strerror", None)
     return message if message and isinstance(message, str) else reason(error)
@@ -59,6 +59,6 @@ def with_remedy(cause: str, remedy: str) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """The error on one line of at most 300 characters, with its kind if it has no text."""
+    """The error on one line of at most 300 characters; its class if it has no text."""
     text = " ".join(str(error).split()) or type(error).__name__
     return (outage_message(error) if isinstance(error, DATABASE_ERRORS) else text)[:300]

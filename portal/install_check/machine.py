@@ -1,4 +1,4 @@
-"""Keys, static files, disks, backups, and how the portal is reached from outside."""
+"""Keys, static files, disks, backups, the public URL and Django's checks."""
 
 import shutil
 from collections.abc import Iterator
@@ -28,12 +28,12 @@ from portal.install_check.findings import (
 )
 from weights.manifests import keys as manifest_keys
 
-#: Free parts of a disk below which work fails soon, and at once.
+#: Free fractions of a disk below which writes will soon fail, and fail now.
 _LOW, _FULL = 0.10, 0.02
 
 
 def keys() -> Iterator[Finding]:
-    """The rings of the settings, which the start has checked, and the keys that sign."""
+    """The key rings, which were validated at start, and the signing keys."""
     for name in ("LINK_KEYS", "ENCRYPTION_KEYS"):
         count = len(getattr(settings, name))
         yield ok(name, f"{count} key{pluralize(count)}")
@@ -85,7 +85,7 @@ def backups() -> Iterator[Finding]:
     """The last backup that `manage.py backup` made of this database."""
     try:
         beat = Heartbeat.objects.filter(name=reread.HEARTBEAT).first()
-    except Error:  # the check of the database has said why
+    except Error:  # the check of the database reports why
         yield warning("Last backup", "not known, because the database cannot be read: see above")
         return
     if beat is None:
@@ -95,7 +95,7 @@ def backups() -> Iterator[Finding]:
 
 
 def address() -> Iterator[Finding]:
-    """The way that users take, through the proxies in front."""
+    """Request the public URL like users do, through the proxies in front."""
     name, url = "Address (PUBLIC_URL)", settings.PUBLIC_URL
     if is_loopback_url(url):
         yield warning(name, f"{url} is reached from this machine only; set PUBLIC_URL and a proxy")

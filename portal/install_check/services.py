@@ -72,7 +72,7 @@ def _version(number: int) -> Finding:
 
 
 def clock(name: str, other: datetime) -> Finding:
-    """Compare this machine's clock with the time of another one."""
+    """Compare this machine's clock with another one's time."""
     off = datetime.now(UTC) - other
     if abs(off) <= timedelta(seconds=TOLERATED):
         return ok(name, "agrees with this machine's")
@@ -95,7 +95,7 @@ def queue() -> Iterator[Finding]:
 def cache() -> Iterator[Finding]:
     name = "Cache (CACHE_URL)"
     try:
-        # Not by `run`, which also logs an outage.
+        # Not with `run`, which also logs an outage.
         redis_connection.shared().client.ping()
     except redis.RedisError as error:
         cause = f"does not answer: {reason(error)}"
@@ -105,7 +105,7 @@ def cache() -> Iterator[Finding]:
 
 
 def mail() -> Iterator[Finding]:
-    """Sign in at the mail server; nothing is sent."""
+    """Sign in to the mail server without sending anything."""
     name = "Mail (EMAIL_URL)"
     if not settings.MAIL_LEAVES:
         text = "not set, so no mail is sent: an administrator reads them under Outgoing mails"

@@ -1,7 +1,7 @@
 """The state of the portal, read from its database at each scrape.
 
-Most numbers are those of the health page's lines. Workers answer no scrape: what they do is in the
-database.
+Most numbers are those of the health page. Workers are not scraped: the database has the results
+of their work.
 """
 
 import math
@@ -58,7 +58,7 @@ class DatabaseCollector(Collector):
     """Gauges of the portal's state: two dozen queries and one request to the broker."""
 
     def describe(self) -> list[Metric]:
-        """Nothing: a registry would otherwise run the queries when it takes this collector."""
+        """Return nothing; otherwise registering this collector would run the queries."""
         return []
 
     def collect(self) -> Iterator[Metric]:
@@ -110,7 +110,7 @@ def _verification(now: datetime) -> Iterator[Metric]:
 
 
 def _work() -> Iterator[Metric]:
-    """Uploads and drafts of owners."""
+    """Owners' uploads and drafts."""
     uploads = _family("uploads", "Uploads of the last day by their state.", "state")
     of_uploads = {state: Count("pk", filter=Q(state=state)) for state in Upload.State}
     for state, count in Upload.objects.live().aggregate(**of_uploads).items():
@@ -121,7 +121,7 @@ def _work() -> Iterator[Metric]:
 
 
 def _events(now: datetime) -> Metric:
-    """Events of the audit trail, such as issued links, by the names of docs/audit.md."""
+    """Events of the audit trail, such as issued links, by their names in docs/audit.md."""
     family = _family("events_last_hour", "Audit events of the last hour.", "event")
     recent = AuditEvent.objects.filter(at__gt=now - timedelta(hours=1)).order_by()
     for action, count in recent.values_list("action").annotate(Count("pk")):

@@ -1,7 +1,7 @@
-"""WSGI middleware that answers `/metrics`, before Django checks the host and redirects to https.
+"""WSGI middleware that serves `/metrics`, before Django checks the host and redirects to https.
 
-Prometheus scrapes each process by its inner address. Without METRICS_ADDRESS and METRICS_TOKEN the
-path is unknown, and METRICS_ADDRESS serves nothing else.
+Prometheus scrapes each server at its internal address. Without METRICS_ADDRESS and METRICS_TOKEN
+the path does not exist; METRICS_ADDRESS serves nothing else.
 """
 
 import os
@@ -39,7 +39,7 @@ class MetricsEndpoint:
             answer: Iterable[bytes] = make_wsgi_app(registry())(environ, start_response)
             return answer
         finally:
-            connections.close_all()  # no request of Django's ends here, which would close them
+            connections.close_all()  # Django closes them only after its own requests
 
 
 def registry() -> CollectorRegistry:
@@ -55,7 +55,7 @@ def registry() -> CollectorRegistry:
 
 
 def _is_at_address(environ: Environ) -> bool:
-    """True if the request arrived at METRICS_ADDRESS; asks the socket, since headers may lie."""
+    """True if the request came to METRICS_ADDRESS, by its socket, since headers can be forged."""
     connection = environ.get("gunicorn.socket")
     if not settings.METRICS_ADDRESS or connection is None:
         return False

@@ -1,4 +1,4 @@
-"""Count requests and their seconds by route, never by path: names of people are no labels."""
+"""Count requests and their seconds by route, not by path, so that labels name no people."""
 
 import time
 from collections.abc import Callable
@@ -33,7 +33,7 @@ _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
 class MetricsMiddleware:
-    """The outermost middleware, so that refusals of others count too."""
+    """Runs before middleware that refuses requests, so that refusals count too."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -51,7 +51,7 @@ class MetricsMiddleware:
 def route_of(request: HttpRequest) -> str:
     """The name of the URL pattern: `static` for static files, `none` for an unknown path.
 
-    All pages of the admin are `admin`: they are many, and few people open them.
+    All pages of the admin are `admin`, since they are many and rarely opened.
     """
     match = request.resolver_match
     if match is None:

@@ -1,7 +1,7 @@
-"""The lines of the health page: work that waits too long, has stopped or fails.
+"""The lines of the health page: work that has waited too long, stopped or failed.
 
-Shows only counts, without names or answers, in a fixed number of queries: applications of the
-reader's tiers, everything else of the whole portal.
+Shows only counts, without names or answers, in a fixed number of queries. Applications are those
+of the reader's tiers; everything else is of the whole portal.
 """
 
 from django.utils import timezone
@@ -20,9 +20,9 @@ __all__ = ["SWEEPS", "Line", "broker", "lines"]
 def lines(tiers: set[int] | None = None, *, with_bucket: bool = True) -> list[Line]:
     """All lines: at most twenty queries, one request to the broker and two to the bucket.
 
-    With `tiers` applications are counted in these, and errors of single items, which may name what
-    belongs to other tiers, are left out. Without `with_bucket` the two lines that ask the bucket
-    are left out, so that a store that hangs delays nothing.
+    With `tiers`, counts only applications of these tiers, and leaves out errors of single items,
+    which may name records of other tiers. Without `with_bucket`, leaves out the two lines that
+    ask the bucket, so that a store that hangs delays nothing.
     """
     now = timezone.now()
     waiting = [*review.queue(now, tiers), *blobs.verification(now), *mails.outbox(now)]

@@ -1,4 +1,4 @@
-"""Stored bytes: checks, quarantine, scrub, the survey of the store and its versions."""
+"""Stored bytes: checks, quarantine, scrubs, the store's survey and its versions."""
 
 from datetime import datetime, timedelta
 
@@ -98,7 +98,7 @@ def survey(now: datetime) -> Line:
 
 
 def versions() -> Line:
-    """Reports if the bucket keeps overwritten versions; also reports an unreachable bucket."""
+    """Whether the bucket keeps overwritten versions; late if not, or if it is unreachable."""
     name, storage = "Versions in the store", blob_storage()
     if storage.is_local:
         return Line(name, "ok", "files: a changed file is detected at the next request")

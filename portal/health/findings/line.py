@@ -1,4 +1,4 @@
-"""One line of the page, and the words and numbers for ages."""
+"""One line of the page, and ages in words and numbers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ ITEMS_SHOWN = 5
 class Line:
     """One line of the page; `state` is ok, late or alarm.
 
-    `values` are its numbers for `/metrics`, by the names of `portal.metrics.database`.
+    `values` are its numbers for `/metrics`, under the names in `portal.metrics.database`.
     """
 
     name: str
@@ -35,7 +35,7 @@ def waiting_text(count: int, oldest: datetime | None, now: datetime) -> str:
 
 
 def seconds(moment: datetime | None, now: datetime) -> float:
-    """Seconds since `moment`; 0 if there is none, since nothing waits."""
+    """Seconds since `moment`; 0 if nothing waits."""
     return (now - moment).total_seconds() if moment else 0.0
 
 

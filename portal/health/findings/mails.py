@@ -1,4 +1,4 @@
-"""Mails that wait or failed, and those of recalls."""
+"""Mails that wait or have failed, and mails about recalls."""
 
 from datetime import datetime
 

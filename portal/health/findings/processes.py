@@ -43,7 +43,7 @@ def counters() -> Line:
 
 
 def children(now: datetime) -> list[Line]:
-    """Crashing children of `make run`; none in other installs, where containers restart them."""
+    """Crashing children of `make run`; no line for other installs, which use containers."""
     if not getattr(settings, "DATA_DIR", None):
         return []
     reports = crash_reports.read(settings.DATA_DIR)

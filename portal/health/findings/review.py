@@ -46,7 +46,7 @@ def queue(now: datetime, tiers: set[int] | None) -> list[Line]:
 
 
 def second_person(now: datetime) -> Line:
-    """The rule for acts that open a gate, and the requests that wait under it."""
+    """Whether opening a gate needs a second person, and how many requests wait for one."""
     name, page = "Second person", reverse("admin:accounts_changerequest_changelist")
     if settings.SINGLE_OPERATOR:
         text = "not asked for: SINGLE_OPERATOR is on, so one person may open a gate further"

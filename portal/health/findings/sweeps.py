@@ -22,7 +22,7 @@ SWEEPS = {
     "profiles": ("Profile checks", timedelta(minutes=10)),
     "tidy": ("Hourly clean-up", timedelta(minutes=135)),
 }
-#: The whole trail is checked daily, a part of it each minute.
+#: The whole trail is checked daily, and a part of it each minute.
 CHECK_LATE, TURN_ALARM = timedelta(hours=36), timedelta(minutes=10)
 
 
@@ -88,7 +88,7 @@ def failing_steps(beat: Heartbeat | None, now: datetime) -> str:
 
 
 def failed_items(now: datetime, tiers: set[int] | None) -> Line:
-    """Rows for which a step or task fails and is retried; each with its error for all tiers."""
+    """Rows whose step or task fails and is retried; with errors only if `tiers` is None."""
     failing = list(FailedItem.objects.failing().order_by("-attempts", "since")[:100])
     shown = [
         f"{one} for {age_of(one.since, now)}, {one.attempts} attempts"

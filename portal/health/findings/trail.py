@@ -11,7 +11,7 @@ from accounts.background.models import Heartbeat
 from portal.health.findings.line import PATIENCE, Line, age_of, seconds, waiting_text
 from portal.health.findings.sweeps import failing_steps
 
-#: Ages of unsealed rows that are late, and an alarm; usually a row is sealed within a second.
+#: Ages from which unsealed rows are late, and an alarm; rows are usually sealed within a second.
 SEAL_LATE, SEAL_ALARM = timedelta(seconds=30), timedelta(minutes=5)
 #: A head is signed daily; the sweep runs each minute.
 HEAD_ALARM = timedelta(hours=25)
