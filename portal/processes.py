@@ -32,9 +32,9 @@ def web(bind: str, *, workers: int | None = None, threads: int | None = None) ->
         *("--config", "python:portal.server.gunicorn_config"),
         *("--bind", bind, "--worker-class", "portal.server.gunicorn_worker.WebWorker"),
         *_metrics(bind),
-        # Load the portal before listening: until then nginx is refused and asks another web server.
+        # Load the portal before listening, so that nginx asks another web server meanwhile.
         *("--preload", "--workers", str(workers), "--threads", str(threads)),
-        # The limit of nginx: a path of 1024 characters, percent-encoded, fits twice.
+        # The limit of nginx; fits a percent-encoded path of 1024 characters twice.
         *("--limit-request-line", "8190"),
         # gunicorn would create the control socket in the user's home folder.
         *("--no-control-socket", "--graceful-timeout", "10", "--log-level", "warning"),
@@ -42,7 +42,7 @@ def web(bind: str, *, workers: int | None = None, threads: int | None = None) ->
 
 
 def _metrics(bind: str) -> list[str]:
-    """Listen on METRICS_ADDRESS too. Raises ImproperlyConfigured for the port of `bind`."""
+    """Also listen on METRICS_ADDRESS. Raises ImproperlyConfigured if it has the port of `bind`."""
     address = environment.address("METRICS_ADDRESS")
     if address and address.rpartition(":")[2] == bind.rpartition(":")[2]:
         raise ImproperlyConfigured(f"METRICS_ADDRESS: {address} has the port of the portal itself")
@@ -55,15 +55,15 @@ def worker() -> list[str]:
     return [
         *(*_celery(), "worker", "--pool", "threads", "--concurrency", str(threads)),
         *("--without-mingle", "--without-gossip", "--loglevel", "warning"),
-        # Nothing sends to this queue, so the worker answers pings and takes no task.
+        # Nothing is sent to this queue, so the worker only answers pings.
         *(("--queues", "read-only") if environment.flag("READ_ONLY", default=False) else ()),
     ]
 
 
 def beat(schedule: Path) -> list[str]:
-    """Celery beat, with its state in the file `schedule`; one runs beside any number of workers.
+    """Celery beat, with its state in the file `schedule`; run one for any number of workers.
 
-    Not `worker --beat`: the process that it forks outlives a killed worker.
+    Not `worker --beat`, whose forked process outlives a killed worker.
     """
     return [*_celery(), "beat", "--schedule", str(schedule), "--pidfile=", "--loglevel", "warning"]
 
@@ -74,13 +74,13 @@ def broker(program: Path, socket: Path, folder: Path) -> list[str]:
         *(str(program), "--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "600"),
         *("--dir", str(folder), "--appendonly", "yes", "--save", ""),
         *("--maxmemory-policy", "noeviction", "--loglevel", "warning"),
-        # It logs remarks on kernel settings at every start, which the terminal need not show.
+        # At every start it logs remarks on kernel settings, which do not belong in the terminal.
         *("--logfile", str(folder / "broker.log")),
     ]
 
 
 def main(arguments: list[str]) -> None:
-    """Replace this process by the one that `arguments` names: web, worker or beat."""
+    """Replace this process with the one in `arguments`: web, worker or beat."""
     os.chdir(_ROOT)
     try:
         command = _command(arguments)

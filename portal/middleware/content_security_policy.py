@@ -11,12 +11,12 @@ from django.http.response import HttpResponseBase
 
 
 class PolicyMiddleware(CSPMiddleware):
-    """Set a policy that is built once: building it for each response takes longer."""
+    """Set a policy that is built once, since building it for each response is slow."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         super().__init__(get_response)
         self._usual = build_policy()
-        #: The page with the form of a sign-in provider may submit it to that provider alone.
+        #: The page of a sign-in provider may submit its form only to that provider.
         self._of_page = {
             f"{provider}_login": build_policy(update={"form-action": [origin]})
             for provider, origin in settings.SOCIAL_ORIGINS.items()

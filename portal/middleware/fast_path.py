@@ -1,4 +1,4 @@
-"""A fast path for requests that scripts make by the thousand: files, listings, signed links."""
+"""A fast path for the requests that scripts send most: files, listings, signed links."""
 
 from collections.abc import Callable
 
@@ -15,8 +15,8 @@ from weights.hub_api import urls as hub_urls
 class FastPathMiddleware:
     """Calls a script's view directly, without sessions, CSRF, messages and accounts.
 
-    It comes after the middleware of every response (log, limits, policy headers) and before that
-    of pages. Requests of browsers, which send a session cookie or accept HTML, take the full
+    It comes after the middleware for every response (log, limits, policy headers) and before that
+    for pages. Requests of browsers, which send a session cookie or accept HTML, take the full
     path. On the fast path, therefore, only the credential in the request identifies a person.
     """
 
@@ -34,7 +34,7 @@ class FastPathMiddleware:
         return response
 
 
-#: Routes of `portal.urls`, without those before them: docs/decisions/0008 has the figures.
+#: Routes of `portal.urls`, without those that come first there (figures: docs/decisions/0008).
 _ROUTES = URLResolver(RegexPattern(r"^/"), [*hub_urls.SCRIPT_ROUTES, *delivery_urls.SCRIPT_ROUTES])
 
 

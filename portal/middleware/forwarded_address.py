@@ -10,8 +10,8 @@ from django.http import HttpRequest, HttpResponse
 class ForwardedAddressMiddleware:
     """Set REMOTE_ADDR to the address that the outermost trusted proxy reports.
 
-    Each proxy appends the address of its client. So the caller's is the TRUSTED_PROXIES-th from
-    the end, and whatever a caller forged precedes it.
+    Each proxy appends the address of its client, so the caller's is the TRUSTED_PROXIES-th from
+    the end. Forged addresses come before it.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

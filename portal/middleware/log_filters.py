@@ -1,4 +1,4 @@
-"""Log records in one line, without credentials, and without tracebacks of outages."""
+"""Log records on one line, without credentials, and without tracebacks of outages."""
 
 import logging
 from collections.abc import MutableMapping
@@ -22,7 +22,7 @@ _WITHOUT_TRACEBACK = (
 
 
 def one_line(logger: Any, name: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """A structlog processor: no external text can forge a line or leak a credential."""
+    """A structlog processor that keeps external text from forging lines or leaking credentials."""
     for key, value in entry.items():
         if isinstance(value, str) and key in _TRACEBACKS:
             entry[key] = _lines(value)

@@ -7,12 +7,12 @@ from django.contrib.messages.storage.session import SessionStorage
 
 
 class MessageCookie(CookieStorage):
-    """On https a cookie that only this host can set (RFC 6265bis, section 4.1.3.2)."""
+    """With https, a cookie that only this host can set (RFC 6265bis, section 4.1.3.2)."""
 
     cookie_name = "__Host-messages" if settings.SESSION_COOKIE_SECURE else "messages"
 
 
 class MessageStorage(FallbackStorage):
-    """A cookie, because a person who just signed out has no session; else the session."""
+    """A cookie, since there is no session after signing out; the session for the rest."""
 
     storage_classes = (MessageCookie, SessionStorage)

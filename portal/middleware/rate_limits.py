@@ -1,4 +1,4 @@
-"""Rate limits of requests by scripts: links, files and the API."""
+"""Rate limits for requests of scripts: links, files and the API."""
 
 import hashlib
 import ipaddress
@@ -68,7 +68,7 @@ class RateLimitMiddleware:
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Respond 503 to what must be counted, such as a sign-up, while Redis does not answer."""
+        """Respond with 503 to what must be counted, such as sign-ups, if Redis is unavailable."""
         if not isinstance(error, redis.RedisError):
             return None
         log.error("the sign-in counters do not answer: %s", error)
@@ -79,8 +79,8 @@ class RateLimitMiddleware:
 class _Counted:
     """The bucket of a request: a limit and a key.
 
-    `unproved` is the limit of its address, which applies as well unless a view verified the
-    credential: each forged credential would otherwise have a bucket of its own.
+    `unproved` is the limit of its address, which also applies unless a view verified the
+    credential. Otherwise each forged credential would have its own bucket.
     """
 
     limit: Limit
@@ -116,7 +116,7 @@ def _bucket(request: HttpRequest) -> _Counted | None:
 
 
 def _is_resolve(path: str) -> bool:
-    """True if scripts fetch files at the path: of a checkpoint, or of a dataset or space."""
+    """True if the path is of a file of a checkpoint, dataset or space, fetched by scripts."""
     if path.startswith(("/datasets/", "/spaces/")):
         path = path[path.index("/", 1) :]
     parts = path.split("/", 4)

@@ -1,4 +1,4 @@
-"""Read-only mode (READ_ONLY): respond 503 to requests that would change something."""
+"""Read-only mode (READ_ONLY): respond with 503 to requests that would change something."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ from weights.delivery.serving import problem
 
 #: Seconds in Retry-After.
 WAIT = 300
-#: Topic and message, as the Hub's clients print them once for each topic.
+#: Topic and message; the Hub's clients print one message per topic.
 WARNING = f"read-only; {READ_ONLY_MESSAGE}"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 #: Views that only read, although their requests have a body.
@@ -23,9 +23,9 @@ _READING_POSTS = frozenset({"hub:paths-info"})
 
 
 class ReadOnlyMiddleware:
-    """Refuse unsafe methods before any view, and replace responses of views that had to write.
+    """Refuse unsafe methods before any view, and replace responses of views that tried to write.
 
-    Every response carries `X-HF-Warning`, unless a refusal has one of its own.
+    Every response gets `X-HF-Warning`, unless it already has one.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:

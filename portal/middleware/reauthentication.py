@@ -1,4 +1,4 @@
-"""Apply the rule of recent authentication to requests with a session."""
+"""Require recent authentication for certain acts in requests with a session."""
 
 from collections.abc import Callable
 from functools import partial
@@ -12,8 +12,8 @@ from accounts.users import reauthentication, recent_authentication
 class ReauthenticationMiddleware:
     """Supplies the age of the session's last authentication, and redirects to renew it.
 
-    The session is read only by acts that require it. Both APIs turn the error into a response of
-    their own before it gets here.
+    Only acts that require it read the session. Both APIs turn the error into their own response
+    before it gets here.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

@@ -1,7 +1,7 @@
-"""Refuse requests that no view accepts, and bind the data of each request for trail and ledger.
+"""Refuse requests that no view accepts, and bind each request's data for trail and ledger.
 
-From here on an act that requires a recent authentication is refused, until a later middleware or
-the look-up of a token proves one.
+From here on, acts that require recent authentication are refused, until a later middleware or a
+token proves it.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ PAGE_METHODS = frozenset({"GET", "HEAD", "POST"})
 class RequestFilterMiddleware:
     """Refuse unsupported hosts, bodies and methods; keep personal responses out of caches.
 
-    Every response carries the request's id, and audit events and downloads refer to it.
+    Every response has the request's id, to which audit events and downloads refer.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -47,7 +47,7 @@ class RequestFilterMiddleware:
 def _refusal(request: HttpRequest) -> HttpResponse | None:
     """415 for a compressed body or an unsupported charset, 405 for a method that no page has.
 
-    TRACE, for one, would send a caller's cookies and tokens back. None lets the request pass.
+    TRACE, for example, would echo a caller's cookies and tokens. None accepts the request.
     """
     if "HTTP_CONTENT_ENCODING" in request.META:
         message = "Send the body as it is, not compressed."
@@ -64,7 +64,7 @@ def _refusal(request: HttpRequest) -> HttpResponse | None:
 
 
 def _explain_405(request: HttpRequest, response: HttpResponse) -> HttpResponse:
-    """Replace Django's empty 405 by an error page with the same Allow header."""
+    """Replace Django's empty 405 with an error page with the same Allow header."""
     if response.status_code != 405 or response.streaming or response.content:
         return response
     page = error_page(request, 405)
@@ -85,7 +85,7 @@ def is_upload(path: str) -> bool:
 
 
 def _without_body(response: HttpResponse) -> HttpResponse:
-    """Answer HEAD like GET, with Content-Length and without the body (RFC 9110, section 9.3.2)."""
+    """The response to HEAD: that to GET without its body (RFC 9110, section 9.3.2)."""
     if not response.streaming and response.content:
         response["Content-Length"] = str(len(response.content))
         response.content = b""
@@ -93,9 +93,9 @@ def _without_body(response: HttpResponse) -> HttpResponse:
 
 
 def _is_personal(request: HttpRequest) -> bool:
-    """True if the response was made for a signed-in person, without a query.
+    """True if the response was made for a signed-in person; runs no query.
 
-    A view that did not access the session did not access the person either.
+    A view that did not access the session did not access the user either.
     """
     session = getattr(request, "session", None)
     if session is None or not session.accessed:

@@ -1,4 +1,4 @@
-"""The request log, without credentials that a URL carries."""
+"""The request log, without credentials in URLs."""
 
 import re
 import sys
@@ -51,14 +51,14 @@ class RequestLogMiddleware(RequestMiddleware):
     def handle_response(self, request: HttpRequest, response: HttpResponse) -> None:
         """Log a failure; return every other response unchanged.
 
-        The base class would wrap files, which Python then sends instead of the kernel. A refusal
-        in read-only mode is what the operator asked for.
+        The base class would wrap files, so that Python would send them, not the kernel. A refusal
+        in read-only mode is expected.
         """
         is_expected = response.status_code < 500 or (
             response.headers.get("X-Error-Code") == AccountsCode.READ_ONLY
         )
         if is_expected and not hasattr(request, "_raised_exception"):
-            # Faster than `clear_contextvars`, which searches the variables of every library.
+            # Faster than `clear_contextvars`, which checks the context variables of every library.
             structlog.contextvars.unbind_contextvars("request_id", "ip")
             return
         super().handle_response(request, response)

@@ -1,7 +1,7 @@
-"""Sessions whose cookie is the session's key and a signature of it.
+"""Sessions whose cookie is the session's key with a signature.
 
-The database stores the key alone. A copy of the database, such as a replica or a backup without
-keys, therefore contains no cookie: that takes `SECRET_KEY` too.
+The database stores only the key. So a copy of the database, such as a replica or a backup without
+keys, contains no valid cookie: signing one takes `SECRET_KEY`.
 """
 
 from django.conf import settings

@@ -1,1 +1,1 @@
-"""The server processes: gunicorn's worker, header normalisation, Celery's consumer, the cache."""
+"""The server processes: gunicorn's worker, WSGI middleware, Celery's consumer, the cache."""

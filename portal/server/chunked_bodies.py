@@ -11,7 +11,7 @@ from typing import Any
 Environ = dict[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
-#: Bytes, as DATA_UPLOAD_MAX_MEMORY_SIZE: Django refuses longer bodies with 413.
+#: Maximum bytes, like DATA_UPLOAD_MAX_MEMORY_SIZE: Django refuses longer bodies with 413.
 MOST = 1024 * 1024
 
 
@@ -28,7 +28,7 @@ class ChunkedBodies:
 
 
 class _Unreadable(io.RawIOBase):
-    """A malformed or long body: reading it fails, as for a client that disconnected."""
+    """A malformed or too long body; reading it fails as if the client had disconnected."""
 
     def read(self, size: int = -1) -> bytes:
         raise OSError("the chunked body cannot be read")

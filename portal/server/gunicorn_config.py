@@ -1,7 +1,7 @@
-"""gunicorn's configuration: its messages in the portal's format, a folder for shared counters.
+"""gunicorn's configuration: the portal's log format, a folder for shared counters.
 
-gunicorn loads the portal once, before it listens and forks its workers (`--preload`). So a worker
-that died is replaced at once, and nothing before a fork may open a connection or start a thread.
+gunicorn loads the portal once, before it listens and forks its workers (`--preload`). So a dead
+worker is replaced at once, and nothing before a fork may open a connection or start a thread.
 """
 
 import gc
@@ -14,19 +14,19 @@ from django.conf import settings
 
 logconfig_dict = settings.LOGGING
 
-# All processes count in one folder, whose name prometheus_client reads when it is imported.
+# All processes share one folder, whose name prometheus_client reads when it is imported.
 if settings.METRICS_ADDRESS or settings.METRICS_TOKEN:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="weighbridge-metrics-")
 
-# With collections enabled, loading takes a fifth longer.
+# With garbage collection enabled, loading takes a fifth longer.
 gc.disable()
 
 
 def on_starting(server: Any) -> None:
     """Exclude the portal's objects from garbage collection; runs when the portal is loaded.
 
-    A full collection would stop every request of a process for some 70 ms, and copy the memory that
-    the processes share.
+    A full collection would stop every request of a process for about 70 ms, and copy the memory
+    that the processes share.
     """
     gc.freeze()
     gc.enable()

@@ -1,8 +1,8 @@
 """gunicorn's threaded worker with limits on slow clients.
 
-gunicorn leaves these to a web server in front, which this portal does not require: a client that
-reads no bytes of its response, or does not finish its request's headers, is disconnected; and
-waiting for a client to close its connection does not block the loop that accepts others.
+gunicorn leaves these to a web server in front, which this portal does not require. A client that
+does not read its response or finish its request's headers is disconnected. Waiting for a client
+to close its connection does not block the loop that accepts others.
 """
 
 import socket
@@ -20,17 +20,17 @@ STALLED_SECONDS = 120
 HEAD_SECONDS = 20
 #: Seconds without a byte of a request's body after which the client is disconnected.
 BODY_SECONDS = 60
-#: The slowest upload in bytes per second, after a pause for the store: it holds a thread.
+#: The slowest upload in bytes per second, and seconds for the store; an upload holds a thread.
 LEAST_RATE, STORE_SECONDS = 10_000, 300
-#: Bytes of an unread body that are discarded while the client reads the response: two documents.
-#: If the connection closes before, nginx answers 502 in our place.
+#: Bytes of an unread body that are discarded while the client reads the response; more than two
+#: documents of 10 MiB. If the connection closes earlier, nginx responds with 502.
 UNREAD_MOST = 24 * 2**20
 #: Bytes of an unread body that gunicorn discards to keep the connection alive.
 DRAINED_MOST = 64 * 1024
 
 
 class WebWorker(ThreadWorker):
-    """One thread for each request, for a limited time."""
+    """Gives each request one thread for a limited time."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -46,15 +46,15 @@ class WebWorker(ThreadWorker):
     def set_accept_enabled(self, enabled: bool) -> None:
         """Stop accepting for good when the server stops, so that nginx asks another one at once.
 
-        gunicorn closes its listeners only when the last response is sent. Until then clients could
-        connect, and nobody would answer them.
+        gunicorn closes its listeners only after the last response. Until then clients could
+        connect and would get no response.
         """
         super().set_accept_enabled(enabled)
         if self.alive:
             return
         for listener in self.sockets:
             accepted = -1
-            while self.nr_conns > accepted:  # those that have connected already
+            while self.nr_conns > accepted:  # clients that have already connected
                 accepted = self.nr_conns
                 self.accept(listener)
             listener.close()
@@ -94,7 +94,7 @@ class WebWorker(ThreadWorker):
 
 
 def _may_stay_unread(req: Any) -> bool:
-    """True if the body is so long that the connection must close if no view reads it.
+    """True if the body is so long that the connection must be closed if no view reads it.
 
     The response then says `Connection: close`, so that the client sends no request after it.
     """

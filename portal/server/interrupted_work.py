@@ -1,7 +1,7 @@
-"""Take up again what a killed worker of an embedded install left behind.
+"""Resume the work that a killed worker of an embedded install left behind.
 
-Its rows stay leased and its tasks unacknowledged, which other workers respect for minutes. An
-embedded install has one worker, so as it starts no other one works on them.
+Its rows stay leased and its tasks unacknowledged, and workers wait minutes for it. An embedded
+install has one worker, so when it starts, no other worker is working on them.
 """
 
 from typing import Any
@@ -18,8 +18,8 @@ from weights.integrity import lease, verification
 def take_up(**kwargs: Any) -> None:
     """End the leases of the last worker, and queue its tasks and unverified blobs again.
 
-    Does nothing on an install that may have several workers, nor in read-only mode, in which the
-    worker takes no task.
+    Does nothing in installs that may have several workers, and in read-only mode, in which the
+    worker takes no tasks.
     """
     if settings.READ_ONLY or not getattr(settings, "EMBEDDED_BROKER", False):
         return
@@ -30,7 +30,7 @@ def take_up(**kwargs: Any) -> None:
 
 
 def _queue_unacknowledged(broker_url: str) -> None:
-    """Return every task that was handed out and not acknowledged to its queue."""
+    """Return every task that was delivered but not acknowledged to its queue."""
     options = settings.CELERY_BROKER_TRANSPORT_OPTIONS | {"visibility_timeout": 0}
     with Connection(broker_url, transport_options=options) as broker:
         channel: Any = broker.default_channel  # typed as the base of all channels, which has no qos

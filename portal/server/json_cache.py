@@ -1,7 +1,7 @@
-"""Django's Redis cache with JSON values: reading a pickle, as Django does, runs code.
+"""Django's Redis cache with values in JSON, since reading Django's pickles can run code.
 
-A value that is not JSON, is too long or has another Redis type is a miss. Counters of sign-ins are
-in the memory of each process while Redis does not answer: docs/security.md#without-the-counters.
+A value that is not JSON, is too long or has another Redis type is a miss. While Redis does not
+answer, each process counts sign-ins in its memory: docs/security.md#without-the-counters.
 """
 
 import json
@@ -19,10 +19,10 @@ from accounts.rate_limits.redis_connection import RedisUnavailable
 
 log = logging.getLogger(__name__)
 
-#: The most bytes of a value. Our longest, the public statistics, grow by a few kB a month.
+#: Maximum bytes of a value. Our longest, the public statistics, grows by a few kB a month.
 MOST_BYTES = 4 * 1024 * 1024
 _MISSING = object()
-#: Keys that allauth counts passwords and codes by, and remembers used codes by.
+#: Keys under which allauth counts passwords and codes, and stores used codes.
 _SIGN_IN_COUNTERS = re.compile(
     r"allauth:rl:allauth\.(account:(login_failed|reauthenticate)|mfa:webauthn_login):"
     r"|allauth\.mfa\.totp\.used"
@@ -34,7 +34,7 @@ class ValueTooLong(ValueError):
 
 
 class JsonSerializer:
-    """Integers are stored as digits, with which Redis counts, so `incr` and `decr` work on them."""
+    """Stores integers as digits, so that Redis's `incr` and `decr` work on them."""
 
     def dumps(self, obj: Any) -> Any:
         text = json.dumps(obj, separators=(",", ":"), allow_nan=False)
@@ -105,7 +105,7 @@ class JsonCache(RedisCache):
         return self._or_in_process("delete", key, *args, **options)
 
     def _or_in_process(self, method: str, key: str, *args: Any, **options: Any) -> Any:
-        """Call the method on Redis; for counters of sign-ins in this process if it is away."""
+        """Call the method on Redis; if it is unavailable, count sign-ins in this process."""
         in_redis = getattr(super(), method)
         if not _SIGN_IN_COUNTERS.match(key):
             return in_redis(key, *args, **options)

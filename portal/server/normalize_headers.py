@@ -1,8 +1,8 @@
 """WSGI middleware that normalises Content-Type and Host before Django parses them.
 
-Django decodes paths with the codec that a Content-Type names, and parses its parameters with a
-parser of mail headers that raises for unknown ones. Both happen while the request object is
-created, where no Django middleware could respond.
+Django decodes paths with the codec named in the Content-Type, and parses its parameters with a
+parser of mail headers that raises for unknown codecs. Both happen while the request object is
+created, when no Django middleware could respond.
 """
 
 import codecs

@@ -9,7 +9,7 @@ from django.core.management import call_command
 
 
 def collect() -> None:
-    """Run collectstatic, unless the sources have the fingerprint of the last run."""
+    """Run collectstatic, unless the sources are unchanged since the last run."""
     stamp = Path(settings.STATIC_ROOT).with_suffix(".stamp")
     sources = _fingerprint()
     if stamp.exists() and stamp.read_text() == sources:

@@ -1,7 +1,7 @@
 """Static file storages whose stylesheets are collected as one file each.
 
-A stylesheet imports one file per component. A browser would fetch forty files, and learn their
-names only after it has read the first; so collectstatic replaces each import by the file.
+A stylesheet imports one file per component. A browser would fetch forty files, and only after it
+has read the first; so collectstatic replaces each import with the file's content.
 """
 
 import re
@@ -12,7 +12,7 @@ from django.contrib.staticfiles.storage import StaticFilesStorage
 from django.core.files.base import ContentFile
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
-#: Collected files: a name to the storage and path of its source.
+#: Collected files: name -> storage and path of the source.
 Paths = dict[str, Any]
 #: The stylesheets that pages load. Their imports are in the same folder or below it.
 ENTRY_POINTS = ("css/site.css", "css/admin.css")
@@ -38,7 +38,7 @@ class BundleMixin:
 
 
 def _bundle(name: str, paths: Paths) -> str:
-    """The stylesheet `name` with the imported files in place of its imports."""
+    """The stylesheet `name` with its imports replaced by the imported files."""
     folder = name.rpartition("/")[0]
 
     def imported(match: re.Match[str]) -> str:

@@ -1,7 +1,7 @@
-"""Bind the ids of a task, and of the request that caused it, to the lines that the task logs.
+"""Bind the ids of a task, and of the request that caused it, to the task's log lines.
 
-The request's id travels as Celery's `root_id` (accounts/background/queueing.py), which the tasks
-that a task queues inherit, and which workers of every release accept.
+The request's id is sent as Celery's `root_id` (accounts/background/queueing.py), which tasks pass
+on to the tasks that they queue, and which workers of every release accept.
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from celery.signals import task_postrun, task_prerun
 from structlog.contextvars import bind_contextvars, unbind_contextvars
 
-#: Characters of the longest id that a line shows; the broker may hold messages of others.
+#: Maximum characters of an id in a log line, since the broker may hold foreign messages.
 _LONGEST = 64
 
 

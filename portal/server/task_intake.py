@@ -1,4 +1,4 @@
-"""Celery consumer that accepts only messages of the portal's own tasks with row ids.
+"""A Celery consumer that accepts only messages for the portal's own tasks, with row ids.
 
 Celery trusts the broker: a message may name callbacks, times and built-in tasks, and some
 malformed messages (a list for the task's name) end the worker each time they are delivered.
@@ -20,9 +20,9 @@ from weights.task_names import WeightsTask
 
 log = logging.getLogger(__name__)
 
-#: The tasks that messages may name: Celery's own run any task that their arguments name.
+#: The tasks that messages may name. Celery's own can run any task named in their arguments.
 OURS = frozenset[str]((*AccountsTask, *WeightsTask))
-#: Bytes of the longest body; ours take a hundred.
+#: Maximum bytes of a body; ours have about a hundred.
 MOST_BYTES = 4096
 #: Row ids are 64-bit integers.
 _MOST_ID = 2**63 - 1

@@ -12,9 +12,9 @@ _running: list[Sealer] = []
 
 @worker_ready.connect
 def start(**kwargs: Any) -> None:
-    """Start the sealer. It is no task, because long tasks or a dead broker would delay it.
+    """Start the sealer. It is not a task, because long tasks or a stopped broker would delay it.
 
-    If several workers run one, only one sealer writes at a time.
+    With several workers, only one sealer writes at a time.
     """
     if settings.READ_ONLY:
         return
