@@ -1,7 +1,7 @@
 """Record changed settings in the audit trail when a process starts.
 
 The environment can change without a login or an approval. Secrets and people's addresses are
-recorded as fingerprints. Each start compares with the last event.
+recorded as fingerprints. Each start compares the settings with the last event.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ PAUSE = 10.0
 #: The key of PostgreSQL's advisory lock; no other lock of the portal uses it.
 _LOCK_KEY = 7_262_026
 
-#: Recorded in clear: access, storage and delivery, retention and checks.
+#: Recorded in plain text: access, storage and delivery, retention and checks.
 PLAIN = (
     *("PUBLIC_URL", "ALLOWED_HOSTS", "ADMIN_PATH", "DEBUG", "TRUSTED_PROXIES"),
     "SINGLE_OPERATOR",
@@ -99,7 +99,7 @@ def _database(database: Mapping[str, Any]) -> str:
 
 @transaction.atomic
 def note(process: str) -> AuditEvent | None:
-    """Record the settings of this kind of process, if they differ from its last start.
+    """Record the settings of this kind of process if they differ from its last start.
 
     If two processes start at once, only one records them. Returns the event, if any.
     """
@@ -129,7 +129,7 @@ def _lock() -> None:
 def note_at_start(process: str) -> threading.Thread:
     """Record the settings in a thread, so that the start does not wait for the database.
 
-    With READ_ONLY the next start without it records them.
+    With READ_ONLY, the next start without it records them.
     """
     thread = threading.Thread(target=_note_with_retries, args=[process], daemon=True)
     thread.start()

@@ -24,14 +24,14 @@ LINK_KEYS = environment.key_ring("LINK_KEYS")
 ENCRYPTION_KEYS = environment.key_ring("ENCRYPTION_KEYS")
 DEBUG = environment.flag("DEBUG", default=False)
 PUBLIC_URL = environment.origin("PUBLIC_URL", "http://127.0.0.1:8000")
-# True: acts that open a gate further need no second person (docs/security.md).
+# True: opening a gate further needs no second person (docs/security.md).
 SINGLE_OPERATOR = environment.flag("SINGLE_OPERATOR", default=is_loopback_url(PUBLIC_URL))
 ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS")
 ADMIN_PATH = environment.text("ADMIN_PATH", "admin/").strip("/") + "/"
 SITE_NAME = "Weighbridge"
-# True: nothing is stored, downloads go on, and workers wait (docs/upgrading.md).
+# True: nothing is stored, downloads continue, and workers wait (docs/upgrading.md).
 READ_ONLY = environment.flag("READ_ONLY", default=False)
-# Contacts for vulnerability reports in /.well-known/security.txt; 404 if empty.
+# Contacts for vulnerability reports in /.well-known/security.txt, which is 404 if empty.
 SECURITY_CONTACT = environment.contacts("SECURITY_CONTACT")
 SECURITY_POLICY_URL = environment.text("SECURITY_POLICY_URL", "-").strip("-")
 
@@ -65,7 +65,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "portal.middleware.request_log.RequestLogMiddleware",
-    # Before the middleware that refuses requests, whose responses need these headers too.
+    # Before the middleware that refuses requests, since refusals need these headers too.
     "portal.middleware.content_security_policy.PolicyMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "weights.api.problems.ProblemMiddleware",
@@ -84,15 +84,15 @@ MIDDLEWARE = [
     "allauth.usersessions.middleware.UserSessionsMiddleware",
 ]
 
-# Off only if a proxy in front limits rates, or to measure without them.
+# Turned off only if a proxy in front limits rates, or for benchmarks.
 if not environment.flag("RATE_LIMITS", default=True):
     MIDDLEWARE.remove("portal.middleware.rate_limits.RateLimitMiddleware")
-# `/metrics`: with neither of them it does not exist (docs/monitoring.md).
+# `/metrics` does not exist unless one of them is set (docs/monitoring.md).
 METRICS_TOKEN = environment.text("METRICS_TOKEN", "-").strip("-")
 METRICS_ADDRESS = environment.address("METRICS_ADDRESS")
 if METRICS_TOKEN or METRICS_ADDRESS:
     MIDDLEWARE.insert(0, "portal.metrics.requests.MetricsMiddleware")
-# The number of proxies in front whose X-Forwarded-For is trusted; 0: none.
+# The number of proxies in front whose X-Forwarded-For is trusted.
 TRUSTED_PROXIES = environment.whole("TRUSTED_PROXIES", 0, at_most=5)
 if TRUSTED_PROXIES:
     MIDDLEWARE.insert(0, "portal.middleware.forwarded_address.ForwardedAddressMiddleware")
@@ -123,7 +123,7 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 # -- people ---------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
-# Only one: each further one would hash the password of an unknown name again.
+# Only one, since each backend would hash the password of an unknown name.
 AUTHENTICATION_BACKENDS = ["accounts.users.authentication_backend.SignInBackend"]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
@@ -216,7 +216,7 @@ X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
-# Probes come from inside, by http; most take a redirect for a success or a failure.
+# Probes come from inside over http, and may count a redirect as a success or a failure.
 SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]
 SESSION_SERIALIZER = "accounts.encryption.session_serializer.SessionSerializer"
 SESSION_COOKIE_HTTPONLY = True
@@ -224,14 +224,14 @@ SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 CSRF_FAILURE_VIEW = "portal.views.csrf_failure"
-# Browsers do not return a Secure cookie over plain http, which only loopback may use.
+# Browsers do not send Secure cookies over plain http, which only loopback may use.
 if PUBLIC_URL.startswith("https://"):
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
     SESSION_COOKIE_NAME = "__Host-sessionid"
     CSRF_COOKIE_NAME = "__Host-csrftoken"
-    # An hour to begin with: browsers return to http only after this time.
+    # An hour at first, because browsers refuse http for this time.
     SECURE_HSTS_SECONDS = environment.whole("HSTS_SECONDS", 3600, at_most=2 * 365 * 24 * 3600)
-    # Both concern other hosts than this portal's, so they are off by default.
+    # Both affect other hosts too, so they are off by default.
     SECURE_HSTS_INCLUDE_SUBDOMAINS = environment.flag("HSTS_SUBDOMAINS", default=False)
     SECURE_HSTS_PRELOAD = environment.flag("HSTS_PRELOAD", default=False)
     # Only a trusted proxy may report the scheme of a request.
@@ -263,7 +263,7 @@ S3_PUBLIC_ENDPOINT_URL = (
 )
 # The checksum of each part of an upload; `none` for stores that refuse checksums.
 S3_CHECKSUMS = environment.choice("S3_CHECKSUMS", ("sha256", "crc32", "none"))
-# Signed URLs of a CDN in front of the bucket, instead of presigned URLs of the bucket.
+# A CDN in front of the bucket, whose signed URLs replace presigned URLs of the bucket.
 CDN_URL, CDN_KEY_ID, CDN_KEY_FILE = environment.cdn("CDN_URL", "CDN_KEY_ID", "CDN_KEY_FILE")
 
 # Bytes that one person's uploads and drafts may take.
@@ -275,7 +275,7 @@ SCRUB_DAYS = environment.whole("SCRUB_DAYS", 30, at_least=1, at_most=365)
 SCRUB_BYTES_PER_SECOND = environment.whole("SCRUB_BYTES_PER_SECOND", 50_000_000, at_least=1_000_000)
 SCRUB_AT_ONCE = environment.whole("SCRUB_AT_ONCE", 1, at_least=1, at_most=16)
 SURVEY_HOURS = environment.whole("SURVEY_HOURS", 1, at_least=1, at_most=24)
-# Names that pickles may import beside the standard ones (weights/inspection/formats/allowed.py).
+# Names that pickles may import in addition to those in weights/inspection/formats/allowed.py.
 PICKLE_IMPORTS = environment.imports("PICKLE_IMPORTS")
 
 # Signs manifests; empty in processes that do not sign.
@@ -314,17 +314,17 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_RESULT_SERIALIZER = "json"
 CELERY_EVENT_SERIALIZER = "json"
-# Of tasks, results, events and remote control.
+# For tasks, results, events and remote control.
 CELERY_ACCEPT_CONTENT = CELERY_RESULT_ACCEPT_CONTENT = ["json"]
-# No results, so beat schedules no clean-up, which the consumer would refuse.
+# Without results, beat schedules no clean-up, which the consumer would refuse.
 CELERY_RESULT_EXPIRES = None
 CELERY_WORKER_CONSUMER = "portal.server.task_intake:Consumer"
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 5
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
-    # A task that lasts longer is delivered twice. A long read finds its row leased and does
-    # nothing; every other task is far shorter.
+    # A longer task is delivered twice. A second read of a blob finds it leased and does nothing;
+    # all other tasks are far shorter.
     "visibility_timeout": 3600,
     "unacked_restore_interval": 5,
     "unacked_restore_throttle": 1,
@@ -338,20 +338,20 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TIMEZONE = "UTC"
-# Seconds after which another worker takes over the work of one that counts as dead. Verification
-# renews its lease every few seconds; sending a mail does not, so its claim must outlast the
-# slowest mail server.
+# Seconds after which another worker takes over the work of a dead one. Verification renews its
+# lease every few seconds; sending a mail does not, so its claim must outlast the slowest mail
+# server.
 VERIFICATION_LEASE = environment.whole("VERIFICATION_LEASE", 180, at_least=10, at_most=3600)
 VERIFICATION_QUEUED = environment.whole("VERIFICATION_QUEUED", 300, at_least=10, at_most=3600)
 MAIL_CLAIM = environment.whole("MAIL_CLAIM", 120, at_least=10, at_most=3600)
 
 
 def sqlite(path: Path) -> dict[str, object]:
-    """Settings under which concurrent writers wait for each other instead of failing."""
+    """Settings with which concurrent writers wait for each other instead of failing."""
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": str(path),
-        # Opening a connection takes as long as a request.
+        # Opening a connection takes as long as handling a request.
         "CONN_MAX_AGE": 60,
         "OPTIONS": {
             "timeout": 20,
@@ -368,7 +368,7 @@ def database(default: str) -> dict[str, object]:
         return sqlite(Path(found["NAME"]))
     # None: the gate's statement is not prepared (weights/gate/statement.py).
     threshold = 5 if environment.flag("DATABASE_PREPARED", default=True) else None
-    # Seconds to wait for a new or a free connection, before the response is 503.
+    # Seconds to wait for a new or a free connection before responding with 503.
     wait = environment.seconds("DATABASE_WAIT", 5, at_most=60)
     pool = {"min_size": 2, "max_size": 16, "timeout": wait}
     ours = {"prepare_threshold": threshold, "pool": pool}
@@ -377,7 +377,7 @@ def database(default: str) -> dict[str, object]:
 
 
 def caches(location: str) -> dict[str, dict[str, Any]]:
-    """The cache at `location`; its keys begin with `cache:`, which its Redis user may touch."""
+    """The cache at `location`; its Redis user may access only keys that begin with `cache:`."""
     return {
         "default": {
             "BACKEND": "portal.server.json_cache.JsonCache",

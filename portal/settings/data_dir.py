@@ -17,22 +17,22 @@ from django.core.exceptions import ImproperlyConfigured
 from portal.settings import environment, installation
 from portal.settings.private_files import make_private, refuse_readable, write_new
 
-# sun_path of a unix socket holds 108 bytes on Linux and 104 on macOS (unix(7)).
+# sun_path of a unix socket has 108 bytes on Linux and 104 on macOS (unix(7)).
 _SOCKET_PATH_MOST = 100
 
 
 def default() -> str:
-    """The folder of an install that names none: `var` of the clone; for a wheel, the user's own."""
+    """The default DATA_DIR: `var` in a clone; for a wheel, a folder in the user's data."""
     if not installation.IS_WHEEL:
         return str(installation.BASE_DIR / "var")
     return environment.text("XDG_DATA_HOME", "~/.local/share") + "/weighbridge"
 
 
 def prepare(data_dir: Path) -> None:
-    """Create the folders and keys, and read `keys.env` and the address beside the environment.
+    """Create the folders and keys; read `keys.env` and the address in addition to the environment.
 
-    Before a restore the keys exist only in this process: those of the install are in the backup.
-    Raises ImproperlyConfigured for a folder that cannot be written to, or is full.
+    A restore keeps its new keys in this process, since the install's are in the backup. Raises
+    ImproperlyConfigured for a folder that is full or not writable.
     """
     try:
         _prepare(data_dir)
@@ -69,14 +69,14 @@ def _prepare(data_dir: Path) -> None:
 
 
 def _make_private(data_dir: Path) -> None:
-    """Remove the rights of others from files that an earlier release left readable."""
+    """Remove other users' rights to files that an earlier release left readable."""
     folders = [data_dir / name for name in ("run", "broker", "static")]
     for path in [*folders, *data_dir.glob("db.sqlite3*")]:
         make_private(path)
 
 
 def keys_file(data_dir: Path) -> Path:
-    """The file with SECRET_KEY, the key rings and an operator's variables, one in each line."""
+    """The file with SECRET_KEY, the key rings and the operator's variables, one per line."""
     return data_dir / "keys.env"
 
 
@@ -120,7 +120,7 @@ def invented_mark(data_dir: Path) -> Path:
 
 
 def address_file(data_dir: Path) -> Path:
-    """The file in which quickstart stores its address for commands that run beside it."""
+    """The file in which quickstart stores its URL for commands that run meanwhile."""
     return data_dir / "run" / "address.env"
 
 
@@ -162,9 +162,9 @@ def _new_encryption_key() -> str:
 
 
 def _add_encryption_key(keys: Path) -> None:
-    """Add the key to the file of an earlier release, once, however many processes start.
+    """Add the key to the file of an earlier release, once, even if several processes start.
 
-    A restore takes the key of its backup, so it uses a new one only for itself.
+    A restore takes the key from the backup, so it uses a new one only for itself.
     """
     if environment.text("ENCRYPTION_KEYS", "") or environment.text("ENCRYPTION_KEYS_FILE", ""):
         return
@@ -188,9 +188,9 @@ def _add_encryption_key(keys: Path) -> None:
 
 
 def write_once(path: Path, text: str) -> None:
-    """Create a file of mode 0600, completely or not at all; an existing file is not changed.
+    """Create a file of mode 0600, completely or not at all; leave an existing file unchanged.
 
-    Of two processes that start for the first time at once, one creates the file.
+    If two processes start for the first time at once, only one creates the file.
     """
     part = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     write_new(part, text)

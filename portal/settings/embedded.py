@@ -1,7 +1,7 @@
-"""The embedded default: one machine, SQLite, local files and a broker under `DATA_DIR`.
+"""The embedded install, the default: SQLite, local files and a broker under `DATA_DIR`.
 
 `make run` starts it, and every `manage.py` command uses it. The environment overrides each value,
-so PostgreSQL, Redis and S3 need only variables.
+for example to use PostgreSQL, Redis and S3.
 """
 
 from portal.settings import data_dir, environment, private_files, validation
@@ -32,15 +32,15 @@ if not MANIFEST_KEY_FILE:
 if not AUDIT_KEY_FILE:
     AUDIT_KEY_FILE = environment.audit_key("AUDIT_KEY_FILE", str(data_dir.audit_key_file(DATA_DIR)))
 
-# `make demo` fills an install with invented people; then every title, mail and feed says so.
+# `make demo` fills an install with invented people, and every title, mail and feed says so.
 INVENTED_DATA = data_dir.invented_mark(DATA_DIR).exists()
 if INVENTED_DATA:
     SITE_NAME = f"{SITE_NAME} (invented data)"
 
-# An embedded broker, unless the environment names one. The cache is another database of the same
+# The embedded broker, unless the environment names one. The cache is another database of the same
 # server, whose socket only this user may open.
 EMBEDDED_BROKER = not environment.text("BROKER_URL", "")
-# Set for reading and writing: Celery's command line would use BROKER_URL without the password.
+# All three, since Celery's command line would otherwise use BROKER_URL without the password.
 CELERY_BROKER_READ_URL = CELERY_BROKER_WRITE_URL = CELERY_BROKER_URL = environment.redis(
     "BROKER_URL", data_dir.broker_url(DATA_DIR), "BROKER_PASSWORD"
 )

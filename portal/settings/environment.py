@@ -1,10 +1,10 @@
 """Typed readers of environment variables; the only module that reads the environment.
 
-A file may hold a value instead. Values of files stay in this module and out of `os.environ`,
+A file may contain a value instead. Values of files stay in this module and out of `os.environ`,
 which every child process inherits and `/proc/PID/environ` shows.
 
-Each reader raises ImproperlyConfigured, naming the variable, so that a wrong value is found when
-the process starts.
+Each reader raises ImproperlyConfigured with the variable's name, so that a wrong value is found
+when the process starts.
 """
 
 import io
@@ -30,12 +30,12 @@ from django.core.validators import validate_email
 from portal.settings.private_files import refuse_readable
 
 _TRUE = {"1", "true", "yes", "on"}
-#: Modules and names by which a pickle can run any code.
+#: Modules and names with which a pickle can run arbitrary code.
 _UNSAFE_IMPORTS = {
     *("os", "posix", "nt", "sys", "subprocess", "shutil", "pty", "socket", "importlib", "runpy"),
     *("ctypes", "code", "marshal", "pickle", "eval", "exec", "compile", "getattr", "__import__"),
     *("open", "load", "loads", "system", "popen"),
-    "joblib",  # its arrays make a loader read other pickles in the midst of one
+    "joblib",  # its arrays make a loader read further pickles within one
 }
 _FALSE = {"0", "false", "no", "off"}
 
@@ -51,12 +51,12 @@ class Files(environ.Env):
 
 
 def _value(name: str) -> str:
-    """The environment's value, or that of a file if it is unset or empty."""
+    """The environment's value; if that is unset or empty, a file's."""
     return (os.environ.get(name, "").strip() or Files.ENVIRON.get(name, "")).strip()
 
 
 def text(name: str, default: str | None = None) -> str:
-    """The value of `name`. Without a default, raises ImproperlyConfigured for an unset one."""
+    """The value of `name`. Raises ImproperlyConfigured if it is unset and has no default."""
     if value := _value(name):
         return value
     if default is None:
@@ -67,7 +67,7 @@ def text(name: str, default: str | None = None) -> str:
 def is_restoring() -> bool:
     """True for `manage.py restore`, which restores missing keys, and for `backup --verify`.
 
-    So no key is generated first, and a key's file may be missing yet.
+    Then no keys are generated at start, and key files may be missing.
     """
     return sys.argv[1:2] == ["restore"] or (sys.argv[1:2] == ["backup"] and "--verify" in sys.argv)
 
@@ -209,7 +209,7 @@ def aws() -> dict[str, str]:
 def read_secrets(*names: str) -> None:
     """Read each variable `NAME` from the file that `NAME_FILE` names.
 
-    `NAME` in the environment overrides the file, and a `NAME_FILE` there overrides keys.env.
+    `NAME` in the environment overrides the file, and `NAME_FILE` there overrides keys.env.
     """
     for name in names:
         target = name.removesuffix("_FILE")
@@ -235,7 +235,7 @@ _STORAGE = re.compile(r"file:///.+|s3://[a-z0-9][a-z0-9.-]{2,62}(/.*)?")
 
 
 def storage(name: str, default: str) -> str:
-    """The URL of the blob store: `file:///path` or `s3://bucket/prefix`."""
+    """The URL of the blob store, `file:///path` or `s3://bucket/prefix`."""
     value = text(name, default)
     if not _STORAGE.fullmatch(value):
         raise _refuse(name, f"{value!r} is neither file:///path nor s3://bucket/prefix")
@@ -244,7 +244,7 @@ def storage(name: str, default: str) -> str:
     return value
 
 
-#: A contact of RFC 9116, section 2.5.3.
+#: A contact according to RFC 9116, section 2.5.3.
 _CONTACT = re.compile(r"mailto:[^\s,@]+@[^\s,@]+|https://[^\s,]+|tel:\+[0-9-]+")
 
 
@@ -271,9 +271,9 @@ _CDN_KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def cdn(address: str, key_id: str, key_file: str) -> tuple[str, str, str]:
-    """Origin, key id and key file of a CDN; empty if none of the three variables is set.
+    """Origin, key id and key file of a CDN; empty strings if none of the three is set.
 
-    The three are set together. Reads the key once, so that an invalid one is found at start.
+    Refuses to set only some of them. Reads the key once, so that a bad one is found at start.
     """
     present = [name for name in (address, key_id, key_file) if text(name, "")]
     if not present:
@@ -297,7 +297,7 @@ def manifest_key(name: str, default: str = "") -> str:
 
 
 def audit_key(name: str, default: str = "") -> str:
-    """The file of the key that signs the head of the trail; like `manifest_key`."""
+    """The file of the key that signs the trail's head, read like `manifest_key`."""
     return _key_file(
         name, default, lambda key: isinstance(key, Ed25519PrivateKey), "no Ed25519 key"
     )
@@ -307,7 +307,7 @@ _COPY = re.compile(r"file:///.*[^/]|s3://[a-z0-9][a-z0-9.-]{2,62}/.*[^/]")
 
 
 def head_copy(name: str) -> str:
-    """The URL of the copies of heads: `file:///path/to/file`, `s3://bucket/prefix`, or empty."""
+    """The URL for copies of heads: `file:///path/to/file`, `s3://bucket/prefix`, or empty."""
     value = text(name, "")
     if value and not _COPY.fullmatch(value):
         raise _refuse(name, f"{value!r} is neither file:///path/to/file nor s3://bucket/prefix")
@@ -378,7 +378,7 @@ def work_calendar(name: str) -> str:
     value = text(name, "").upper()
     country, _, part = value.partition("-")
     try:
-        if value:  # a list of all would load every calendar of the package
+        if value:  # listing all countries would load every calendar
             holidays.country_holidays(country, subdiv=part or None)
     except NotImplementedError as error:
         message = f"{value!r} is not a country such as DE or a part of one such as US-CA"
@@ -390,7 +390,7 @@ _KEY = re.compile(r"([a-z0-9]{1,16}):([0-9a-f]{64})")
 
 
 def key_ring(name: str) -> dict[str, bytes]:
-    """Keys, comma-separated, each `id:64 hex digits`; the first signs: id -> 32 bytes."""
+    """Comma-separated keys, each `id:64 hex digits`, as id -> 32 bytes; the first signs."""
     ring: dict[str, bytes] = {}
     for word in words(name):
         found = _KEY.fullmatch(word)

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-#: The folder of the packages: the root of a clone, or `site-packages`.
+#: The folder of the Python packages: the root of a clone, or `site-packages`.
 BASE_DIR = Path(__file__).resolve().parents[2]
-# Only a wheel contains it (pyproject.toml).
+# Exists only in a wheel (pyproject.toml).
 _IN_WHEEL = BASE_DIR / "portal" / "assets"
 IS_WHEEL = _IN_WHEEL.is_dir()
-#: The folder of `templates` and `static`, and in production of `staticfiles`.
+#: The folder with `templates` and `static`, and in production `staticfiles`.
 ASSETS = _IN_WHEEL if IS_WHEEL else BASE_DIR
-#: The site that `make docs` builds; a folder that may be missing in a clone.
+#: The site that `make docs` builds; the folder may be missing in a clone.
 DOCUMENTATION = _IN_WHEEL / "documentation" if IS_WHEEL else BASE_DIR / "build" / "docs" / "html"

@@ -8,7 +8,7 @@ import structlog
 from portal.middleware.log_filters import one_line
 from portal.settings import environment
 
-#: Bound to a line of any logger, of ours or of a library.
+#: Added to the lines of every logger, ours and those of libraries.
 _FACTS: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -16,8 +16,8 @@ _FACTS: list[structlog.typing.Processor] = [
     structlog.stdlib.add_log_level,
 ]
 _RENDERERS = {
-    # With `rich` installed, the default formatter prints every variable of every frame, and with
-    # them tokens and answers.
+    # If `rich` is installed, the default formatter prints every variable of every frame, including
+    # tokens and answers.
     "text": structlog.dev.ConsoleRenderer(
         colors=False, exception_formatter=structlog.dev.plain_traceback
     ),
@@ -49,9 +49,9 @@ LOGGING = {
         "accounts": {"level": environment.text("LOG_LEVEL", "INFO")},
         "weights": {"level": environment.text("LOG_LEVEL", "INFO")},
         "django_structlog": {"level": "ERROR"},
-        # It logs whole paths, and a link's path is a secret; the request log has each failure.
+        # It logs complete paths, and a link's path is a secret; the request log has every failure.
         "django.request": {"level": "CRITICAL"},
-        # gunicorn's own handler writes another format.
+        # gunicorn's own handler uses another format.
         "gunicorn.error": {"level": "WARNING", "handlers": [], "propagate": True},
     },
 }

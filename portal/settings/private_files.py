@@ -1,4 +1,4 @@
-"""Private files of the portal's user: umask, modes, durable writing, refusal of exposed keys."""
+"""Private files of the portal's user: umask, modes, durable writes, refusal of exposed keys."""
 
 import os
 import stat
@@ -56,14 +56,14 @@ def refuse_readable(name: str, path: Path) -> None:
 def _is_container_secret(path: Path) -> bool:
     """True if a container runtime mounted the file: on a read-only tmpfs.
 
-    Docker Swarm and Kubernetes mount secrets readable by every user of the one container.
+    In Docker Swarm and Kubernetes, every user of the container can read its secrets.
     """
     read_only = bool(os.statvfs(path).f_flag & os.ST_RDONLY)
     return read_only and _file_system(path) == "tmpfs"
 
 
 def _file_system(path: Path) -> str:
-    """The type of the path's file system, such as `ext4`; empty where /proc does not list it."""
+    """The type of the path's file system, such as `ext4`; empty if /proc does not list it."""
     device = path.stat().st_dev
     number = f"{os.major(device)}:{os.minor(device)}"
     with suppress(FileNotFoundError):

@@ -1,4 +1,4 @@
-"""Many machines: PostgreSQL, Redis and the store of the environment; refuses weak settings."""
+"""Several machines: services named in the environment; refuses weak settings."""
 
 from portal.settings import environment, private_files, validation
 
@@ -16,7 +16,7 @@ ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS")
 
 DATABASES = {"default": database("")}
 WEIGHTS_STORAGE = environment.storage("WEIGHTS_STORAGE", "")
-# Set for reading and writing: Celery's command line would use BROKER_URL without the password.
+# All three, since Celery's command line would otherwise use BROKER_URL without the password.
 CELERY_BROKER_READ_URL = CELERY_BROKER_WRITE_URL = CELERY_BROKER_URL = environment.redis(
     "BROKER_URL", None, "BROKER_PASSWORD"
 )

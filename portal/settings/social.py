@@ -1,4 +1,4 @@
-"""Sign-in with ORCID, GitHub and Google: each only if its client id and secret are set."""
+"""Sign-in with ORCID, GitHub and Google, each if its client id and secret are set."""
 
 from typing import Any
 
@@ -47,7 +47,7 @@ for _name in ("github", "google"):
 if "google" in SOCIALACCOUNT_PROVIDERS:
     SOCIALACCOUNT_PROVIDERS["google"]["SCOPE"] = ["profile", "email"]
 
-# A provider's mail address opens no account; its owner has to link the provider first.
+# A provider's mail address does not sign in; the account's owner has to link the provider first.
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
 SOCIALACCOUNT_REAUTHENTICATION_REQUIRED = True
 SOCIALACCOUNT_STORE_TOKENS = False

@@ -17,7 +17,7 @@ if _database["ENGINE"].endswith("sqlite3"):
     _database["TEST"] = {"NAME": _database["NAME"]}
 DATABASES = {"default": _database}
 
-# Tests of the second person switch it off (tests/accounts/change_requests).
+# Tests of the second person set it to False (tests/accounts/change_requests).
 SINGLE_OPERATOR = True
 
 # Deliberately unusable: a test that stores bytes requests the fixture `store`.

@@ -1,6 +1,6 @@
-"""Refuse settings that are too weak to start with, each in one line: variable, reason, remedy.
+"""Refuse to start with weak settings, with one line for each: variable, reason, remedy.
 
-The settings modules call `refuse` at their end, so every process and command refuses alike.
+The settings modules call `refuse` at their end, so it applies to every process and command.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -15,14 +15,14 @@ from accounts.web.loopback import is_loopback_url
 Settings = Mapping[str, Any]
 Rule = Callable[[Settings], Iterator[str]]
 
-#: Characters of SECRET_KEY, as Django demands (security.W009).
+#: Characters of SECRET_KEY, as Django requires (security.W009).
 SECRET_LENGTH = 50
 #: Characters of METRICS_TOKEN, long enough to resist guessing, since no rate limit slows it.
 TOKEN_LENGTH = 32
-#: Distinct characters, and bytes: random text of that length and 32 random bytes have more.
+#: Minimum distinct characters, and bytes; random text of that length and random keys have more.
 SECRET_VARIETY = 10
 KEY_VARIETY = 16
-#: A year, which https://hstspreload.org demands.
+#: A year, as https://hstspreload.org requires.
 PRELOAD_SECONDS = 365 * 24 * 3600
 _PLACEHOLDERS = ("insecure", "changeme", "change-me", "placeholder")
 
@@ -109,7 +109,7 @@ def _encrypted(settings: Settings) -> Iterator[str]:
 
 
 def _bytes_encrypted(settings: Settings) -> Iterator[str]:
-    """If the portal is on https, so must be the place that serves the bytes."""
+    """Require https of the server of the bytes if the portal uses it."""
     if not settings["PUBLIC_URL"].startswith("https://"):
         return
     if not settings["WEIGHTS_STORAGE"].startswith("s3:"):
@@ -166,7 +166,7 @@ def _queue_and_cache_apart(settings: Settings) -> Iterator[str]:
 
 
 def _queue_and_cache_guarded(settings: Settings) -> Iterator[str]:
-    """Require a password: a writer to Redis can send tasks and change rate limits."""
+    """Require a password, since write access to Redis can send tasks and reset rate limits."""
     for name, url in _redis_urls(settings).items():
         if not _is_local(url) and not urlsplit(url).password:
             password = name.replace("_URL", "_PASSWORD_FILE")
@@ -187,12 +187,12 @@ def _database(url: str) -> tuple[str, int, str] | None:
 
 
 def _is_local(broker: str) -> bool:
-    """True if the broker is a socket, on loopback, or the memory of one process (benchmarks)."""
+    """True for a broker on a socket, on loopback, or in one process's memory (benchmarks)."""
     return urlsplit(broker).scheme.endswith(("socket", "unix", "memory")) or is_loopback_url(broker)
 
 
 def _host(address: str) -> str:
-    """Only the host: the rest of the URL may contain secrets."""
+    """Only the host, since the rest of the URL may contain secrets."""
     return urlsplit(address).hostname or "a broker elsewhere"
 
 
