@@ -1,4 +1,4 @@
-"""The Django project: settings, URLs, processes. Nothing imports it."""
+"""The Django project: settings, URLs, processes. The apps do not import it."""
 
 from portal.celery import app as celery_app
 

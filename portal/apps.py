@@ -4,7 +4,7 @@ from django.db.backends.signals import connection_created
 
 
 class PortalConfig(AppConfig):
-    """Wiring: settings, URLs, Celery, health, quickstart. Nothing imports it."""
+    """Wiring: settings, URLs, Celery, health, quickstart. The other apps do not import it."""
 
     name = "portal"
 

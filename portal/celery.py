@@ -42,7 +42,7 @@ app.conf.beat_schedule = {
 
 @setup_logging.connect
 def log_in_one_format(**kwargs: Any) -> None:
-    """Configure logs like Django; Celery then adds no handlers with formats of its own."""
+    """Configure logs like Django, so that Celery adds no handlers with other formats."""
     configure_logging(settings.LOGGING_CONFIG, settings.LOGGING)
 
 
@@ -54,7 +54,7 @@ def rest_in_read_only_mode(sender: Celery, **kwargs: Any) -> None:
 
 @beat_init.connect
 def run_rare_tasks(**kwargs: Any) -> None:
-    """Run the tasks with long periods at each start of beat too.
+    """Run the tasks with long periods also when beat starts.
 
     Without a broker nothing is lost: beat sends them again as scheduled.
     """

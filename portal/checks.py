@@ -1,6 +1,6 @@
 """System checks of `manage.py check --deploy` (portal.W001, portal.W002).
 
-Settings that are too weak to start with are refused in `portal.settings.validation` instead.
+`portal.settings.validation` refuses to start with weaker settings.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ NOT_VERSIONED = (
 
 @checks.register(checks.Tags.security, deploy=True)
 def bucket_keeps_versions(**_: Any) -> list[checks.CheckMessage]:
-    """Warn of a bucket without versioning, and of one whose versioning cannot be queried."""
+    """Warn about a bucket without versioning, or whose versioning cannot be queried."""
     storage = blob_storage()
     if storage.is_local or not storage.binds_versions:
         return []

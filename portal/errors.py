@@ -1,4 +1,4 @@
-"""Errors of starting, backing up and moving an install; each message names a remedy."""
+"""Errors while starting, backing up or moving an install; each message names a remedy."""
 
 from accounts.errors import DomainError
 

@@ -8,7 +8,7 @@ from portal import views
 from portal.admin import account_urls
 from portal.documentation.views import page
 
-#: Without a sign-in provider, allauth's pages for providers are 404.
+#: Without sign-in providers, allauth's pages for them return 404.
 _NO_PROVIDERS: list[URLPattern | URLResolver] = (
     []
     if settings.SOCIAL_ORIGINS

@@ -22,13 +22,13 @@ SECURITY_TXT_LIFE = timedelta(days=90)
 
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
-    """Liveness: returns 200 without checking the database or the broker."""
+    """Liveness: return 200 without checking the database or the broker."""
     return _plain("ok")
 
 
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Readiness: 200 if the database, static files and the store can be used, else 503."""
+    """Readiness: return 200 if the database, static files and store can be used, else 503."""
     if parts := readiness.unready():
         return _plain(f"not ready: {', '.join(parts)}", status=503)
     return _plain("ready")
@@ -36,7 +36,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def favicon(request: HttpRequest) -> HttpResponse:
-    """Redirects browsers and bookmarks that ask for the icon at its traditional path."""
+    """Redirect requests for the icon at its traditional path."""
     return HttpResponseRedirect(static("img/favicon.ico"))
 
 
@@ -58,7 +58,7 @@ def security_txt(request: HttpRequest) -> HttpResponse:
 
 
 def always_not_found(request: HttpRequest) -> HttpResponse:
-    """Returns 404 for paths that a later URL pattern would match."""
+    """Return 404 for paths that a later URL pattern would match."""
     return error_page(request, 404)
 
 
@@ -80,7 +80,7 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Returns 403 for a missing or invalid CSRF token: an old page or disabled cookies."""
+    """Return 403 for a missing or invalid CSRF token, because of an old page or no cookies."""
     return error_page(
         request,
         403,
@@ -101,7 +101,7 @@ def too_many(request: HttpRequest, exception: Exception | None = None) -> HttpRe
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Returns 500, or 503 if the database is unavailable; called while the error is handled."""
+    """Return 500, or 503 if the database is unavailable; called while handling the error."""
     if isinstance(sys.exception(), DATABASE_ERRORS):
         return error_page(request, 503, without_database=True)
     return error_page(request, 500)

@@ -1,6 +1,6 @@
 """allauth's URLs, with each view that changes an account in one transaction.
 
-allauth saves a change, then sends a signal. A process that is killed in between would leave a
+allauth saves a change, then sends a signal. A process killed in between would leave a
 change without its audit event, or without the mail that notifies the owner.
 """
 
@@ -25,7 +25,7 @@ View = Callable[..., HttpResponseBase]
 
 
 def in_one_transaction(view: View) -> View:
-    """Run the view's POST in a transaction."""
+    """Run the view in a transaction if the method is POST."""
 
     @wraps(view)
     def atomic_view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

@@ -1,4 +1,4 @@
-"""The first page of the admin: what is wrong, then the work of the person who looks."""
+"""The first page of the admin: what is wrong, then the reader's work."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from weights.reports.choices import State
 
 @dataclass(frozen=True)
 class Work:
-    """A number of things that wait for the reader, and the list of them."""
+    """How many things of one kind wait for the reader, and the URL of their list."""
 
     count: int
     name: str
@@ -42,7 +42,7 @@ def context(user: User, lines: list[Line]) -> dict[str, Any]:
 
 
 def _work(user: User) -> Iterator[Work]:
-    """What waits for the reader, in three queries and one for each kind that they may see."""
+    """Yield the reader's open work, of the kinds that they may see."""
     if user.has_perm("accounts.view_application"):
         page = reverse("admin:accounts_application_changelist")
         counts = queue.desk_counts(Application.objects.readable_by(user), user)

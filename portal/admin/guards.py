@@ -1,4 +1,4 @@
-"""Handling of malformed URLs and forms on every page of the admin."""
+"""Handle malformed URLs and forms on every page of the admin."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ def _own_rows(model: Any, site: admin.AdminSite, request: HttpRequest) -> QueryS
 
 
 class OwnRowsFilter(admin.RelatedFieldListFilter):
-    """Offers only records that the user may see, so that a menu names none of other tiers."""
+    """Offers only records that the user may see, so that no menu names those of other tiers."""
 
     def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
         rows = _own_rows(field.related_model, model_admin.admin_site, request)
@@ -60,7 +60,7 @@ class GuardedAdmin(admin.ModelAdmin):
         return record
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Order pages that declare no order by age, newest first; autocompletes need an order."""
+        """Sort newest first unless the page declares an order; autocompletes need one."""
         rows: QuerySet[Any] = super().get_queryset(request)
         return rows if rows.ordered else rows.order_by("-pk")
 
@@ -75,14 +75,14 @@ class GuardedAdmin(admin.ModelAdmin):
         return [in_words(name, self.model) for name in super().get_list_display(request)]
 
     def get_list_filter(self, request: HttpRequest) -> Any:
-        """Filters of fields of codes show words."""
+        """Show words instead of codes in filters."""
         return [
             (one, CodeFilter) if one in CODES and in_words(one, self.model) != one else one
             for one in super().get_list_filter(request)
         ]
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Show words and units on pages without a form, but for fieldsets of raw records."""
+        """Show words and units on pages without a form, except in fieldsets of raw records."""
         fieldsets = super().get_fieldsets(request, obj)
         if obj is None or self.has_change_permission(request, obj):
             return fieldsets
@@ -95,7 +95,7 @@ class GuardedAdmin(admin.ModelAdmin):
         return [in_words(name, self.model) for name in flatten(options["fields"])]
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        """Title the list by its records; Django's "Select grant to view" is an instruction."""
+        """Title the list with its records; Django's "Select grant to view" is an instruction."""
         title = capfirst(self.opts.verbose_name_plural)
         return super().changelist_view(request, {"title": title, **(extra_context or {})})
 

@@ -31,7 +31,7 @@ def _health(request: HttpRequest) -> list[findings.Line]:
 
 
 def _may_open(request: HttpRequest, address: str) -> bool:
-    """True unless the address is an admin page that would answer this person with 403."""
+    """False without an address, and for an admin page that this person may not open."""
     if not address:
         return False
     # Django sets `model_admin` on the views of a ModelAdmin.
@@ -44,7 +44,7 @@ class PortalAdminSite(AdminSite):
     index_title = "Needs attention"
 
     def has_permission(self, request: HttpRequest) -> bool:
-        """Active, unsuspended staff with a second factor, signed in within twelve hours."""
+        """True for active, unsuspended staff with a second factor and a sign-in of twelve hours."""
         user = request.user
         if not super().has_permission(request) or getattr(user, "suspended_at", None):
             return False
@@ -79,7 +79,7 @@ class PortalAdminSite(AdminSite):
         return redirect("account_change_password")
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """Sign in anew after twelve hours; redirect staff without a second factor to set one up."""
+        """Require a new sign-in after twelve hours, and a second factor of staff."""
         if super().has_permission(request) and not reauthentication.may_use_admin(request):
             logout(request)
             messages.info(request, "The admin asks staff to sign in again after twelve hours.")

@@ -1,1 +1,1 @@
-"""The audit events of an install."""
+"""Audit events of the whole install."""

@@ -8,17 +8,17 @@ from django.views.static import serve
 
 from portal.settings import installation
 
-#: Of files whose address contains their checksum.
+#: For files whose URL contains their checksum.
 _FOR_EVER = "public, max-age=31536000, immutable"
-#: Of pages: a browser asks each time whether a page has changed.
+#: For pages: browsers ask each time whether a page has changed.
 _ASK_AGAIN = "public, no-cache"
 
 
 @require_safe
 def page(request: HttpRequest, path: str) -> HttpResponseBase:
-    """A file of the site; an address of a folder means its index.
+    """Serve a file of the site; the URL of a folder means its index.
 
-    Responds with 404 if the file does not exist, and says how to build the site if none is built.
+    Responds with 404 if the file does not exist, or with how to build a site that is missing.
     """
     root = installation.DOCUMENTATION
     if not (root / "index.html").is_file():

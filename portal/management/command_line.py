@@ -9,11 +9,11 @@ from typing import Any
 
 
 def main() -> None:
-    """Run the command of sys.argv; Ctrl-C ends it with one line and exit code 130."""
+    """Run the command in sys.argv; Ctrl-C ends it with one line and exit code 130."""
     try:
         _run()
     except KeyboardInterrupt:
-        # A terminal shows ^C in the line of the prompt.
+        # A terminal has printed ^C on the current line.
         sys.stderr.write("\nstopped\n" if sys.stderr.isatty() else "stopped\n")
         sys.exit(130)
 
@@ -21,7 +21,7 @@ def main() -> None:
 def _run() -> None:
     """Use the embedded install (`make run`) unless the environment names other settings."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings.embedded")
-    gc.disable()  # what is imported now is never freed; starting is a tenth faster
+    gc.disable()  # modules are never freed, and starting is a tenth faster
     from django.conf import settings
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
@@ -30,7 +30,7 @@ def _run() -> None:
         settings.INSTALLED_APPS  # noqa: B018 - loads the settings, to report an error in one line
     except ImproperlyConfigured as error:
         sys.exit(str(error))
-    # A command needs one connection; where that fails, a pool waits and does not give the cause.
+    # A command needs one connection; if that fails, a pool waits and hides the cause.
     database: dict[str, Any] = settings.DATABASES["default"]
     database["OPTIONS"].pop("pool", None)
     from accounts.background.outages import DATABASE_ERRORS, ReadOnly, outage_message
@@ -55,7 +55,7 @@ def _run() -> None:
 
 
 def weighbridge() -> None:
-    """The console script; beside the commands it knows `--version`, of the portal."""
+    """The console script: the commands, and `--version` of the portal."""
     if sys.argv[1:] == ["--version"]:
         sys.stdout.write(f"weighbridge {metadata.version('weighbridge')}\n")
     else:

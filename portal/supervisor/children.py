@@ -9,12 +9,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-#: Seconds before a child is restarted: doubled after each false start, up to the second.
+#: Seconds before a child is restarted: the first, doubled after each false start up to the second.
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 #: Seconds; a child that ends sooner counts as a false start.
 SETTLED_AFTER = 10.0
-#: False starts in a row after which a child that never ran is given up. One that has run is
-#: restarted without limit, because its cause may pass.
+#: False starts in a row after which a child that never ran is not restarted. One that has run is
+#: restarted without limit, because the cause may be temporary.
 MOST_FALSE_STARTS = 6
 
 _PR_SET_PDEATHSIG = 1
@@ -29,7 +29,7 @@ def tie_to_parent() -> Callable[[], None] | None:
 
     def tie() -> None:
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before the line above
+        if os.getppid() != parent:  # the parent died before the line above
             os._exit(1)
 
     return tie
@@ -37,7 +37,7 @@ def tie_to_parent() -> Callable[[], None] | None:
 
 @dataclass
 class Child:
-    """A process in its own group; it may take `stop_within` seconds to end on TERM."""
+    """A process in its own group, which gets `stop_within` seconds to end after TERM."""
 
     name: str
     command: list[str]
@@ -46,14 +46,14 @@ class Child:
     false_starts: int = 0
     #: Whether it has ever run for SETTLED_AFTER seconds.
     has_run: bool = False
-    #: When the first of its false starts in a row ended, in seconds since 1970.
+    #: The time of the first of its false starts in a row, in seconds since 1970.
     failing_since: float = 0.0
     _process: subprocess.Popen[bytes] | None = None
     _started: float = 0.0
     _due: float = 0.0
 
     def start(self) -> None:
-        """Start it, with its output on our standard error; our standard output stays ours."""
+        """Start it with its output on our stderr; our stdout is only for our own lines."""
         self._started = time.monotonic()
         self._process = subprocess.Popen(
             self.command,
@@ -97,7 +97,7 @@ class Child:
         return self.false_starts > 0 and self.runs and long
 
     def settle(self) -> None:
-        """Record that it runs, and reset its false starts."""
+        """Record that it has run, and reset its false starts."""
         self.false_starts, self.failing_since, self.has_run = 0, 0.0, True
 
     @property

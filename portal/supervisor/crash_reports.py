@@ -1,6 +1,6 @@
 """Reports of children that keep ending, from the supervisor to the health page.
 
-In a file of fixed size that is overwritten in place: this works while the disk is full, which may
+The file has a fixed size and is overwritten in place, which also works on a full disk. That may
 be why the children end.
 """
 
@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-#: Bytes of the file: a block, which file systems write at once.
+#: Bytes of the file: one block of a file system.
 SIZE = 4096
 
 
@@ -22,7 +22,7 @@ class CrashReport:
     name: str
     false_starts: int
     since: float
-    #: How it ended last, such as `exit code 1`.
+    #: How it last ended, such as `exit code 1`.
     ended_with: str
 
 

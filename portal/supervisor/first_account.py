@@ -22,7 +22,7 @@ class FirstAccount:
 
 
 def create_once() -> FirstAccount | None:
-    """Create the first account; None once its password was shown or another administrator exists.
+    """Create the first account; None if its password was shown or there is another administrator.
 
     If a start is killed before it shows the password, the next one sets a new password.
     """

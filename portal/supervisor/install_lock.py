@@ -1,4 +1,4 @@
-"""A lock on an embedded install: one process at a time runs, restores or moves it."""
+"""A lock on an embedded install, so that only one process runs, restores or moves it."""
 
 import fcntl
 import os
@@ -34,7 +34,7 @@ def lock_install(data_dir: Path) -> Iterator[None]:
 
 @contextmanager
 def lock_if_embedded() -> Iterator[None]:
-    """Prevent `make run` from starting meanwhile; does nothing for an install of many machines."""
+    """Lock an embedded install, so that `make run` cannot start; do nothing for others."""
     if hasattr(settings, "EMBEDDED_BROKER"):
         with lock_install(settings.DATA_DIR):
             yield

@@ -124,7 +124,7 @@ def _publish_demos(supervisor: Supervisor, say: Callable[[str], None]) -> None:
 
 
 def _greet(public_url: str, say: Callable[[str], None]) -> None:
-    """Print the first account once, and then `Ready`, which scripts wait for."""
+    """Print the first account, once, and then `Ready`, for which scripts wait."""
     account = first_account.create_once()
     if account:
         say(f"admin: {public_url}/{settings.ADMIN_PATH}")
@@ -171,7 +171,7 @@ def _restart_on_changes(supervisor: Supervisor, say: Callable[[str], None]) -> N
 
 
 def _every(seconds: float, check: Callable[[], bool]) -> Callable[[], bool]:
-    """Call `check` at most once in `seconds`; return False in between."""
+    """Return a check that calls `check` at most every `seconds`, and is False in between."""
     due = time.monotonic()
 
     def is_due_and_true() -> bool:
@@ -208,9 +208,9 @@ def _cannot_listen(address: Address) -> OSError | None:
 
 
 def _publish_address(data_dir: Path, address: Address) -> str:
-    """Return the address for links: `PUBLIC_URL` if it is set, else this machine's own.
+    """Return the URL for links: `PUBLIC_URL` if it is set, else that of this machine.
 
-    Stores the latter for commands that run beside the portal or while it is stopped.
+    Stores the latter for commands, also for those that run while the portal is stopped.
     """
     file = address_file(data_dir)
     stored = file.read_text() if file.exists() else ""
@@ -235,7 +235,7 @@ def _all_answer(address: Address) -> Callable[[], bool]:
 
 
 def _by(deadline: float, answers: Callable[[], bool], name: str) -> Callable[[], bool]:
-    """Call `answers`; raises QuickstartError if it is still False after the deadline."""
+    """Return a check that calls `answers`, and raises QuickstartError after the deadline."""
 
     def check() -> bool:
         if answers():

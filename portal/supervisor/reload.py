@@ -1,4 +1,4 @@
-"""`make dev`: notice that source files have changed, so that the processes restart."""
+"""`make dev`: detect changed source files, so that the processes restart."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Keep the processes of the embedded install running under one parent."""
+"""Keep the processes of the embedded install running under one parent process."""
 
 import signal
 import time
@@ -32,7 +32,7 @@ class Supervisor:
         self._environment = environment
         self._say = say
         self._children: dict[str, Child] = {}
-        # Shells make background processes ignore INT; an explicit handler makes it stop this one.
+        # Shells make background processes ignore INT, unless they set a handler.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal)
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup sets it
@@ -70,7 +70,7 @@ class Supervisor:
         return False
 
     def all_run(self) -> None:
-        """Record that all children have started; from now on each is restarted without limit."""
+        """Record that all children run; from now on each is restarted without limit."""
         for child in self._children.values():
             child.settle()
 
@@ -84,7 +84,7 @@ class Supervisor:
             self._start_again(child)
 
     def stop(self) -> None:
-        """Stop all children, the last started first, each within its own deadline."""
+        """Stop all children in reverse order, each within its deadline."""
         for child in reversed(self._children.values()):
             self._end(child)
             self._say(f"{child.name}: stopped")

@@ -1,4 +1,4 @@
-"""Dates with the month in words, and times of 24 hours with their zone, which is always UTC."""
+"""Dates with the month as a word, and 24-hour times with the zone, which is always UTC."""
 
 DATE_FORMAT = "j M Y"
 TIME_FORMAT = r"H:i \U\T\C"

@@ -91,7 +91,7 @@ class Command(PortalCommand):
         self.stdout.write("The backup is as it was made.")
 
     def _print_counts(self, created: Created) -> None:
-        """Print to stderr: stdout contains only the folder."""
+        """Print to stderr, since stdout contains only the folder."""
         self.stderr.write(f"database: {created.database_bytes} bytes")
         self.stderr.write(f"keys: {', '.join(created.keys) or 'none'}")
         self.stderr.write(f"signature: {created.signed_by or 'none (--unsigned)'}")

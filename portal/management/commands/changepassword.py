@@ -1,4 +1,4 @@
-"""`manage.py changepassword`: set a password, and end tokens and links as a reset does."""
+"""`manage.py changepassword`: set a password, and end tokens and links like a reset."""
 
 import getpass
 import warnings
@@ -17,9 +17,9 @@ class Command(changepassword.Command):
     help = "Set a password, and end the sessions, tokens and links of the account."
 
     def handle(self, *args: Any, **options: Any) -> str:
-        """Prompt twice. Raises CommandError if the two differ, or for a weak password.
+        """Prompt twice. Raises CommandError if the two differ or the password is weak.
 
-        Also raises it without a terminal, where the password would be read with an echo.
+        Also raises it without a terminal, since the password would be echoed.
         """
         user = find_user(options["username"] or getpass.getuser())
         with warnings.catch_warnings():

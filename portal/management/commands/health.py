@@ -12,7 +12,7 @@ from django.db import Error
 from portal.health import findings
 from portal.health.findings import Line
 
-#: State of a line -> exit code, as Nagios and its relatives read it.
+#: State of a line -> exit code of a Nagios plugin.
 EXIT_CODES = {"ok": 0, "late": 1, "alarm": 2}
 
 

@@ -39,7 +39,7 @@ class Command(BaseCommand):
         connections.close_all()
 
     def _demand_prepared(self) -> None:
-        """In read-only mode only a prepared install starts, since nothing may be written."""
+        """Raise CommandError unless prepared, since read-only mode must not write."""
         if waiting := readiness.waiting_migrations():
             raise CommandError(
                 f"{waiting} migrations wait, and READ_ONLY is set: run manage.py prepare_install"

@@ -1,4 +1,4 @@
-"""`manage.py quickstart`: the whole portal on this machine, under one parent."""
+"""`manage.py quickstart`: run the whole portal on this machine under one parent process."""
 
 from contextlib import suppress
 from typing import Any
@@ -12,7 +12,7 @@ from portal.supervisor import quickstart
 
 class Command(BaseCommand):
     help = "Prepare the install and run web server, worker, beat and broker until stopped."
-    # The database may not be there yet; migrate runs the checks that matter.
+    # The database may not exist yet; migrate runs the checks that matter.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -44,7 +44,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
     def _say(self, line: str) -> None:
-        """Print without buffering; a closed terminal does not prevent an orderly stop."""
+        """Print without buffering; a closed terminal must not prevent an orderly stop."""
         with suppress(OSError):
             self.stdout.write(line)
             self.stdout.flush()

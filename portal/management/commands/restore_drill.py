@@ -1,4 +1,4 @@
-"""`manage.py restore_drill`: prove that a backup restores the portal."""
+"""`manage.py restore_drill`: prove that a backup can be restored."""
 
 from argparse import ArgumentParser
 from pathlib import Path
