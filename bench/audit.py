@@ -1,7 +1,7 @@
-"""Measure the cost of a tamper-evident audit trail: writing, the gate, checking.
+"""Measure the cost of a tamper-evident audit trail: for writes, the gate and checks.
 
 Run from the project's folder: `.venv/bin/python bench/audit.py`. It starts a PostgreSQL server.
-For five rounds eight writers append events, one per transaction: to the trail with its triggers
+In five rounds, eight writers append events, one per transaction: to the trail with its triggers
 while a sealer runs, to the same table without triggers and seals, and to a table whose rows are
 hash-chained under a lock. Then eight connections GET a small file with and without the ledger,
 and `verify_audit`'s check of all rows is compared with reading them.
@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def make_tables() -> None:
-    """Create the trail's table without triggers and seals, and a table chained by hashes."""
+    """Create the trail's table without triggers and seals, and a hash-chained table."""
     from django.db import connection
 
     with connection.cursor() as cursor:
@@ -90,7 +90,7 @@ def append(address: str, writers: Pool) -> None:
             if sealer.is_alive():
                 unsealed.append(written - (SealedRow.objects.count() - before))
                 sealer.stop()
-                seal()  # the rest, so that it costs the other sides nothing
+                seal()  # the rest, so that the other sides do not pay for it
             rounds.append(Round(written / took, took * WRITERS / max(written, 1)))
     ours = found["accounts_auditevent"]
     for label, base in (("plain insert", "plain"), ("chain under a lock", "chained")):
@@ -110,14 +110,14 @@ def append(address: str, writers: Pool) -> None:
 
 
 def write_all(address: str, writers: Pool, table: str, seconds: float) -> tuple[int, float]:
-    """Returns the number of rows that all writers wrote, and the seconds."""
+    """Return the number of rows written by all writers, and the seconds."""
     started = time.monotonic()
     jobs = [writers.apply_async(write, (address, table, seconds)) for _ in range(WRITERS)]
     return sum(job.get() for job in jobs), time.monotonic() - started
 
 
 def write(address: str, table: str, seconds: float) -> int:
-    """Append rows, one per transaction; returns their number. Runs in a writer's process."""
+    """Append rows, one per transaction; return their number. Runs in a writer's process."""
     import psycopg
 
     statement = _INSERT.format(table=table)
@@ -176,7 +176,7 @@ def _peak() -> int:
 
 
 def row_sizes() -> None:
-    """Print the bytes on disk per row, indexes included."""
+    """Print the bytes on disk per row, including indexes."""
     from django.db import connection
 
     from accounts.audit.models import AuditEvent, SealedRow
@@ -194,7 +194,7 @@ def row_sizes() -> None:
 
 
 def gate(folder: Path, port: int) -> None:
-    """Compare a GET that writes its ledger row with one that does not, while a sealer runs."""
+    """Compare a GET that writes a ledger row with one that does not, while a sealer runs."""
     from accounts.audit.merkle_log.sealer import Sealer
     from portal import processes
 

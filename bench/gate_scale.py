@@ -1,8 +1,8 @@
 """Measure how the gate scales: a million grants and files against ten thousand.
 
 Run from the project's folder: `.venv/bin/python bench/gate_scale.py [--postgres] [--explain]`.
-Two databases are filled by bulk SQL: SQLite, or with `--postgres` a PostgreSQL server each. One
-process per database calls `gate.decide` with random tokens for random files, in turn for five
+Two databases are filled by bulk SQL: SQLite, or with `--postgres` a PostgreSQL server each. For
+each database, a process calls `gate.decide` with random tokens for random files, in turn for five
 rounds. `--explain` prints the query plan of the larger database.
 """
 
@@ -90,7 +90,7 @@ def template(folder: Path) -> dict[str, Any]:
 
 
 def tables(first: dict[str, Any], people: int, checkpoints: int) -> list[tuple[Any, int, Any]]:
-    """For each record: how many copies to make, and the SQL of what differs in copy `n`."""
+    """For each record: how many copies to make, and the SQL for what differs in copy `n`."""
     base = {name: record.pk for name, record in first.items()}
     tier = first["Grant"].tier_id
     files = checkpoints * FILES_EACH
@@ -137,7 +137,7 @@ def tables(first: dict[str, Any], people: int, checkpoints: int) -> list[tuple[A
 
 
 class Requests:
-    """Digests of the tokens, and the number of checkpoints, of this process's database."""
+    """Token digests and the number of checkpoints in this process's database."""
 
     digests: list[str] = []
     checkpoints = 0
@@ -158,7 +158,7 @@ def tokens_for(people: int) -> None:
 
 
 def decide(seconds: float) -> Round:
-    """Returns decisions per second, and CPU seconds per decision."""
+    """Return decisions per second, and CPU seconds per decision."""
     from django.utils import timezone
 
     from weights import gate

@@ -1,4 +1,4 @@
-"""Measure how soon a refusal takes effect, and how soon a flipped bit is found.
+"""Measure how soon a refusal takes effect, and how soon a flipped bit is detected.
 
 Run from the project's folder: `.venv/bin/python bench/integrity.py [MEGABYTES [STORE…]]`. STORE
 is `files` or `s3` (default: both), MEGABYTES the size of the file (default: 256). In rounds, on a
@@ -86,7 +86,7 @@ def _web(port: int) -> list[str]:
 
 
 class _Client:
-    """Requests one byte of the file. Returns whether it was sent, or redirected to."""
+    """Requests one byte of the file; returns True if it was sent or redirected."""
 
     def __init__(self, port: int, token: str) -> None:
         self._port = port
@@ -143,7 +143,7 @@ def refusals(kind: str, ask: _Client) -> None:
 def _first_refusal(
     ask: _Client, close: Callable[[], None], reopen: Callable[[], None]
 ) -> tuple[float, int]:
-    """Returns seconds from commit to first refusal, and the number of later requests allowed."""
+    """Return seconds from commit to first refusal, and how many later requests were allowed."""
     from django.db import transaction
 
     answers: list[tuple[float, float, bool]] = []
@@ -160,7 +160,7 @@ def _first_refusal(
     time.sleep(0.2)
     commits: list[float] = []
     with transaction.atomic():
-        transaction.on_commit(lambda: commits.append(time.monotonic()))  # before what it queues
+        transaction.on_commit(lambda: commits.append(time.monotonic()))  # before queued tasks
         close()
     [committed] = commits
     while all(allowed for _, _, allowed in list(answers)):
@@ -178,7 +178,7 @@ def _first_refusal(
 
 
 def next_read(ask: _Client) -> None:
-    """Flip a bit by a write, which changes the mtime: the next request must be refused."""
+    """Flip a bit with a write, which changes the mtime; the next request must be refused."""
     from weights.integrity import verification
     from weights.storage.models import Blob
 
@@ -199,7 +199,7 @@ def next_read(ask: _Client) -> None:
 
 
 def scrub(kind: str, megabytes: int) -> None:
-    """Flip a bit without a change of mtime (on S3 by a write), and let the scrub find it."""
+    """Flip a bit without changing the mtime (on S3 by a write), and let the scrub find it."""
     from weights.storage.models import Blob
 
     _flip(hidden=True)

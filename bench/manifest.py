@@ -1,8 +1,8 @@
 """Measure signing and checking a manifest of 992 shards against hashing the weights.
 
 Run from the project's folder: `.venv/bin/python bench/manifest.py`. It publishes a revision of
-992 shards, signs it in rounds, and runs the stock verifier on a folder of the same files. Signing
-reads no weights, only records. The verifier hashes everything, so it is compared with
+992 shards, signs it in rounds, and runs the standard verifier on a folder with the same files.
+Signing reads only records, no weights. The verifier hashes everything, so it is compared with
 `sha256sum` of the same files.
 """
 
@@ -98,7 +98,7 @@ def run(command: list[str], folder: Path) -> None:
 
 
 def timed(act: Callable[[], None], after: Callable[[], None] = lambda: None) -> list[float]:
-    """Returns the seconds of each round; `after` runs untimed."""
+    """Return the seconds of each round; `after` is not timed."""
     times = []
     for _ in range(ROUNDS):
         started = time.perf_counter()

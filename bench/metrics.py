@@ -1,7 +1,7 @@
-"""Measure the cost of `/metrics` on the hot path: HEAD of `resolve` with and without counting.
+"""Measure the cost of metrics on the hot path: HEAD of `resolve` with and without counting.
 
 Run from the project's folder: `.venv/bin/python bench/metrics.py [--postgres]`. One thread calls
-the WSGI application of both sides in turns of TURN requests, and prints the CPU time of a request.
+the WSGI application of both sides in turns of TURN requests, and prints the CPU time per request.
 """
 
 import os
@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> None:
     with tempfile.TemporaryDirectory(prefix="bench-metrics-") as name:
         folder = Path(name)
         with database(folder, arguments) as environment, counters.running(folder) as counted:
-            # Read when the counters are imported: they then count in a shared file.
+            # Read when the counters are imported; makes them count in a shared file.
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = name
             environment |= counted | {"METRICS_TOKEN": "0123456789abcdef" * 2}
             install.prepare(folder, **environment)
@@ -46,7 +46,7 @@ def compare(case: resolve.Case) -> None:
     plain, decisions = WSGIHandler(), metrics.decisions
     costs: dict[bool, list[float]] = {True: [], False: []}
     for number in range(TURNS):
-        # The side that goes second finds the rows in memory.
+        # The second side finds the rows in memory.
         sides = ((True, counting), (False, plain))
         for is_counting, handler in sides if number % 2 else sides[::-1]:
             metrics.decisions = decisions if is_counting else _Uncounted
@@ -63,7 +63,7 @@ def compare(case: resolve.Case) -> None:
 
 
 class _Uncounted:
-    """Stands for the counter of the side without metrics."""
+    """Replaces the counters on the side without metrics."""
 
     def __init__(self, *labels: str) -> None:
         pass
@@ -73,7 +73,7 @@ class _Uncounted:
 
 
 def turn(handler: Callable[..., Any], case: resolve.Case, number: int) -> float:
-    """The CPU time of a request in µs, a mean of TURN requests."""
+    """The CPU time per request in µs, the mean of TURN requests."""
     from django.test import RequestFactory
 
     environs = []

@@ -1,9 +1,9 @@
-"""Measure intake: a publish against `cp` and then `sha256sum` of the same files.
+"""Measure publishing against `cp` followed by `sha256sum` of the same files.
 
 Run from the project's folder: `.venv/bin/python bench/publish.py`. It writes a gigabyte of random
 shards, runs both sides in turn for five rounds, and prints one line per base with the median of
-the ratios of time. A publish ends once its bytes are on disk (fsync), and so does the second base;
-the first base leaves them in the page cache. A publish includes the start of the interpreter.
+the time ratios. A publish ends once its bytes are on disk (fsync), like the second base; the
+first base leaves them in the page cache. A publish includes the start of the interpreter.
 """
 
 import os
@@ -86,8 +86,8 @@ def copy_and_hash(source: Path, target: Path, *, durable: bool) -> Pass:
 
 
 def publish(source: Path, install: Path, environment: dict[str, str], number: int) -> Pass:
-    """Publish into an empty store, under a new name, so that nothing is reused."""
-    # Only emptied, because intake refuses a store that is gone.
+    """Publish into an empty store under a new name, so that nothing is reused."""
+    # Only emptied, because intake refuses a missing store.
     for blobs in (install / "blobs").glob("[0-9a-f]*"):
         shutil.rmtree(blobs)
     code = (

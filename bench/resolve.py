@@ -2,8 +2,8 @@
 
 Run from the project's folder: `.venv/bin/python bench/resolve.py [--postgres]`. Both sides are one
 gunicorn process with the same number of threads. Eight connections request random files with
-random tokens, in turn for five rounds. The database is SQLite, the one that `DATABASE_URL` names,
-or with `--postgres` a server started for the run (from requirements-dev.txt).
+random tokens, in turn for five rounds. The database is SQLite, that of `DATABASE_URL`, or with
+`--postgres` a server started for the run (from requirements-dev.txt).
 """
 
 import os
@@ -32,7 +32,7 @@ FILES = 992
 
 
 class Case(NamedTuple):
-    """Requests of one kind: paths, and the tokens to use (if empty, none)."""
+    """Requests of one kind: paths and tokens, if any."""
 
     label: str
     paths: list[str]
@@ -111,7 +111,7 @@ def compare(case: Case, vendor: str, ours: Server, trivial: Server, clients: Poo
 
 
 def load(port: int, case: Case, seconds: float) -> list[float]:
-    """Request random paths on eight persistent connections; returns seconds per response."""
+    """Request random paths on eight persistent connections; return seconds per response."""
     from concurrent.futures import ThreadPoolExecutor
 
     until = time.monotonic() + seconds
@@ -121,7 +121,7 @@ def load(port: int, case: Case, seconds: float) -> list[float]:
 
 
 def ask(port: int, case: Case, until: float, seed: int) -> list[float]:
-    """Request random paths on one connection until a time; returns seconds per response."""
+    """Request random paths on one connection until a time; return seconds per response."""
     chosen = random.Random(seed * os.getpid())
     connection = HTTPConnection("127.0.0.1", port)
     waits = []

@@ -1,9 +1,9 @@
 """Measure the review queue's page: two thousand applications against twenty.
 
 Run from the project's folder: `.venv/bin/python bench/review_queue.py [--postgres]`. Two databases
-are filled: SQLite, or with `--postgres` a PostgreSQL server each. One process per database opens
-the page as a signed-in reviewer through all middleware, in turn for five rounds, and searches it.
-A line before each case gives the number of queries.
+are filled: SQLite, or with `--postgres` a PostgreSQL server each. For each database, a process
+opens the page as a signed-in reviewer through all middleware, in turn for five rounds, and
+searches it. A line before each case gives the number of queries.
 """
 
 import statistics
@@ -52,9 +52,9 @@ def compare(label: str, query: dict[str, str], sides: Sides) -> None:
 
 
 def fill(folder: Path, environment: dict[str, str], count: int) -> str:
-    """Create `count` applications and sign a reviewer in; returns the database's vendor."""
+    """Create `count` applications and sign a reviewer in; return the database's vendor."""
     global CLIENT
-    # The session is read from the database, because no cache server runs.
+    # Sessions are in the database, since no cache server runs.
     install.prepare(folder, ALLOWED_HOSTS="testserver,127.0.0.1", **environment)
     from django.db import connection
 
@@ -129,7 +129,7 @@ def page(query: dict[str, str]) -> None:
 
 
 def timed_page(query: dict[str, str]) -> Round:
-    """Returns the median milliseconds and the mean CPU seconds of a page."""
+    """Return the median milliseconds and the mean CPU seconds per page."""
     times, before = [], time.process_time()
     for _ in range(PAGES):
         start = time.perf_counter()

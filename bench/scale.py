@@ -2,14 +2,14 @@
 
 Run from the project's folder: `.venv/bin/python bench/scale.py [--scale 1] [--against 0.01]
 [--rounds 25] [--seconds 0.2] [--data FOLDER] [--only CASE]`. At scale 1 there are 10⁵ people,
-10⁶ grants, 10⁴ checkpoints, 10⁷ files and 10⁷ ledger rows, which takes 12 GB and half an hour; at
-0.1 some minutes. Two servers with default settings are filled by bulk SQL. One process per database
-runs each case, in turn for so many rounds of so many seconds of CPU time. A line per case gives for
-both the mean CPU time of a run, in this process and in PostgreSQL, and the median, smallest and
-largest ratio of a round; above 1 the large database is slower. Times by the clock follow: beside
-other work they vary more than the CPU time, which lacks waits for the disk. Then follow the sizes
-of the large database's tables. With `--data` the databases stay in a folder and are used again at
-the same scales.
+10⁶ grants, 10⁴ checkpoints, 10⁷ files and 10⁷ ledger rows, which takes 12 GB and half an hour; 0.1
+takes a few minutes. Two servers with default settings are filled by bulk SQL. For each database, a
+process runs each case, in turn for `--rounds` rounds of `--seconds` seconds of CPU time. A line
+per case gives for both the mean CPU time of a run, in this process and in PostgreSQL, and the
+median, smallest and largest ratio of a round; above 1, the large database is slower. Then come
+wall-clock times, which vary more under load than the CPU time but include waits for the disk, and
+the sizes of the large database's tables. With `--data`, the databases stay in a folder and are
+reused at the same scales.
 """
 
 import argparse
@@ -32,15 +32,15 @@ from support.population import Sizes
 from support.usage import show_help
 
 GOAL = 1.15
-#: Runs of a case per side and round, at least and at most.
+#: Minimum and maximum runs of a case per side and round.
 LEAST, MOST = 3, 2000
-PORT = 8999  # in addresses only
+PORT = 8999  # only in URLs
 PEOPLE, PLACES = 20, 200
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Runs of a case: their times by the clock, and the CPU time of one, in seconds."""
+    """Runs of a case: their wall-clock times, and the CPU time of one, in seconds."""
 
     times: list[float]
     process: float
@@ -73,7 +73,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 @contextmanager
 def side(folder: Path, scale: float, keep: str) -> Iterator[Pool]:
-    """A process with a filled database and a cache of its own."""
+    """A process with its own filled database and cache."""
     folder.mkdir(parents=True, exist_ok=True)
     with (
         postgres.server(folder, keep=bool(keep)) as address,
@@ -85,7 +85,7 @@ def side(folder: Path, scale: float, keep: str) -> Iterator[Pool]:
 
 
 def compare(case: str, few: Pool, many: Pool, rounds: int, seconds: float) -> None:
-    """Measure one case on both sides in turn, each first in every second round."""
+    """Measure one case on both sides in turn; each side goes first in every second round."""
     found: dict[Pool, list[Sample]] = {few: [], many: []}
     for number in range(rounds + 1):
         for pool in (few, many) if number % 2 else (many, few):
@@ -106,7 +106,7 @@ def compare(case: str, few: Pool, many: Pool, rounds: int, seconds: float) -> No
 
 
 def _mean(samples: list[Sample]) -> Sample:
-    """All samples as one: its CPU time is the mean of all runs."""
+    """Merge the samples; the CPU time is the mean of all runs."""
     times = [time for sample in samples for time in sample.times]
     process = sum(sample.process * len(sample.times) for sample in samples)
     database = sum(sample.database * len(sample.times) for sample in samples)
@@ -132,7 +132,7 @@ DICE = random.Random(1)
 def fill(folder: Path, environment: dict[str, str], scale: float) -> None:
     """Fill the database unless it is filled, and prepare the cases.
 
-    Raises RuntimeError if a folder of `--data` was filled in part, or at another scale.
+    Raises RuntimeError if the folder of `--data` was filled partly or at another scale.
     """
     public = {"PUBLIC_URL": f"http://127.0.0.1:{PORT}"}
     install.prepare(folder, **public, **environment, ALLOWED_HOSTS="testserver,127.0.0.1")
@@ -156,7 +156,7 @@ BULK = {"autovacuum": "off", "fsync": "off", "full_page_writes": "off", "max_wal
 
 
 def tune(settings: dict[str, str]) -> None:
-    """Set these, and every other setting to its default."""
+    """Apply these settings, and reset all others to their defaults."""
     from django.db import connection
 
     with connection.cursor() as cursor:
@@ -172,7 +172,7 @@ def names() -> list[str]:
 
 
 def measure(case: str, seconds: float) -> Sample:
-    """Run a case for so many seconds of CPU time in this process, at least LEAST times."""
+    """Run a case for `seconds` of this process's CPU time, and at least LEAST times."""
     times: list[float] = []
     pids = cpu.connections()
     before, until = cpu.spent(pids), time.process_time() + seconds
@@ -180,7 +180,7 @@ def measure(case: str, seconds: float) -> Sample:
         started = time.perf_counter()
         try:
             CASES[case]()
-        # The other process cannot read Django's exceptions, and SystemExit would end this one.
+        # The other process cannot unpickle Django's exceptions, and SystemExit would end this one.
         except (Exception, SystemExit) as error:
             raise RuntimeError(f"{case}: {error!r}") from None
         times.append(time.perf_counter() - started)
@@ -194,7 +194,7 @@ def cases(sizes: Sizes) -> dict[str, Callable[[], object]]:
     """Each case as a function that runs it once."""
     from weights.my_access import views
 
-    views.OFFERED = 5  # both pages list as many checkpoints, of which the small database has few
+    views.OFFERED = 5  # so that both list as many; the small database has few
     people = readers(sizes)
     clients = [signed_in(person) for person in people]
     reviewer = signed_in(new_reviewer())
@@ -219,7 +219,7 @@ def cases(sizes: Sizes) -> dict[str, Callable[[], object]]:
 
 
 def readers(sizes: Sizes) -> list[Any]:
-    """People with about forty rows in the ledger each."""
+    """People with about forty ledger rows each."""
     from django.db import connection
 
     from accounts.users.models import User
@@ -259,14 +259,14 @@ def page(clients: list[Any], address: str) -> Callable[[], object]:
 
 
 def searcher(clients: list[Any], sizes: Sizes) -> Callable[[], object]:
-    """The catalogue, searched for one of its organisations, which have twenty checkpoints each."""
+    """Search the catalogue for one of its organisations, which have twenty checkpoints each."""
     orgs = sizes.checkpoints // population.CHECKPOINTS_EACH
     pages = [page(clients, f"/models?q=lab{number}/") for number in range(orgs)]
     return lambda: DICE.choice(pages)()
 
 
 def filterer(clients: list[Any]) -> Callable[[], object]:
-    """The catalogue by task and size, in several orders."""
+    """Filter the catalogue by task and size, in several orders."""
     from weights.catalogue.listing.filters import SIZES
 
     pages = [
@@ -295,7 +295,7 @@ def places(count: int) -> list[Any]:
 
 
 def decide(token: str) -> None:
-    """A decision on any file for a person with a token; gated ones may be refused."""
+    """Decide on a random file for a person with a token; gated files may be refused."""
     from django.utils import timezone
 
     from weights import gate
@@ -310,7 +310,7 @@ NAMES: list[str] = []
 
 
 def _all_names() -> list[str]:
-    """`org/name` of all checkpoints but the template."""
+    """`org/name` of all checkpoints except the template."""
     if not NAMES:
         from weights.catalogue.models import Checkpoint
 
@@ -320,7 +320,7 @@ def _all_names() -> list[str]:
 
 
 def resolver(token: str) -> Callable[[], object]:
-    """HEAD of random files, whose bytes are sparse files in the store."""
+    """Request HEAD of random files, which are sparse in the store."""
     from weights.storage import blob_storage
 
     storage, ask = blob_storage(), wsgi.client(PORT, token)
@@ -341,7 +341,7 @@ def resolver(token: str) -> Callable[[], object]:
 
 
 def lister(token: str) -> Callable[[], object]:
-    """The tree of a random sharded revision; listings that the process has cached are dropped."""
+    """List the tree of a random sharded revision, without cached listings."""
     from weights.catalogue.models import Checkpoint
     from weights.hub_api import git_trees, page_cache
 
@@ -370,7 +370,7 @@ def append() -> None:
 
 
 def prover(sizes: Sizes) -> Callable[[], object]:
-    """The proof of a random row of the ledger for the person who downloaded it."""
+    """Prove a random ledger row to the person who downloaded the file."""
     from accounts.audit.merkle_log import proof_documents, sealed_tables
     from accounts.users.models import User
     from weights.ledger.models import Download
@@ -389,7 +389,7 @@ def prover(sizes: Sizes) -> Callable[[], object]:
 
 
 def recount() -> float:
-    """The seconds that the sweep takes to count the public statistics."""
+    """The seconds for the sweep to count the public statistics."""
     from accounts import transparency
 
     started = time.monotonic()
@@ -398,7 +398,7 @@ def recount() -> float:
 
 
 def table_sizes() -> list[str]:
-    """Rows and bytes of the largest tables, and of their indexes."""
+    """Rows and bytes of the largest tables, and bytes of their indexes."""
     from django.db import connection
 
     with connection.cursor() as cursor:

@@ -1,17 +1,17 @@
-"""Measure throughput and CPU time of downloads by a signed URL.
+"""Measure throughput and CPU time of downloads from a signed URL.
 
 Run from the project's folder: `.venv/bin/python bench/serving.py [GIGABYTES [WAY…]]`. A file of
 that size (default: 2) is published, and each WAY (default: all) is compared with what one would
 use without a portal:
 
-- `built-in`: gunicorn by a file link, against nginx with `secure_link` and its fastest settings;
-- `nginx`: deploy/nginx.conf and X-Accel-Redirect by a file link, against `secure_link` in the
+- `built-in`: a file link with gunicorn, against nginx with `secure_link` and its fastest settings;
+- `nginx`: a file link with deploy/nginx.conf and X-Accel-Redirect, against `secure_link` in the
   same nginx with the same settings;
 - `s3`: a redirect to a presigned URL, against that URL requested directly. A quarter of the size.
 
-Both sides run in turn for five rounds: one stream of the whole file, sixteen streams of a range
-each, and the first byte on a new connection. Both sides have the same client processes. Needs
-twice the file's size on disk.
+Both sides run in turn for five rounds, with the same client processes: one stream of the whole
+file, sixteen streams of a range each, and the first byte on a new connection. Needs twice the
+file's size on disk.
 """
 
 import os
@@ -43,7 +43,7 @@ Part = tuple[int, str, int, int]  # port, path, first byte, number of bytes
 
 @dataclass(frozen=True)
 class Side:
-    """One way to download the file, and the servers whose CPU counts."""
+    """One way to download the file, and the servers whose CPU time counts."""
 
     label: str
     port: int
@@ -74,7 +74,7 @@ def main(gigabytes: float, ways: list[str]) -> None:
 
 
 def publish(folder: Path, repo_id: str, size: int) -> str:
-    """Publish one file of `size` bytes; returns its SHA-256."""
+    """Publish one file of `size` bytes; return its SHA-256."""
     from weights.publishing.models import File
 
     source = folder / "source"
@@ -157,7 +157,7 @@ def behind_nginx(folder: Path, portal: int, sha256: str, size: int) -> Iterator[
 
 @contextmanager
 def on_s3(folder: Path, portal: int, sha256: str, size: int) -> Iterator[Sides | None]:
-    """Counts only the portal's CPU, because the store's is the same on both sides."""
+    """Counts only the portal's CPU time, since the store's is the same on both sides."""
     from tests.support.servers import s3
 
     address = f"s3://{s3.BUCKET}/bench"
@@ -257,7 +257,7 @@ def compare_first_byte(label: str, both: Sides) -> None:
 
 
 def fetch_all(parts: list[Part]) -> None:
-    """Download all parts at once, one thread per part."""
+    """Download all parts concurrently, with a thread for each."""
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(len(parts)) as threads:
@@ -265,7 +265,7 @@ def fetch_all(parts: list[Part]) -> None:
 
 
 def fetch(part: Part) -> float:
-    """Download a part and discard it; returns seconds to the first byte, redirects included.
+    """Download a part and discard it; return seconds to the first byte, including redirects.
 
     Exits if fewer bytes arrive than were requested.
     """
@@ -296,7 +296,7 @@ def fetch(part: Part) -> float:
 
 
 def _parsed(head: bytes) -> tuple[int, dict[str, str], bytes]:
-    """Returns status, headers and the first bytes of the body."""
+    """Return status, headers and the first bytes of the body."""
     text, _, body = head.partition(b"\r\n\r\n")
     first, *lines = text.decode("latin-1").split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (n.partition(":") for n in lines)}
@@ -304,7 +304,7 @@ def _parsed(head: bytes) -> tuple[int, dict[str, str], bytes]:
 
 
 def _take(connection: object, left: int, began: float, has_first: bool) -> float:
-    """Read `left` bytes; returns the seconds from `began` to the first byte of the body."""
+    """Read `left` bytes; return the seconds from `began` to the first byte of the body."""
     waited = time.monotonic() - began if has_first else 0.0
     buffer = bytearray(1 << 20)
     while left > 0:

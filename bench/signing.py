@@ -1,11 +1,10 @@
 """Measure the signing of 992 URLs against boto3's presigner.
 
 Run from the project's folder: `.venv/bin/python bench/signing.py`. It sends no requests. Both
-sides run in turn for five rounds in one process, after a round to warm up. Each case signs 992
-URLs, with JSON where its label says so, and prints the median of the ratios of time. The base
-calls boto3's `generate_presigned_url` 992 times. The portal signs CDN URLs one by one
-(docs/decisions/0004); the wildcard policy of the last cases is what a store with one folder per
-revision could use.
+sides run in turn for five rounds in one process, after a warm-up round. Each case signs 992 URLs,
+with JSON if its label says so, and prints the median of the time ratios. The base calls boto3's
+`generate_presigned_url` 992 times. The portal signs CDN URLs one by one (docs/decisions/0004); a
+store with one folder per revision could use the wildcard policy of the last cases.
 """
 
 import hashlib
@@ -83,7 +82,7 @@ def sides() -> tuple[Case, dict[str, Case]]:
 
 
 def file_links_case(files: list[tuple[str, str]]) -> Case:
-    """Sign file links as the lists of a link's folder do."""
+    """Sign file links like the lists in a checkpoint link's folder."""
     from accounts.tiers.models import Tier
     from weights.catalogue.models import Checkpoint
     from weights.delivery import file_links
@@ -137,7 +136,7 @@ def cdn_again_case(files: list[tuple[str, str]]) -> Case:
 
 
 def wildcard_case(key: object) -> Case:
-    """Sign one policy, whose query all 992 URLs could share."""
+    """Sign one policy whose query all 992 URLs could share."""
     from weights.storage.cdn import Cdn, policy
 
     cdn = Cdn(ORIGIN, "K1", key)

@@ -2,9 +2,9 @@
 
 Run from the project's folder: `.venv/bin/python bench/slow_clients.py [nginx] [built-in]`. Clients
 download a file of 8 MB at 256 KB/s each: 200 behind deploy/nginx.conf, and a tenth more than
-`DOWNLOADS_AT_ONCE` admits on the built-in server. A client that gets 429 retries after
-`Retry-After`, as the Hub's client does. Meanwhile another process requests a gated file (HEAD with
-a token, each on a new connection) and a page: idle, under load and idle again.
+`DOWNLOADS_AT_ONCE` allows on the built-in server. A client that gets 429 retries after
+`Retry-After`, like the Hub's client. Another process requests a gated file (HEAD with a token,
+each on a new connection) and a page: before, under and after the load.
 """
 
 import os
@@ -153,7 +153,7 @@ def percentile(values: list[float], which: int) -> float:
 
 
 def ask(port: int, token: str, seconds: float) -> dict[str, list[float]]:
-    """Request the gated file and a page in turn for `seconds`; returns milliseconds of each."""
+    """Request the gated file and a page in turn for `seconds`; return milliseconds of each."""
     found: dict[str, list[float]] = {"gate": [], "page": []}
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -182,7 +182,7 @@ def _answered(port: int, request: bytes) -> float:
 
 
 def download(port: int, token: str, count: int) -> list[Client]:
-    """Run `count` downloads at RATE each in this thread until all have ended."""
+    """Run `count` downloads, each at RATE, in this thread until all have ended."""
     clients = [Client() for _ in range(count)]
     while not all(client.outcome for client in clients):
         now = time.monotonic()
@@ -211,7 +211,7 @@ def _begin(client: Client, port: int, token: str) -> None:
 
 
 def _is_due(client: Client, now: float) -> bool:
-    """Tell whether the client may read more at its rate."""
+    """True if the client may read more at its rate."""
     return not client.began or client.taken <= RATE * (now - client.began)
 
 
@@ -253,7 +253,7 @@ def _judge(client: Client) -> None:
         _end(client, f"refused: {status}")
         return
     client.waits.append(int(retry_after[0]))
-    # One second more than Retry-After, as the Hub's client does.
+    # One second more than Retry-After, like the Hub's client.
     client.again_at = time.monotonic() + int(retry_after[0]) + 1
     _close(client)
 

@@ -2,10 +2,10 @@
 
 Run from the project's folder: `.venv/bin/python bench/snapshot.py [CASE]… [--rounds N]`.
 The redirector is compared on `large` (64 files of 64 MB) and `small` (992 shards of 64 kB), olah on
-`eight` and `few`, because its cache takes minutes to fill. On every side, in turn, the same client
+`eight` and `few`, because its cache takes minutes to fill. For each side in turn, the same client
 runs in a new process and downloads into an empty folder. The redirector is nginx with prepared
-responses; olah serves from its filled cache, offline. `TMPDIR` names the folder of all files;
-`large` needs 8 GB there.
+responses; olah serves from its filled cache, offline. All files are in `TMPDIR`, where `large`
+needs 8 GB.
 """
 
 import argparse
@@ -66,7 +66,7 @@ CASES = {
 
 
 class Side(NamedTuple):
-    """A server that the client downloads from; `port` is the one of its API."""
+    """A server from which the client downloads; `port` is that of its API."""
 
     label: str
     server: Server
@@ -94,7 +94,7 @@ def main(names: list[str], rounds: int) -> None:
 
 
 def publish(folder: Path, case: Case) -> str:
-    """Publish and verify files of random bytes; returns the revision's id."""
+    """Publish and verify files of random bytes; return the revision's id."""
     source = folder / "source"
     source.mkdir()
     for number in range(case.files):
@@ -110,7 +110,7 @@ def publish(folder: Path, case: Case) -> str:
 
 @contextmanager
 def sides(folder: Path, port: int, case: Case, sha: str) -> Iterator[list[Side]]:
-    """Start the portal and the bases that are installed."""
+    """Start the portal and the installed bases."""
     from portal import processes
 
     with ExitStack() as stack:

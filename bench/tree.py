@@ -2,8 +2,8 @@
 
 Run from the project's folder: `.venv/bin/python bench/tree.py [--postgres]`. The database is
 SQLite, or with `--postgres` a server started for the run. Both sides run in turn for five rounds,
-first in this process (the whole WSGI application with its middleware and access checks, against a
-bare view), then over HTTP, where server and client count on both sides.
+first in this process (the complete WSGI application against a bare view without middleware and
+access checks), then over HTTP, where both sides include the time of server and client.
 """
 
 import resource
@@ -23,7 +23,7 @@ from support.usage import show_help
 
 ROUNDS = 5
 FILES = 992
-TIMES = 15  # of the base per round; the portal gets more, so that both take equally long
+TIMES = 15  # of the base per round; the portal runs more, so that both take equally long
 ADDRESS = "/api/models/bench/gated/tree/main"
 
 

@@ -8,12 +8,12 @@ Run from the project's folder: `.venv/bin/python bench/upload.py [--files N] [--
 - `cp`: `cp -r` into the page cache.
 
 A time is that of the client's process: its start, its hashing, and on the portal the commit. nginx
-in front of both servers counts requests and the bytes that arrive, headers included. Peak memory
-is VmHWM of the largest process, reset before each upload. CPU is that of servers and client.
+in front of both servers counts requests and received bytes, including headers. Peak memory is
+VmHWM of the largest process, reset before each upload. CPU time is that of servers and client.
 After the rounds, each client is killed when half the bytes have arrived, and runs again.
 
-The defaults are small; a release takes `--files 40 --size 100000000` (4 GB) and `--files 992
---size 350000`. The disk needs the size of a case four times for each round, and four times more.
+The defaults are small; for a release, use `--files 40 --size 100000000` (4 GB) and `--files 992
+--size 350000`. A case needs four times its size on disk for each round, and four times more.
 """
 
 import argparse
@@ -56,7 +56,7 @@ class Case(NamedTuple):
         return self.files * self.size
 
     def write(self, folder: Path) -> Path:
-        """Fill a new folder with safetensors of random bytes, of which no server has a chunk."""
+        """Fill a new folder with safetensors of random bytes, of which no server has chunks."""
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         data = self.size - 128
@@ -90,7 +90,7 @@ class Side:
         )
 
     def run(self, repo_id: str, source: Path) -> str:
-        """Run the client to its end; returns the end of its errors, or nothing."""
+        """Run the client to its end; return the last lines of its errors, or nothing."""
         process = self.start(repo_id, source)
         try:
             _, errors = process.communicate()
@@ -207,7 +207,7 @@ def portal(port: int, stack: ExitStack) -> dict[str, Server]:
     from portal import processes
 
     web = stack.enter_context(servers.running(processes.web(f"127.0.0.1:{port}"), port))
-    # The worker has no port of its own; the web server's is open already.
+    # The worker has no port; the web server's is already open.
     worker = stack.enter_context(servers.running(processes.worker(), port))
     return {"web": web, "worker": worker}
 
@@ -240,7 +240,7 @@ def upload(side: Side, repo_id: str, source: Path) -> Upload:
 
 
 def wait_for_verification() -> float:
-    """Wait until the worker has verified every blob; returns the seconds that it took."""
+    """Wait until the worker has verified every blob; return the seconds."""
     from weights.storage.models import Blob
 
     started = time.monotonic()
@@ -283,7 +283,7 @@ def compare(case: Case, uploads: dict[str, list[Upload]]) -> None:
 
 
 def interrupt(side: Side, case: Case, source: Path, whole: int) -> None:
-    """Kill an upload half-way, run it again, and print the bytes beyond those of a `whole` one."""
+    """Kill an upload half-way, run it again, and print how many more bytes than `whole` it sent."""
     before, repo_id = len(side.received()), f"bench/killed-{side.label}"
     process = side.start(repo_id, source)
     try:
@@ -294,7 +294,7 @@ def interrupt(side: Side, case: Case, source: Path, whole: int) -> None:
     finally:
         process.kill()
         process.communicate()
-    time.sleep(2)  # nginx logs a broken request when the server has ended it
+    time.sleep(2)  # nginx logs an interrupted request after the server has ended it
     first = sum(side.received()[before:])
     error = side.run(repo_id, source)
     again = sum(side.received()[before:]) - first

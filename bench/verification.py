@@ -2,16 +2,16 @@
 
 Run from the project's folder: `.venv/bin/python bench/verification.py [MIB]`. It writes MIB
 (default: 1024) of random bytes and runs both sides in turn for five rounds. Each case prints the
-median of the ratios. A check is compared with:
+median of the time ratios. A check is compared with:
 
 - `openssl dgst -sha256`, with the file cached, and cold (its pages dropped before each side);
 - two files by one worker, against two workers;
 - a GET of the same object from S3 without hashing, at half the size;
 - `model_signing verify` with its default number of threads, on a folder of eight files of twice
-  the size, against two workers; with and without the time that the command takes to start.
+  the size, against two workers; with and without the start of the command.
 
-A check is `verification.verify`: lease, read, hash, rows and audit event. Workers start before the
-clock does.
+A check is `verification.verify`: lease, read, hash, rows and audit event. Workers are started
+before timing begins.
 """
 
 import os
@@ -158,7 +158,7 @@ def openssl(path: Path) -> Done:
 
 
 def ran(command: list[str]) -> Done:
-    """Run a command; returns its cost from start to exit."""
+    """Run a command; return its cost from start to exit."""
     began = time.perf_counter()
     quiet = subprocess.DEVNULL
     child = subprocess.Popen(command, stdout=quiet, stderr=quiet)

@@ -1,9 +1,9 @@
-"""Measure the ingest of Xet uploads: bytes of a file for each second of CPU, and peak memory.
+"""Measure the intake of Xet uploads: bytes of a file per CPU second, and peak memory.
 
 Run from the project's folder: `.venv/bin/python bench/xet.py`. It writes files of 64 MiB and 1 GiB
-of bfloat16 weights and packs them as hf_xet does, in chunks of 64 KiB, with their bytes grouped and
-compressed. For each file, a process of its own receives the xorbs, and then rebuilds the file from
-the shard. The base is the CPU that `sha256sum` takes for the same file.
+of bfloat16 weights and packs them like hf_xet, in chunks of 64 KiB, with their bytes grouped and
+compressed. For each file, a separate process receives the xorbs, and then rebuilds the file from
+the shard. The base is the CPU time of `sha256sum` for the same file.
 """
 
 import hashlib
@@ -88,7 +88,7 @@ def pack(folder: Path, size: int) -> int:
 
 
 def pack_xorb(folder: Path, content: bytes, file_tree: object) -> tuple[bytes, bytes, int]:
-    """Write one xorb. Returns its term, the check of the term, and its length."""
+    """Write one xorb; return its term, the term's check, and its length."""
     from weights.uploads.xet import hashing
 
     tree, digests, body = hashing.HashTree(), b"", bytearray()
@@ -108,7 +108,7 @@ def pack_xorb(folder: Path, content: bytes, file_tree: object) -> tuple[bytes, b
     return term, hashing.range_hash(digests) + bytes(16), len(body)
 
 
-# -- what the portal does, in a process of its own -------------------------------------------
+# -- what the portal does, in a separate process ---------------------------------------------
 
 
 def ingest(folder: Path) -> None:
@@ -140,7 +140,7 @@ def ingest(folder: Path) -> None:
 
 
 def peak() -> int:
-    """The most bytes that this process has had in memory; `ru_maxrss` counts its parent's too."""
+    """This process's peak memory in bytes; `ru_maxrss` would count its parent's too."""
     status = Path("/proc/self/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 

@@ -1,1 +1,1 @@
-"""Bases of comparison: what a user would run instead, or the least that a server can do."""
+"""Bases of comparison: what one would run instead, or the minimum that a server does."""

@@ -11,8 +11,8 @@ from pathlib import Path
 from support import install, servers
 from support.servers import Server
 
-#: Sends a folder by the client's LFS functions, in batches and threads as `hf upload` has them.
-#: They drop the header that giftless wants with each object, so its token goes into the query.
+#: Sends a folder with the client's LFS functions, with the batches and threads of `hf upload`.
+#: They drop the header that giftless requires for each object, so its token is in the query.
 CLIENT = """
 import pathlib, sys
 from concurrent.futures import ThreadPoolExecutor
@@ -33,8 +33,8 @@ with ThreadPoolExecutor(5) as threads:
         list(threads.map(lambda each: lfs_upload(batch[each["oid"]], each, False), actions))
 """
 
-#: The app, with its providers made before threads ask for them: two first requests at once would
-#: make them twice, and one is refused.
+#: The app, with its providers created before any thread needs them: two concurrent first requests
+#: would create them twice, and one would be refused.
 _APP = """
 from giftless.auth import authentication
 from giftless.wsgi_entrypoint import app
@@ -44,8 +44,8 @@ with app.app_context():
 
 
 def program() -> Path | str:
-    """The path of giftless's web server, installed if need be, or why that failed."""
-    # Its wheel names no packages that it needs. PyJWT 2.10 refuses its tokens for nobody.
+    """The path of giftless's web server, installed if necessary, or why that failed."""
+    # Its wheel declares no dependencies. PyJWT 2.10 refuses its tokens without a subject.
     needed = (
         *("flask", "flask-classful", "flask-marshmallow", "figcan", "webargs", "pyyaml"),
         *("pyjwt<2.10", "python-dotenv", "python-dateutil", "cryptography", "typing_extensions"),
@@ -55,7 +55,7 @@ def program() -> Path | str:
 
 @contextmanager
 def server(program_path: Path, folder: Path, port: int) -> Iterator[Server]:
-    """Run giftless with its files in `folder`, and the portal's processes and threads."""
+    """Run giftless with its files in `folder`, with as many processes and threads as the portal."""
     folder.mkdir()
     (folder / "lfs_app.py").write_text(_APP)
     storage = {

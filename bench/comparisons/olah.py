@@ -29,20 +29,20 @@ offline = {offline}
 
 
 def program() -> Path | str:
-    """The path of olah's program, installed if need be, or a sentence why that failed."""
+    """The path of olah's program, installed if necessary, or why that failed."""
     return install.program(".venv-olah", "olah-cli", "olah")
 
 
 @contextmanager
 def mirror(program_path: Path, folder: Path, origin: int, *, offline: bool) -> Iterator[Server]:
-    """Run olah as a mirror of the portal on port `origin`; if `offline`, from its cache only."""
+    """Run olah as a mirror of the portal on port `origin`; if `offline`, only from its cache."""
     folder.mkdir(exist_ok=True)
     port = servers.free_port()
     config = folder / "olah.toml"
     config.write_text(
         _CONFIG.format(port=port, folder=folder, origin=origin, offline=str(offline).lower())
     )
-    # Keep the portal's settings and packages out of its environment.
+    # Keep the portal's settings and packages out of the environment.
     inherited = {
         name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "TMPDIR"}
     }

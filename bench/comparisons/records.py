@@ -10,7 +10,7 @@ from weights.publishing.models import File, Ref
 
 
 def tree(request: HttpRequest) -> JsonResponse:
-    """All files on branch `main` of the checkpoint that BENCH_CHECKPOINT names, by path."""
+    """All files on branch `main` of the checkpoint BENCH_CHECKPOINT, by path."""
     org, _, name = os.environ["BENCH_CHECKPOINT"].partition("/")
     ref = Ref.objects.get(checkpoint__org=org, checkpoint__name=name, name="main")
     files = File.objects.filter(revision=ref.revision_id).select_related("blob").order_by("path")

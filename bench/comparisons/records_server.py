@@ -1,4 +1,4 @@
-"""A WSGI application of `comparisons.records` only: no middleware, no access checks."""
+"""A WSGI application with only `comparisons.records`: no middleware, no access checks."""
 
 import django
 from django.conf import settings

@@ -1,8 +1,8 @@
-"""A minimal redirector for a Hub client: nginx with every response prepared.
+"""A minimal redirector for a Hub client: nginx with prepared responses.
 
-The client asks one port for the revision, the tree and each file's HEAD and GET; files are
-answered by a redirect to another port, where the same nginx sends them from disk. No gate, no
-ledger, no database: what remains is the time of the client.
+The client requests the revision, the tree, and each file (HEAD and GET) on one port. Files are
+redirected to another port, where the same nginx sends them from disk. Without gate, ledger and
+database, only the client's time remains.
 """
 
 import json

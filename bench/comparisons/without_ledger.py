@@ -8,5 +8,5 @@ def _nothing(*facts: object, **more: object) -> None:
     pass
 
 
-recording.record_served = _nothing  # the views look it up at each response
+recording.record_served = _nothing  # views look it up for each response
 __all__ = ["application"]

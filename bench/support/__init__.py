@@ -1,1 +1,1 @@
-"""Shared by the benchmarks: an install of their own, servers, one line per case."""
+"""Shared by the benchmarks: a separate install, servers, one line per case."""

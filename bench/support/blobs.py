@@ -1,4 +1,4 @@
-"""Blobs of a benchmark's install: write them, and load or drop their cached pages."""
+"""Write blobs of a benchmark's install, and load or drop their cached pages."""
 
 import hashlib
 import os
@@ -32,7 +32,7 @@ def stored(folder: Path, number: int, size: int) -> Stored:
 
 
 def write(path: Path, number: int, size: int) -> str:
-    """Write `size` bytes of random content seeded by `number`; returns their SHA-256."""
+    """Write `size` random bytes seeded by `number`; return their SHA-256."""
     block = random.Random(number).randbytes(MIB)
     digest = hashlib.sha256()
     with path.open("wb") as stream:

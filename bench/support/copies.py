@@ -1,4 +1,4 @@
-"""The SQL that copies one row many times, with expressions for what differs."""
+"""SQL that copies one row many times, with expressions for what differs."""
 
 from typing import Any
 

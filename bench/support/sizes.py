@@ -14,7 +14,7 @@ from support import install
 from support.postgres import database
 from support.report import Round
 
-#: Fills the install below a folder with `int` records; returns the database's vendor.
+#: Fills the install in a folder with `int` records; returns the database's vendor.
 Fill = Callable[[Path, dict[str, str], int], str]
 
 
@@ -29,7 +29,7 @@ class Sides:
     def rounds(
         self, count: int, work: Callable[..., Round], *arguments: Any
     ) -> tuple[list[Round], list[Round]]:
-        """Call `work` `count` times in turn on the large and on the small database."""
+        """Call `work` `count` times in turn on the large and the small database."""
         many, few = [], []
         for _ in range(count):
             many.append(self.many.apply(work, arguments))
@@ -43,7 +43,7 @@ class Sides:
 
 @contextmanager
 def filled(fill: Fill, small: int, large: int, arguments: list[str]) -> Iterator[Sides]:
-    """Fill both databases at once: SQLite, or with `--postgres` a PostgreSQL server each."""
+    """Fill both databases concurrently: SQLite, or with `--postgres` a PostgreSQL server each."""
     with tempfile.TemporaryDirectory(prefix="bench-sizes-") as name:
         folder = Path(name)
         (folder / "small").mkdir()

@@ -1,10 +1,10 @@
-"""Answer `--help` before a benchmark starts anything."""
+"""Handle `--help` before a benchmark starts anything."""
 
 import sys
 
 
 def show_help(text: str | None) -> None:
-    """Print the script's docstring and exit if the command line asks for help."""
+    """Print the script's docstring and exit if `--help` is given."""
     if {"-h", "--help"} & set(sys.argv[1:]):
         print(text)
         raise SystemExit

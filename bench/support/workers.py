@@ -1,4 +1,4 @@
-"""Worker processes that run one job after another on request.
+"""Worker processes that run jobs on request, one after another.
 
 `worker` starts one; run as a script, this file is the worker itself.
 """
@@ -17,7 +17,7 @@ if __name__ == "__main__":
 
 
 class Done(NamedTuple):
-    """Cost of a job: seconds of wall clock and CPU, and bytes of memory above the start."""
+    """The cost of a job: wall and CPU seconds, and peak memory in bytes above the start."""
 
     wall: float
     cpu: float
@@ -69,7 +69,7 @@ def worker(kind: str = "check", *arguments: str, **environment: str) -> Iterator
 
 
 def together(jobs: list[tuple[Worker, list[int]]]) -> Done:
-    """Run jobs on several workers at once; returns total wall clock, CPU sum, largest memory."""
+    """Run jobs on several workers at once; return wall time, total CPU time, largest memory."""
     began = time.perf_counter()
     for one, blobs in jobs:
         one.begin(blobs)

@@ -1,4 +1,4 @@
-"""Calls the portal's WSGI application in this process as gunicorn does."""
+"""Call the portal's WSGI application in this process like gunicorn."""
 
 import io
 import sys
@@ -8,9 +8,9 @@ from typing import Any
 
 
 def client(port: int, token: str) -> Callable[[str, str], bytes]:
-    """Returns a function of method and path that returns the body of the response.
+    """Return a function that takes method and path and returns the response's body.
 
-    It raises SystemExit for a response other than 200 or 302.
+    It raises SystemExit for statuses other than 200 and 302.
     """
     from portal.wsgi import application
 

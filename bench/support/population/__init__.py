@@ -1,8 +1,8 @@
-"""Fills PostgreSQL with a portal's rows in realistic proportions, by bulk SQL.
+"""Fill PostgreSQL with a portal's rows in realistic proportions, by bulk SQL.
 
-One row of each model is created by the portal's own code; `INSERT … SELECT generate_series` copies
-it. Ids are consecutive, so expressions of a row's number `n` name the rows that it refers to.
-Leaves of the Merkle tree are not the hashes of their rows; inner nodes are those of the leaves.
+The portal's own code creates one row of each model; `INSERT … SELECT generate_series` copies it.
+Ids are consecutive, so foreign keys are expressions of a row's number `n`. Leaves of the Merkle
+tree are not the hashes of their rows, but inner nodes are computed from the leaves.
 """
 
 from support.population.bulk_load import fill

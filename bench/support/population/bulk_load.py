@@ -1,4 +1,4 @@
-"""Copies the template rows into every table, and builds the indexes afterwards."""
+"""Copy the template rows in every table, then build the indexes."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ def fill(folder: Path, sizes: Sizes) -> None:
     records = templates.create(folder)
     base = {name: record.pk for name, record in records.items()}
     with connection.cursor() as cursor:
-        # Keys are right by construction, and checking 10⁷ of them takes memory and hours.
+        # Keys are valid by construction, and checking 10⁷ of them takes memory and hours.
         cursor.execute("SET session_replication_role = replica")
         cursor.execute("SET maintenance_work_mem = '512MB'")
         cursor.execute("SET synchronous_commit = off")

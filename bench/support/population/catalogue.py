@@ -56,7 +56,7 @@ def _checkpoints(base: dict[str, int], sizes: Sizes) -> Iterator[Copies]:
 
 
 def _revisions(base: dict[str, int], kind: Kind) -> Iterator[Copies]:
-    """Revisions, each with a tag; the newest has the branch `main` instead."""
+    """Revisions, each with a tag, except the newest, which has the branch `main`."""
     each = kind.revisions_each
     of, number = f"((n - 1) / {each} + 1)", f"((n - 1) % {each} + 1)"
     revision = f"{base['Revision'] + kind.revisions_before} + n"
@@ -89,7 +89,7 @@ def _revisions(base: dict[str, int], kind: Kind) -> Iterator[Copies]:
 
 
 def _facts(base: dict[str, int], kind: Kind) -> Iterator[Copies]:
-    """Facts of the newest revision of each checkpoint, and of its card."""
+    """Facts about each checkpoint's newest revision and its card."""
     each = kind.revisions_each
     yield (
         "FileFacts",

@@ -1,17 +1,17 @@
 # ruff: noqa: S608 - all names are our own
 """SQL expressions of a row's number, with the same values in every run."""
 
-#: Name of the template, how many copies to make, and the SQL of what differs in copy `n`.
+#: Name of the template, number of copies, and the SQL for what differs in copy `n`.
 Copies = tuple[str, int, dict[str, str]]
 
 
 def chance(number: str, seed: int) -> str:
-    """A number in [0, 1) that depends on `number` and `seed` alone."""
+    """A number in [0, 1) that depends only on `number` and `seed`."""
     return f"((hashint8extended(({number})::bigint, {seed}) & 1048575) / 1048576::float8)"
 
 
 def hot(number: str, seed: int, count: int) -> str:
-    """One of 1 to `count`: a tenth of them is chosen in nearly half of the cases."""
+    """A number from 1 to `count`; a tenth of them are chosen nearly half of the time."""
     return f"(1 + floor({count} * power({chance(number, seed)}, 3)))::bigint"
 
 
@@ -33,6 +33,6 @@ def pick(options: list[str], number: str, seed: int) -> str:
 
 
 def text(count: int, number: str) -> str:
-    """So many words, of which some are rare."""
+    """`count` words, some of them rare."""
     word = f"'w' || {hot('i * 1000003 + ' + number, 3, 20000)}"
     return f"(SELECT string_agg({word}, ' ') FROM generate_series(1, {count}) AS i)"

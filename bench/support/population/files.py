@@ -1,4 +1,4 @@
-"""Blobs with their checks, and the files that name them."""
+"""Blobs with their checks, and the files that refer to them."""
 
 from collections.abc import Iterator
 

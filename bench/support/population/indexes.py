@@ -1,12 +1,12 @@
 # ruff: noqa: S608 - all names are our own
-"""Indexes are dropped while rows are copied; sequences continue behind them."""
+"""Drop indexes while rows are copied, and continue sequences after them."""
 
 from collections.abc import Iterable
 from typing import Any
 
 
 def drop(cursor: Any, tables: Iterable[str]) -> list[str]:
-    """Drop the tables' secondary indexes; returns the statements that create them again."""
+    """Drop the tables' secondary indexes; return the statements that recreate them."""
     statements = []
     for table in tables:
         cursor.execute(
@@ -27,7 +27,7 @@ def drop(cursor: Any, tables: Iterable[str]) -> list[str]:
 
 
 def restart_sequences(cursor: Any) -> None:
-    """Let new rows come after those with chosen ids."""
+    """Let new rows get ids after the copied ones."""
     cursor.execute(
         "SELECT c.relname, pg_get_serial_sequence(quote_ident(c.relname), 'id')"
         " FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'id'"

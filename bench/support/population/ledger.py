@@ -13,7 +13,7 @@ def tables(base: dict[str, int], sizes: Sizes) -> Iterator[Copies]:
 
 
 def _downloads(base: dict[str, int], sizes: Sizes) -> Copies:
-    """Three fifths of the rows are downloads of 992 files; the others of twelve."""
+    """Three fifths of the rows are from downloads of 992 files; the others, of twelve."""
     of = f"(n / {SHARDS})"
     is_sharded = f"{of} % 5 < 3"
     session = f"(CASE WHEN {is_sharded} THEN {of} ELSE n / {FILES} END)"
@@ -38,7 +38,7 @@ def _downloads(base: dict[str, int], sizes: Sizes) -> Copies:
 
 
 def _downloaded(base: dict[str, int], kind: Kind, session: str, file: str) -> dict[str, str]:
-    """A file of the newest revision of the session's checkpoint, one of the popular ones."""
+    """A file of the newest revision of the session's checkpoint, often a popular one."""
     number = hot(session, 16, kind.checkpoints)
     newest = f"({base['Revision'] + kind.revisions_before} + {number} * {kind.revisions_each})"
     checkpoint = kind.checkpoint(base, number)

@@ -8,7 +8,7 @@ from support.population.proportions import DAYS, Sizes
 
 
 def number_transactions(cursor: Any, sizes: Sizes) -> None:
-    """Let each row of trail and ledger name a transaction of its own, before the first real one."""
+    """Give each row of trail and ledger its own transaction id, before the first real one."""
     for table, count in (
         ("accounts_auditevent", sizes.events),
         ("weights_download", sizes.downloads),
@@ -18,7 +18,7 @@ def number_transactions(cursor: Any, sizes: Sizes) -> None:
 
 
 def seal(cursor: Any, base: dict[str, int], sizes: Sizes) -> None:
-    """Add a leaf for each copied row, every eleventh of them an event, and the nodes above."""
+    """Add a leaf for each copied row (every eleventh an event), and the nodes above."""
     for table in ("accounts_auditevent", "weights_download"):
         cursor.execute(
             f"ALTER TABLE {table} ALTER written_in SET DEFAULT (pg_current_xact_id()::text::bigint)"
@@ -36,7 +36,7 @@ def seal(cursor: Any, base: dict[str, int], sizes: Sizes) -> None:
 
 
 def _nodes(cursor: Any, rows: int) -> None:
-    """Add every full inner node above so many leaves; the portal stores each fourth level."""
+    """Add every full inner node above the leaves; the portal stores every fourth level."""
     source, key = "accounts_sealedrow", '"index"'
     for level in range(4, 40, 4):
         if rows >> level == 0:
@@ -57,7 +57,7 @@ def _nodes(cursor: Any, rows: int) -> None:
 
 
 def _node(leaves: str, level: int, index: int) -> str:
-    """The hash of a node above sixteen concatenated ones (RFC 9162, section 2.1)."""
+    """The hash of a node above sixteen concatenated hashes (RFC 9162, section 2.1)."""
     if level == 0:
         return f"substring({leaves} FROM {32 * index + 1} FOR 32)"
     left, right = (_node(leaves, level - 1, 2 * index + side) for side in (0, 1))
@@ -78,7 +78,7 @@ def _batches(cursor: Any, rows: int) -> None:
         f" n * {size}, sha256(n::text::bytea), sha256(n::text::bytea), 0, '' FROM"
         f" generate_series(1, {last - 1}) AS n"
     )
-    # Private functions, because no service adopts a tree that it did not build.
+    # Private functions, because no service accepts a tree that it did not build.
     parts = proofs._roots(
         [(node[1] << node[0], (node[1] + 1) << node[0]) for node in merkle.subtrees((0, rows))]
     )

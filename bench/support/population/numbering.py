@@ -17,13 +17,13 @@ from support.population.proportions import (
 
 @dataclass(frozen=True)
 class Kind:
-    """Checkpoints with the same numbers of revisions and files; arguments of methods are SQL."""
+    """Checkpoints with equal numbers of revisions and files; methods take and return SQL."""
 
     is_sharded: bool
     checkpoints: int
-    revisions_each: int  # of a checkpoint
-    files_each: int  # of a revision
-    #: Rows of the other kind, whose numbers are lower.
+    revisions_each: int  # per checkpoint
+    files_each: int  # per revision
+    #: Rows of the other kind, which have lower numbers.
     checkpoints_before: int = 0
     revisions_before: int = 0
     blobs_before: int = 0
@@ -47,7 +47,7 @@ class Kind:
         return self.checkpoints * self.blobs_each
 
     def checkpoint(self, base: dict[str, int], number: str) -> str:
-        """The id of the checkpoint of this kind with this number."""
+        """The id of this kind's checkpoint with this number."""
         if self.is_sharded:
             return f"{base['Checkpoint']} + {number} * {SHARDED_EVERY}"
         return f"{base['Checkpoint']} + {number} + ({number} - 1) / {SHARDED_EVERY - 1}"
@@ -73,7 +73,7 @@ class Kind:
 
 
 def kinds(sizes: Sizes) -> tuple[Kind, Kind]:
-    """Checkpoints of 992 files, and the others."""
+    """Checkpoints with 992 files, and the others."""
     count = sizes.checkpoints // SHARDED_EVERY
     sharded = Kind(True, count, SHARDED_REVISIONS, SHARDS)
     other = Kind(

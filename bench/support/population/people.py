@@ -44,7 +44,7 @@ def _grants(base: dict[str, int], sizes: Sizes) -> Copies:
 
 
 def _applications(base: dict[str, int], sizes: Sizes) -> Iterator[Copies]:
-    """An approved application for each person, half as many others, and those that wait."""
+    """An approved application for each person, half as many others, and waiting ones."""
     people, first = sizes.people, base["Application"]
     ended = people + people // 2
     submitted = ago(f"30 + {DAYS} * {chance('n', 4)}")

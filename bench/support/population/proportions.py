@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-TIERS, FAMILIES = 12, 10  # gated tiers; beside them is an open one
-GRANTS_EACH, LIVE = 10, 7  # grants of a person, and those of them in force
-CHECKPOINTS_EACH = 20  # of an organisation
-#: Of checkpoint `n`; every second sharded one is gated.
+TIERS, FAMILIES = 12, 10  # gated tiers, in addition to an open one
+GRANTS_EACH, LIVE = 10, 7  # grants per person, and how many are live
+CHECKPOINTS_EACH = 20  # per organisation
+#: SQL for checkpoint `n`; every second sharded one is gated.
 IS_GATED = "n % 10 = 5 OR n % 20 = 0"
 SHARDS, SHARDED_REVISIONS, SHARDED_EVERY = 992, 9, 10
 FILES, REVISIONS = 12, 10  # of the other checkpoints

@@ -1,4 +1,4 @@
-"""The single row of each model that is copied, created by the portal's own code."""
+"""The row of each model that is copied, created by the portal's own code."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +9,7 @@ from support.population.proportions import FAMILIES, TIERS
 
 
 def create(folder: Path) -> dict[str, Any]:
-    """One record of each model, by the model's name."""
+    """Create one record of each model; return them by name."""
     from accounts.audit.models import AuditEvent
     from accounts.grants.models import Grant
     from accounts.tiers.models import Licence, Tier
@@ -27,7 +27,7 @@ def create(folder: Path) -> dict[str, Any]:
 
 
 def _application(grant: Any) -> None:
-    """An application of the grant's holder with its snapshot and decision."""
+    """Create an application of the grant's holder with its snapshot and decision."""
     from accounts.applications.models import Application, ApplicationSnapshot
     from accounts.applications.models.form import FormVersion
     from accounts.review.models import Decision
@@ -60,7 +60,7 @@ def _facts() -> None:
 
 
 def _download(grant: Any) -> None:
-    """A row of the ledger for the grant's holder."""
+    """Create a ledger row for the grant's holder."""
     from weights.ledger.models import Download
     from weights.publishing.models import Revision
 
@@ -93,7 +93,7 @@ def _models() -> Iterator[Any]:
 
 
 def _tiers(tier: Any) -> None:
-    """Gated tiers with consecutive ids from 1000 on, and families."""
+    """Create gated tiers with consecutive ids from 1000, and families."""
     from weights.catalogue.models import Family
 
     for number in range(TIERS):
