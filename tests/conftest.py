@@ -35,7 +35,7 @@ from weights.storage import blob_storage
 MISSING = "a program that these tests need is missing"
 LOOPBACK = ("127.", "::1", "localhost", "/", "\0")
 
-# No deadlines, because machines are busy; no randomness, so that failures repeat.
+# No deadlines, because machines are busy; no randomness, so that failures are reproducible.
 hypothesis_settings.register_profile("suite", deadline=None, derandomize=True, database=None)
 hypothesis_settings.load_profile("suite")
 
@@ -45,7 +45,7 @@ rendered_contexts.keep_without_copies()
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBlocker) -> None:
-    """Give this process a copy of the database; pytest-django would migrate in each one."""
+    """Give this process a copy of the database; pytest-django would migrate in each process."""
     with django_db_blocker.unblock():
         databases.use_a_copy(os.environ.get("PYTEST_XDIST_WORKER", "alone"))
         emptying.remember_seeds()
@@ -73,9 +73,9 @@ def _empty_cache() -> None:
 
 @pytest.fixture(autouse=True)
 def _own_slots(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give each test fresh download slots, free of unfinished downloads of earlier tests."""
+    """Give each test its own download slots, without unfinished downloads of earlier tests."""
     slots = bodies.Slots()
-    # The slots are a process-wide global; these are of the same class.
+    # The slots are global to the process; the replacement has the same class.
     monkeypatch.setattr(bodies, "slots", slots)
     monkeypatch.setattr(serving, "slots", slots)
 
@@ -92,7 +92,7 @@ def _quick_end_of_transactional_tests() -> Iterator[None]:
 
 @pytest.fixture
 def own_horizon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let this test's rows be sealed at once: wait for older transactions elsewhere."""
+    """Let this test's rows be sealed at once, by waiting for older transactions elsewhere."""
     original = unsealed._horizon
 
     def horizon() -> int:
@@ -103,9 +103,9 @@ def own_horizon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Exclude the suite's own objects from garbage collection, and collect less often.
+    """Exclude the suite's objects from garbage collection, and collect less often.
 
-    Collections took a sixth of the time of tests of pages.
+    Collections took a sixth of the time of page tests.
     """
     gc.collect()
     gc.freeze()
@@ -113,10 +113,10 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
-    """Name long bytes by their argument.
+    """Use the argument's name as the id of long bytes.
 
-    Archives hold the time at which they were made, so ids of their bytes differ between the
-    workers of xdist, which then refuse to start.
+    Archives contain the time of their creation, so ids made of their bytes differ between xdist
+    workers, which then refuse to start.
     """
     return argname if isinstance(val, bytes) and len(val) > 20 else None
 
@@ -125,7 +125,7 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip tests whose programs are missing on this machine."""
+    """Skip tests whose programs are missing."""
     for item in items:
         wanted = [tool for mark in item.iter_markers("needs") for tool in mark.args]
         missing = [tool for tool in wanted if tools.find(tool) is None]
@@ -134,7 +134,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print at the end which tests were skipped because a program is missing."""
+    """Print which tests were skipped because a program is missing."""
     skipped = terminalreporter.stats.get("skipped", [])
     reasons = Counter(
         str(report.longrepr[2]) for report in skipped if MISSING in str(report.longrepr)
@@ -147,7 +147,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """With REQUIRE_TOOLS (CI), fail a run that skipped tests for missing programs."""
+    """With REQUIRE_TOOLS (CI), fail a run that skipped tests because of missing programs."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     skipped = reporter.stats.get("skipped", []) if reporter else []
     short = [report for report in skipped if MISSING in str(report.longrepr)]
@@ -220,7 +220,7 @@ def licence_version(gated_tier: Tier) -> LicenceVersion:
 
 @pytest.fixture
 def store(tmp_path: Path, settings: Settings) -> Path:
-    """An empty file store that `blob_storage()` returns; the fixture is its folder."""
+    """The folder of an empty file store that `blob_storage()` returns."""
     folder = tmp_path / "blobs"
     folder.mkdir()
     settings.WEIGHTS_STORAGE = f"file://{folder}"
@@ -234,10 +234,10 @@ def shared_setup(
     django_db_blocker: DjangoDbBlocker,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[DjangoDbBlocker]:
-    """Rows and a file store that the tests of a module share, written within `unblock()`.
+    """Rows and a file store shared by the tests of a module, written within `unblock()`.
 
-    Each test is rolled back to them. Hand out a deep copy of what was made, since tests change
-    records in memory too.
+    Each test is rolled back to them. Fixtures return deep copies of records, since tests also
+    change them in memory.
     """
     folder = tmp_path_factory.mktemp("blobs")
     with (
@@ -250,7 +250,7 @@ def shared_setup(
 
 @pytest.fixture(scope="session")
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[s3.Store]:
-    """A real S3 store with an empty bucket, started once per session on first use."""
+    """A real S3 store with an empty bucket, started on first use, once per session."""
     with pytest.MonkeyPatch.context() as patch:
         if endpoint := os.environ.get("S3_ENDPOINT_URL"):
             server = s3.Store(endpoint)
@@ -270,7 +270,7 @@ def s3_endpoint(s3_server: s3.Store) -> str:
 
 @pytest.fixture
 def s3_store(s3_endpoint: str, settings: Settings, request: pytest.FixtureRequest) -> str:
-    """An empty prefix in the S3 store that `blob_storage()` returns: `s3://bucket/prefix`."""
+    """`s3://bucket/prefix`: an empty prefix in the S3 store, which `blob_storage()` returns."""
     settings.S3_ENDPOINT_URL = settings.S3_PUBLIC_ENDPOINT_URL = s3_endpoint
     settings.WEIGHTS_STORAGE = f"s3://{s3.BUCKET}/{factories.word()}"
     return str(settings.WEIGHTS_STORAGE)
@@ -279,7 +279,7 @@ def s3_store(s3_endpoint: str, settings: Settings, request: pytest.FixtureReques
 @pytest.fixture
 def no_values_of_files(monkeypatch: pytest.MonkeyPatch) -> None:
     """Start without values from secret files, and drop those of this test."""
-    # `portal.settings.environment` keeps such values for the life of the process.
+    # `portal.settings.environment` keeps such values as long as the process runs.
     monkeypatch.setattr(env.Files, "ENVIRON", {})
 
 
@@ -288,10 +288,10 @@ def no_values_of_files(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def _collected_static(django_db_setup: None) -> None:
-    """Collect the static files once for all processes of the suite."""
+    """Collect static files once for all processes of the suite."""
     environment = live.environment("http://127.0.0.1:1", "file:///dev/null/none")
     with (Path(environment["TEST_FOLDER"]) / "collected").open("a+") as mark:
-        fcntl.flock(mark, fcntl.LOCK_EX)  # two at once would overwrite each other's files
+        fcntl.flock(mark, fcntl.LOCK_EX)  # two processes would overwrite each other's files
         if mark.seek(0, os.SEEK_END):
             return
         done = live.Portal("", environment, Path(environment["DATA_DIR"])).manage(

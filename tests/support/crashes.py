@@ -1,4 +1,4 @@
-"""Kill a process (SIGKILL) before each SQL statement of a change in turn."""
+"""Kill a process (SIGKILL) before each SQL statement of a change, one after the other."""
 
 import os
 import signal
@@ -10,14 +10,14 @@ from django.db import connection, connections
 
 from accounts.background import queueing
 
-#: More statements than any change takes; guards against an endless loop.
+#: More statements than any change has; prevents an endless loop.
 MOST = 400
 
 
 def each_crash(act: Callable[[], object]) -> Iterator[int]:
     """Run `act` in a child that is killed before its first statement, then its second, and so on.
 
-    Yields the statement's number after each kill, and stops once a child has finished.
+    Yields the statement's number after each kill, and stops once a child finishes.
     """
     for number in range(1, MOST):
         if _survives(act, number):
@@ -41,7 +41,7 @@ def _survives(act: Callable[[], object], number: int) -> bool:
 
 
 def _run(act: Callable[[], object], number: int) -> None:
-    """Run `act` in the child; never returns. Queues no tasks: the sweeps do that work."""
+    """Run `act` in the child; never returns. Queues no tasks, since sweeps do that work."""
     statements = count(1)
 
     def kill_at_its_turn(execute: Callable[..., Any], *arguments: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Damage to stored files without a change of their times, as from a failing disk."""
+"""Damage stored files without changing their times, like a failing disk."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from weights.storage.models import Blob
 def flip_unseen(blob: Blob, place: int = -1) -> None:
     """Flip one bit of the stored file at index `place`, and keep its fingerprint valid.
 
-    A write changes the ctime, which cannot be restored, so the database gets the new mark.
+    A write changes the ctime, which cannot be restored, so the new mark is stored in the database.
     """
     path = blob_storage().local_path(blob.sha256)
     assert path is not None

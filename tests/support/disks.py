@@ -1,4 +1,4 @@
-"""A small disk that a test can fill: a tmpfs, which only root can mount."""
+"""A small disk that a test can fill, as a tmpfs, which only root can mount."""
 
 import os
 import subprocess
@@ -14,17 +14,17 @@ _KIB = 1024
 
 @dataclass(frozen=True)
 class Disk:
-    """A mounted disk; `size` is its capacity in bytes while it is not full."""
+    """A mounted disk; `size` is its capacity in bytes until `fill`."""
 
     folder: Path
     size: int
 
     def fill(self) -> None:
-        """Shrink the disk to what it holds, so that further writes fail (ENOSPC)."""
+        """Shrink the disk to its content, so that further writes fail (ENOSPC)."""
         for _ in range(20):
             if self._resize(_used(self.folder)):
                 return
-            time.sleep(0.01)  # it grew meanwhile
+            time.sleep(0.01)  # the content has grown
         raise OSError(f"{self.folder} grows faster than it can be filled")
 
     def free(self) -> None:
@@ -37,7 +37,7 @@ class Disk:
 
 
 def why_none() -> str:
-    """The reason why no disk can be mounted; empty if one can."""
+    """Why no disk can be mounted; empty if one can be."""
     if os.geteuid() != 0:
         return "mounting a disk takes root"
     try:
@@ -51,7 +51,7 @@ def why_none() -> str:
 def small(size: int) -> Iterator[Disk]:
     """Mount an empty disk of `size` bytes; unmount it at the end.
 
-    Its folder is not in `tmp_path`: pytest's later runs could not remove the disk of a killed one.
+    Its folder is outside `tmp_path`, where later runs of pytest could not remove a killed run's.
     """
     folder = Path(tempfile.mkdtemp(prefix="wb-disk-"))
     if error := _run("mount", "-t", "tmpfs", "-o", f"size={size // _KIB}k", "tmpfs", str(folder)):

@@ -1,4 +1,4 @@
-"""Parse the commands of a documentation page, and run them in a shell as a reader would."""
+"""Parse the commands of a documentation page, and run them in a shell like a reader."""
 
 import re
 import subprocess
@@ -41,7 +41,7 @@ def blocks(page: str) -> list[Block]:
 
 
 class Shell:
-    """Runs blocks of commands in one bash, in a folder where the portal's commands work."""
+    """Runs blocks of commands in one bash, in a folder in which the portal's commands work."""
 
     def __init__(self, install: Install, folder: Path) -> None:
         self.folder = folder
@@ -55,7 +55,7 @@ class Shell:
         self._environment = {k: v for k, v in install.environment.items() if k not in hub} | own
 
     def run(self, found: list[Block], *, seconds: float) -> list[str]:
-        """Run the blocks; returns their outputs. AssertionError names the first failing command."""
+        """Run the blocks; return their outputs. AssertionError names the first failing command."""
         script = "\n".join(
             self._line(number, command)
             for number, block in enumerate(found)
@@ -78,7 +78,7 @@ class Shell:
         return outputs
 
     def _line(self, number: int, command: str) -> str:
-        """Shell code for one command, run in the shell itself so that `cd` persists."""
+        """Shell code for one command, which runs in the shell itself so that `cd` persists."""
         failed = f"{{ printf 'exit code %s: %s\\n' $? {_quoted(command)}; exit 1; }}"
         return f"{{ {command}\n}} >>{_quoted(str(self._outputs / str(number)))} 2>&1 || {failed}"
 
@@ -95,7 +95,7 @@ def missing_lines(shown: tuple[str, ...], output: str) -> list[str]:
 
 
 def substituted(found: list[Block], texts: Mapping[str, str]) -> list[Block]:
-    """Replace placeholders in the blocks by what a reader would fill in."""
+    """Replace placeholders in the blocks with what a reader would fill in."""
     return [Block(_all(block.commands, texts), _all(block.shown, texts)) for block in found]
 
 

@@ -93,7 +93,7 @@ def staff(username: str, role: Role, tier: Tier | None = None) -> User:
 
 
 def tier(slug: str = "", mode: AccessMode = AccessMode.REVIEWED, **facts: Any) -> Tier:
-    """Get or create the tier of this slug; a gated one has a licence text in force."""
+    """Get or create the tier with this slug; a gated one has a licence text in force."""
     slug = slug or word()
     found = Tier.objects.filter(slug=slug).select_related("licence").first()
     if found is None:
@@ -124,7 +124,7 @@ def submitted(applicant: User, tier: Tier, answers: dict[str, Any] | None = None
 
 
 def returned(applicant: User, tier: Tier, reviewer: User) -> Application:
-    """An application that was returned to its applicant."""
+    """An application returned to its applicant."""
     application = submitted(applicant, tier)
     decisions.return_for_changes(
         application,
@@ -136,14 +136,14 @@ def returned(applicant: User, tier: Tier, reviewer: User) -> Application:
 
 
 def approved(application: Application, reviewer: User, **options: Any) -> Grant:
-    """Approve an application that needs one approval; returns the grant."""
+    """Approve an application that needs one approval; return the grant."""
     grant = decisions.approve(application, by=reviewer, confirmed=True, **options)
     assert grant is not None
     return grant
 
 
 def grant(user: User, tier: Tier, until: datetime | None = None) -> Grant:
-    """A grant made without a review; lasts 30 days by default."""
+    """A grant created without a review; lasts 30 days by default."""
     return lifecycle.create(
         user,
         tier,
@@ -156,7 +156,7 @@ def grant(user: User, tier: Tier, until: datetime | None = None) -> Grant:
 
 
 def expired_grant(user: User, tier: Tier) -> Grant:
-    """A grant that ended yesterday and that no sweep has expired yet."""
+    """A grant that ended yesterday and that no sweep has expired."""
     expired = grant(user, tier)
     now = timezone.now()
     expired.starts_at, expired.expires_at = now - timedelta(days=30), now - timedelta(days=1)
@@ -165,13 +165,13 @@ def expired_grant(user: User, tier: Tier) -> Grant:
 
 
 def token(user: User, *scopes: str, **facts: Any) -> str:
-    """The plain text of a new API token; its default scope is `read`."""
+    """The plaintext of a new API token; its default scope is `read`."""
     _, plain = ApiToken.objects.mint(user, name=word(), scopes=list(scopes) or ["read"], **facts)
     return plain
 
 
 def link_token(user: User, revision: Revision, grant: Grant | None = None) -> str:
-    """A genuine checkpoint link for seven days, even if `user` would not be issued one."""
+    """A genuine checkpoint link for seven days, even if `user` may not have one."""
     link_id, ends = secrets.token_bytes(16), timezone.now() + timedelta(days=7)
     CheckpointLink.objects.create(
         id_digest=signed_claims.link_digest(link_id),
@@ -199,7 +199,7 @@ def published(
     files: Mapping[str, bytes] = SMALL_MODEL,
     **facts: Any,
 ) -> Revision:
-    """A visible revision on `main` with these files, stored in the test's store."""
+    """A visible revision on `main` with these files in the test's store."""
     org, _, name = (repo_id or f"acme/{word()}").partition("/")
     facts = {"tier": tier or _open_tier(), "published_at": timezone.now()} | facts
     checkpoint = _checkpoint(org, name, facts)
@@ -227,7 +227,7 @@ def published(
 
 
 def _checkpoint(org: str, name: str, facts: dict[str, Any]) -> Checkpoint:
-    """The new or changed checkpoint, in fewer statements than `update_or_create` takes."""
+    """Create or change a checkpoint with fewer statements than `update_or_create`."""
     found = Checkpoint.objects.filter(org=org, name=name).first()
     checkpoint = found or Checkpoint(org=org, name=name)
     for fact, value in facts.items():
@@ -242,7 +242,7 @@ def downloaded(
     path: str = "model.safetensors",
     outcome: Download.Outcome = Download.Outcome.SERVED,
 ) -> Download:
-    """The ledger's row of a download of one file with a token."""
+    """The ledger row of a download of one file with a token."""
     file = revision.files.get(path=path)
     return Download.objects.create(
         user_id=person.pk if person else None,
@@ -270,7 +270,7 @@ def _digest(content: bytes) -> Digest:
 def _add_files(
     revision: Revision, files: Mapping[str, bytes], digests: Mapping[str, Digest]
 ) -> None:
-    """Store the files, and write their rows in three statements however many there are."""
+    """Store the files, and write their rows with three statements for any number of files."""
     storage = blob_storage()
     for path, content in files.items():
         with storage.receive() as upload:
@@ -282,7 +282,7 @@ def _add_files(
         )
         for path, content in files.items()
     }
-    # A blob that another revision has too keeps its state.
+    # A blob that another revision also has keeps its state.
     Blob.objects.bulk_create(blobs.values(), ignore_conflicts=True)
     stored = Blob.objects.in_bulk(list(blobs), field_name="sha256")
     File.objects.bulk_create(

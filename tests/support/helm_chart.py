@@ -29,7 +29,7 @@ MINIMAL: Values = {
     },
     "secrets": {"existing": "weighbridge-keys", "files": ["s3_secret_key"]},
 }
-#: Texts that a search finds wherever the chart writes a secret; three must satisfy the portal.
+#: Texts that a search finds wherever the chart writes a secret; the portal validates three.
 SECRETS = {
     "secret_key": services.SECRET_KEY,
     "link_keys": services.LINK_KEYS,
@@ -42,7 +42,7 @@ KEYS = {"manifest.pem": "P-256", "audit.pem": "ed25519", "cdn.pem": "P-256"}
 
 
 def changed(base: Values, changes: Values) -> Values:
-    """A copy of `base` with `changes`, which names values by their path: `web.replicas`."""
+    """A copy of `base` with `changes`, whose keys are paths such as `web.replicas`."""
     values = copy.deepcopy(base)
     for path, value in changes.items():
         *folders, name = path.split(".")
@@ -55,7 +55,7 @@ def changed(base: Values, changes: Values) -> Values:
 
 @cache
 def keys() -> dict[str, str]:
-    """Every secret that the chart can hold, with real private keys."""
+    """Every secret that the chart can contain, with real private keys."""
     made = dict(SECRETS)
     for name, curve in KEYS.items():
         kind = ("EC", "-pkeyopt", f"ec_paramgen_curve:{curve}") if curve == "P-256" else (curve,)
@@ -105,7 +105,7 @@ SETS: dict[str, Values] = {
 }
 
 
-#: The last is the file that docs/kubernetes.md shows.
+#: The last one is the file in docs/kubernetes.md.
 ALL = [*SETS, "everything", "documented"]
 
 
@@ -137,7 +137,7 @@ def parsed(name: str) -> list[dict[str, Any]]:
 
 
 def objects(name: str, kind: str = "") -> list[dict[str, Any]]:
-    """The objects of one set of values, all or those of one kind."""
+    """The objects for a set of values: all, or those of one kind."""
     return [one for one in parsed(name) if not kind or one["kind"] == kind]
 
 
@@ -163,13 +163,13 @@ def environment(name: str, part: str) -> dict[str, str]:
 
 
 def hidden(name: str, part: str) -> set[str]:
-    """The keys of the Secret that a component's pod gets."""
+    """The keys of the Secret that a component's pod receives."""
     (volume,) = [one for one in pod(name, part)["volumes"] if one["name"] == "secrets"]
     return {item["key"] for item in volume["secret"]["items"]}
 
 
 @cache
 def compose() -> dict[str, Any]:
-    """docker-compose.yml, whose containers the chart's pods must equal."""
+    """docker-compose.yml, whose containers the chart's pods must match."""
     found: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
     return found

@@ -8,28 +8,28 @@ from pathlib import Path
 
 from tests.support import tools
 
-#: Findings about markup that is not of our templates, with its author.
+#: Findings about markup that is not from our templates, with its origin.
 _OF_OTHERS = re.compile(
     "|".join(
         [
-            r"A table row was \d columns wide",  # Django's index of models beside each page
+            r"A table row was \d columns wide",  # Django's index of models on each page
             "The value of the “for” attribute of the “label” element",  # Django's hidden fields
             "An “input” element with a “type” attribute whose value is “hidden”",  # the same
-            "“disabled” not allowed on element “div”",  # Django's widget of a password's hash
-            "No “p” element in scope",  # Django's help of the field of a password
+            "“disabled” not allowed on element “div”",  # Django's password hash widget
+            "No “p” element in scope",  # the help text of Django's password field
             "“select” element with a “required” attribute",  # Django's wrapper of related fields
-            "Section lacks heading",  # footnotes of a card, as Markdown has them everywhere
+            "Section lacks heading",  # footnotes of a card, as Markdown renders them everywhere
         ]
     )
 )
 
 
-#: Compile soon and only once: half the time of the checker. Its schema needs the deep stack.
+#: Compiling early and once halves the checker's time. Its schema needs the deep stack.
 _JAVA_OPTIONS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xss2m")
 
 
 def findings(pages: Mapping[str, bytes], folder: Path) -> list[str]:
-    """Errors and warnings of these pages (address -> HTML), each with its address and line."""
+    """Errors and warnings for these pages (URL -> HTML), each with its URL and line."""
     names = {f"{number}.html": address for number, address in enumerate(pages)}
     for name, html in zip(names, pages.values(), strict=True):
         (folder / name).write_bytes(html)

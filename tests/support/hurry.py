@@ -1,4 +1,4 @@
-"""Run several actions at the same instant, each on its own database connection."""
+"""Run several actions at the same time, each on its own database connection."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +10,7 @@ from accounts.errors import AccountsError
 
 
 def at_once(*acts: Callable[[], object]) -> list[str]:
-    """Run each action in a thread; returns the sorted outcomes: `done`, or the error's code."""
+    """Run each action in a thread; return the sorted outcomes: `done`, or the error's code."""
     start = Barrier(len(acts))
 
     def run(act: Callable[[], object]) -> str:

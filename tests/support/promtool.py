@@ -1,4 +1,4 @@
-"""promtool, Prometheus' checker, and samples of `/metrics` in the forms that it reads."""
+"""promtool, Prometheus's checker, and samples of `/metrics` in its formats."""
 
 import re
 import subprocess
@@ -14,12 +14,12 @@ from tests.support import tools
 from tests.support.servers.live import ROOT
 
 ALERTS = ROOT / "deploy" / "monitoring" / "alerts.yml"
-#: Minutes for which every case has samples: more than the longest `for` of an alert.
+#: Minutes of samples in every case, longer than the longest `for` of an alert.
 _MINUTES = 26 * 60
 
 
 def check(*arguments: str, text: str = "") -> str:
-    """Run promtool; returns its output. Raises AssertionError with it if promtool found a fault."""
+    """Run promtool; return its output. Raises AssertionError with it if promtool finds a fault."""
     done = subprocess.run(
         [str(tools.find("promtool")), *arguments], input=text, capture_output=True, text=True
     )
@@ -28,7 +28,7 @@ def check(*arguments: str, text: str = "") -> str:
 
 
 def samples(registry: CollectorRegistry) -> dict[str, float]:
-    """Every sample of a scrape by its name with its labels, as PromQL writes it."""
+    """Every sample of a scrape by its name and labels in PromQL's notation."""
     families = text_string_to_metric_families(generate_latest(registry).decode())
     return {
         _series(sample.name, sample.labels): sample.value
@@ -38,29 +38,29 @@ def samples(registry: CollectorRegistry) -> dict[str, float]:
 
 
 def constant(found: Mapping[str, float]) -> dict[str, str]:
-    """Series of promtool that keep these values; counters thus count nothing."""
+    """promtool series with these constant values, so that counters do not increase."""
     return {series: f"{value}x{_MINUTES}" for series, value in found.items()}
 
 
 def rising(per_minute: float) -> str:
-    """A counter in the notation of promtool."""
+    """A rising counter in promtool's notation."""
     return f"0+{per_minute}x{_MINUTES}"
 
 
 def alerts() -> dict[str, dict[str, Any]]:
-    """The rules of deploy/monitoring/alerts.yml by name."""
+    """The rules in deploy/monitoring/alerts.yml by name."""
     (group,) = yaml.safe_load(ALERTS.read_text())["groups"]
     return {rule["alert"]: rule for rule in group["rules"]}
 
 
 def minutes_of(duration: str) -> int:
-    """Minutes of `5m`, `1h` or `1d`; 0 of an empty text."""
+    """The minutes in `5m`, `1h` or `1d`; 0 for an empty text."""
     found = re.fullmatch(r"(\d+)([mhd])", duration)
     return int(found[1]) * {"m": 1, "h": 60, "d": 1440}[found[2]] if found else 0
 
 
 def case(series: Mapping[str, str], minute: int, firing: Iterable[str]) -> dict[str, Any]:
-    """A unit test of promtool: exactly these alerts fire at this minute."""
+    """A promtool unit test: exactly these alerts fire at this minute."""
     return {
         "interval": "1m",
         "input_series": [{"series": name, "values": values} for name, values in series.items()],
@@ -77,7 +77,7 @@ def case(series: Mapping[str, str], minute: int, firing: Iterable[str]) -> dict[
 
 
 def run_cases(folder: Path, cases: Iterable[dict[str, Any]]) -> None:
-    """Run these cases on our alert rules."""
+    """Run these cases with our alert rules."""
     document = {
         "rule_files": [str(ALERTS)],
         "evaluation_interval": "1m",

@@ -4,10 +4,10 @@
     pytest -m "not processes"    # tests that need this process, the database and the broker
     pytest -m fast               # `make test-fast`: the edit loop
 
-A test that uses no database is in `one_database`. A test is in `processes` if it uses one of
-`FIXTURES`; a file that starts processes by itself sets `pytest.mark.processes`. A fast test uses no
-server except the database, is rolled back at its end, and is the first of its parameters. A test
-that is slow nevertheless sets `pytest.mark.slow`.
+A test that uses no database is in `one_database`. A test that uses one of `FIXTURES` is in
+`processes`; a file that starts processes itself sets `pytest.mark.processes`. A fast test uses no
+server except the database, is rolled back at its end, and has the first of its parameters. Other
+slow tests set `pytest.mark.slow`.
 """
 
 from functools import cache
@@ -26,7 +26,7 @@ MODULES = {
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests before `-m` selects."""
+    """Mark the tests before `-m` selects them."""
     chosen = set()
     for item in items:
         assert isinstance(item, pytest.Function)
@@ -53,13 +53,13 @@ def _is_slow(item: pytest.Function) -> bool:
         or MODULES & _used_by(item.module)
         or "transactional_db" in item.fixturenames
         or (database and database.kwargs.get("transaction"))
-        or hasattr(item.obj, "hypothesis")  # it runs its body a hundred times
+        or hasattr(item.obj, "hypothesis")  # runs its body a hundred times
     )
 
 
 @cache
 def _used_by(file: object) -> set[str]:
-    """The modules that a test file imports, or from which it imports names."""
+    """The modules that a test file imports or imports names from."""
     return {
         str(getattr(value, "__module__", "") or getattr(value, "__name__", ""))
         for value in vars(file).values()

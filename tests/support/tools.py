@@ -6,7 +6,7 @@ from pathlib import Path
 
 _NAMES = {"chromium": ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")}
 _ROOT = Path(__file__).parents[2]
-#: Environments of other packages than ours, which make installs, with the program to run there.
+#: Environments for other packages, installed by make, with the program to run there.
 ENVIRONMENTS = {name: _ROOT / f".venv-{name}" for name in ("loaders", "javascript", "helm")}
 #: The Nu HTML checker, a Java program.
 _CHECKER = ENVIRONMENTS["javascript"] / "node_modules/vnu-jar/build/dist/vnu.jar"

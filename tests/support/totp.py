@@ -10,7 +10,7 @@ from django.utils import timezone
 
 @contextmanager
 def current_code(secret: str) -> Iterator[str]:
-    """The six digits of now; the clock stands still so that they do not expire before their use."""
+    """The current six digits; stops the clock, so that they do not expire before use."""
     with time_machine.travel(timezone.now(), tick=False):
         counter = next(auth.yield_hotp_counters_from_time())
         yield auth.format_hotp_value(auth.hotp_value(secret, counter))

@@ -23,7 +23,7 @@ END = b"\xff" * 32 + bytes(16)
 
 
 def recorded_files() -> dict[str, bytes]:
-    """The files of the recorded upload; `a.bin` holds the same twelve chunks twice."""
+    """The files of the recorded upload; `a.bin` contains the same twelve chunks twice."""
     randoms = random.Random(7)
     noise = randoms.randbytes(9_000)
     runs = b"".join(bytes([64 + number, *b"weights"]) * (16 * 1024) for number in range(12))
@@ -46,7 +46,7 @@ def chunk(
     length: int | None = None,
     size: int | None = None,
 ) -> bytes:
-    """One chunk of a xorb; `payload`, `length` and `size` replace what its header should state."""
+    """One chunk of a xorb; `payload`, `length` and `size` replace the correct values."""
     if payload is None:
         payload = lz4.frame.compress(content) if scheme == 1 else content
     sizes = [
@@ -58,7 +58,7 @@ def chunk(
 
 @dataclass(frozen=True)
 class Xorb:
-    """A xorb of these contents, stored without compression."""
+    """A xorb with these contents, without compression."""
 
     contents: tuple[bytes, ...]
 
@@ -79,7 +79,7 @@ class Xorb:
         return hashing.to_hex(self.digest)
 
     def listing(self, *, shift: int = 0) -> bytes:
-        """Its block in a shard; `shift` moves the start of its last chunk."""
+        """Its block in a shard; `shift` changes the start of its last chunk."""
         entries, start = b"", 0
         for content, digest in zip(self.contents, self.digests, strict=True):
             last = digest == self.digests[-1]
@@ -108,7 +108,7 @@ def file_block(
     check: bytes = b"",
     flags: int = 0xC0000000,
 ) -> bytes:
-    """The block of a file of these terms (xorb, first chunk, end); arguments replace the truth."""
+    """A file's block with these terms (xorb, first chunk, end); arguments replace true values."""
     contents = [content for xorb, start, end in terms for content in xorb.contents[start:end]]
     sha256 = sha256 or hashlib.sha256(b"".join(contents)).hexdigest()
     digest = digest or hashing.file_hash(tree_root(contents))

@@ -1,13 +1,13 @@
-"""Use a page by Tab, Enter, Space, arrows and letters alone."""
+"""Use a page with only Tab, Enter, Space, arrows and letters."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from playwright.sync_api import Page
 
-#: More stops than any page has: a trap holds the focus longer.
+#: More stops than any page has; more than this means that the focus is trapped.
 _STOPS = 250
-#: The focused element, and whether a reader sees that it is focused.
+#: The focused element, and whether its focus is visible.
 _FOCUSED = """() => {
   const one = document.activeElement;
   if (one === document.body) return null;
@@ -26,7 +26,7 @@ _FOCUSED = """() => {
 
 
 class Keyboard:
-    """The keys of one page; each stop must show that it has the focus."""
+    """The keyboard on one page; each stop must have a visible focus."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -36,7 +36,7 @@ class Keyboard:
         return found or {"name": "", "value": "", "type": "", "text": "", "html": ""}
 
     def tab(self) -> dict[str, Any]:
-        """Press Tab. Returns the element that has the focus then."""
+        """Press Tab; return the element that is then focused."""
         self.page.keyboard.press("Tab")
         found = self.focused()
         if found["html"]:
@@ -45,7 +45,7 @@ class Keyboard:
         return found
 
     def tab_to(self, text: str = "", *, name: str = "") -> None:
-        """Press Tab until an element of this label or text, or of this field name, is reached."""
+        """Press Tab until it reaches an element with this label, text or field name."""
         for _ in range(_STOPS):
             found = self.tab()
             if found["name"] == name if name else found["text"].startswith(text):
@@ -53,13 +53,13 @@ class Keyboard:
         raise AssertionError(f"{self.page.url}: Tab does not reach {text or name}")
 
     def press(self, text: str) -> None:
-        """Go to a link or button, and press Enter, which loads another page."""
+        """Tab to a link or button and press Enter, which loads another page."""
         self.tab_to(text)
         with self.page.expect_navigation():
             self.page.keyboard.press("Enter")
 
     def assert_no_trap(self) -> None:
-        """From the first stop of the page to the last, and out of it."""
+        """Tab from the first stop of the page to the last and out of the page."""
         self.page.evaluate("document.activeElement.blur()")
         first = self.tab()["html"]
         for _ in range(_STOPS):
@@ -68,7 +68,7 @@ class Keyboard:
         raise AssertionError(f"{self.page.url}: the focus never leaves {self.focused()['html']}")
 
     def fill(self, answers: Mapping[str, Any], button: str) -> None:
-        """Fill in the fields of these names in the order of Tab, then press the button."""
+        """Fill in the fields with these names in tab order, then press the button."""
         filled: set[str] = set()
         for _ in range(_STOPS):
             found = self.tab()
@@ -99,7 +99,7 @@ class Keyboard:
             keyboard.insert_text(str(value))
 
     def choose(self, value: str) -> None:
-        """Choose in the focused list by typing the words of the option with this value."""
+        """Choose from the focused list by typing the text of the option with this value."""
         words = self.page.evaluate(
             "value => [...document.activeElement.options].find(one => one.value === value).text",
             value,

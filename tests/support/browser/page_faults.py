@@ -1,4 +1,4 @@
-"""What is wrong with a page as a browser shows it, at each width, in both colours, and plain."""
+"""Find faults of a page in a browser: at several widths, in both schemes, without scripts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,40 +14,40 @@ from tests.support import html_checker, tools
 
 
 class State(NamedTuple):
-    """How a window looks, and whether axe, the slowest check, looks at a page in it."""
+    """The width and colour scheme of a window, and whether axe, the slowest check, runs in it."""
 
     width: int
     scheme: Literal["light", "dark"]
     for_axe: bool = False
 
 
-#: For axe a phone and a desk, light and dark; from each state to the next little changes.
+#: axe checks a phone and a desktop, light and dark. Consecutive states differ little.
 STATES = (
     State(390, "light", for_axe=True),
     State(768, "light"),
     State(768, "dark"),
     State(1440, "dark", for_axe=True),
 )
-#: For pages of a kind that others have too.
+#: For pages that are like other pages.
 FEWER_STATES = (State(390, "dark", for_axe=True), State(768, "light"), State(1440, "light"))
-#: For a page of which more than colours can change with the scheme.
+#: For a page on which the scheme can change more than colours.
 ALL_STATES = (
     *(State(390, "light", for_axe=True), State(768, "light"), State(1440, "light")),
     *(State(390, "dark"), State(768, "dark"), State(1440, "dark", for_axe=True)),
 )
-#: What scrolls sideways: the page, or a list of the admin.
+#: Everything that scrolls sideways: the page, or a list of the admin.
 _SIDEWAYS = """
 [document.documentElement, ...document.querySelectorAll(".results, .inline-group")]
   .filter(one => one.scrollWidth > one.clientWidth)
   .map(one => `${one.tagName} is ${one.scrollWidth - one.clientWidth} px wider than the window`)"""
-#: What a finger must hit and is lower than the 24 px of WCAG 2.2, but for links in running text.
+#: Targets lower than the 24 px of WCAG 2.2, except links in running text.
 _SMALL = """
 [...document.querySelectorAll("#container :is(a, button, select, summary, input)")]
   .filter(one => one.type !== "hidden" && one.checkVisibility() && one.offsetHeight)
   .filter(one => !one.closest("p, li:not(.object-tools li), dd, .help, label, .small"))
   .filter(one => getComputedStyle(one).position !== "absolute" && one.offsetHeight < 24)
   .map(one => `too low for a finger: ${one.outerHTML.slice(0, 80)}`)"""
-#: References to no element, but for the ones in Django's widget of a password's hash.
+#: References to missing elements, except those in Django's password hash widget.
 _DANGLING = """
 ["for", "aria-labelledby", "aria-describedby", "aria-controls"].flatMap(name =>
   [...document.querySelectorAll(`[${name}]:not(div[disabled])`)]
@@ -60,28 +60,28 @@ _ACTIONS = """action =>
 [...document.querySelectorAll(":is(main, #content) :is(a, button, summary, input, label)")]
   .filter(one => one.checkVisibility())
   .some(one => one.textContent.replace(/\\s+/g, " ").includes(action) || one.value === action)"""
-#: Rules that only one colour scheme has. Without any, `light-dark()` chooses between colours, and
-#: nothing else changes with the scheme: no width needs to be measured in both.
+#: Rules for only one colour scheme. If there are none, the scheme changes only colours (by
+#: `light-dark()`), and no width needs to be measured in both.
 _SCHEMES = """
 [...document.styleSheets].flatMap(function conditions(one) {
   const nested = one.styleSheet ? [one.styleSheet] : [...(one.cssRules ?? [])];
   return [one.media?.mediaText ?? "", ...nested.flatMap(conditions)];
 }).filter(condition => condition.includes("prefers-color-scheme"))
   .map(condition => `a style sheet has rules for ${condition}`)"""
-#: Without the style sheets of the page, which axe would load again, and complain about.
+#: Without the page's style sheets, which axe would load again and report.
 _AXE = {"resultTypes": ["violations"], "preload": False}
-#: Without what Swagger UI and Django's Select2 draw.
+#: Excludes what Swagger UI and Django's Select2 draw.
 _OURS = {"exclude": [["#swagger-ui"], [".select2-container"]]}
 _RUN_AXE = "([context, options]) => axe.run(context, options).then(found => found.violations)"
-#: Ends the transitions; says whether the page has axe already.
+#: Finishes transitions; returns whether the page already has axe.
 _FINISH = """document.getAnimations().filter(one => one instanceof CSSTransition)
   .forEach(one => one.finish()), "axe" in window"""
 
 
 def axe_violations(page: Page) -> list[dict[str, Any]]:
-    """The violations that axe finds once all transitions have ended.
+    """The violations that axe finds after all transitions have ended.
 
-    Colours that still change have no contrast to measure.
+    The contrast of changing colours cannot be measured.
     """
     if not page.evaluate(_FINISH):
         page.evaluate(AXE_SCRIPT)
@@ -91,14 +91,14 @@ def axe_violations(page: Page) -> list[dict[str, Any]]:
 
 @dataclass
 class Inspector:
-    """Two windows: with scripts, and without. A new one costs much more than another reader."""
+    """Two windows, with and without scripts; a new window costs much more than a new reader."""
 
     scripted: Page
     plain: Page
     faults: list[str] = field(default_factory=list)
-    #: Address -> HTML as the server sent it.
+    #: URL -> HTML as sent by the server.
     html: dict[str, bytes] = field(default_factory=dict)
-    #: How the first window looks now.
+    #: The current state of the first window.
     state: State | None = None
 
     @classmethod
@@ -111,7 +111,7 @@ class Inspector:
         return inspector
 
     def become(self, cookie: Mapping[str, str] | None) -> None:
-        """Sign the reader of this session in, or nobody."""
+        """Use this session cookie, or none."""
         for window in (self.scripted.context, self.plain.context):
             window.clear_cookies()
             if cookie:
@@ -120,7 +120,7 @@ class Inspector:
     def inspect(
         self, address: str, action: str = "", status: int = 200, states: Sequence[State] = STATES
     ) -> None:
-        """Add the faults of the page to `faults`; `action` is shown without scripts too."""
+        """Add the page's faults to `faults`; `action` must also be shown without scripts."""
         self._open(self.plain, address, status)
         headings, wide = self.plain.evaluate(f"[{_HEADINGS}, {_SIDEWAYS}]")
         if headings != 1:
@@ -132,7 +132,7 @@ class Inspector:
         self._add(*self.scripted.evaluate(_DANGLING))
         if states is not ALL_STATES:
             self._add(*self.scripted.evaluate(_SCHEMES))
-        # Backwards after a page that ended with the last state: each change costs a layout.
+        # Backwards if the last page ended with the last state, since each change costs a layout.
         for state in states[::-1] if self.state == states[-1] else states:
             self._look(state)
 
@@ -163,7 +163,7 @@ class Inspector:
             self.html[address] = response.body()
 
     def _hear(self, kind: str, text: str) -> None:
-        # A page of an error is an error to the console too.
+        # The console also reports an error page.
         if kind in {"error", "warning"} and "404" not in text:
             self._add(f"console: {text}")
 
@@ -172,7 +172,7 @@ class Inspector:
 
 
 def assert_sound(inspector: Inspector, folder: Path) -> None:
-    """No faults, and valid HTML; the latter last, because the rest needs no checker."""
+    """Assert no faults and valid HTML; the latter last, because it needs the checker."""
     assert not inspector.faults, "\n".join(inspector.faults)
     if tools.find("vnu") is None:
         pytest.skip(f"{MISSING}: vnu")

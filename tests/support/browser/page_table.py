@@ -1,8 +1,8 @@
-"""Every page of the portal, by its reader, and the routes that are no pages, with the reasons.
+"""Every page of the portal, by reader, and the routes that are not pages, with the reasons.
 
-`test_every_page.py` fails for a route without an entry: give a new page its address and the text
-of its main action in `PAGES`, or a reason in `NO_PAGES`. Lists, forms and records of the admin
-have theirs from the registered models; `test_every_staff_page.py` opens them.
+`test_every_page.py` fails for a route without an entry: add a new page with its URL and the text
+of its main action to `PAGES`, or a reason to `NO_PAGES`. Lists, forms and records of the admin
+follow from the registered models; `test_every_staff_page.py` opens them.
 """
 
 from collections import defaultdict
@@ -16,7 +16,7 @@ from django.urls import resolve, reverse
 from accounts.users.models import User
 from tests.support.http.routes import ROUTES
 
-#: Reader -> address -> a link, button or tab by which the reader goes on; `Site.values` fills it.
+#: Reader -> URL, filled by `Site.values` -> the link, button or tab with which to continue.
 PAGES: dict[str, dict[str, str]] = {
     "stranger": {
         "/": "Browse the catalogue",
@@ -131,7 +131,7 @@ PAGES: dict[str, dict[str, str]] = {
         "/my-checkpoints/acme/card/fetched/": "",
     },
 }
-#: Pages of the admin beside the lists and records of models; {names} are numbers of records.
+#: Pages of the admin other than lists and records of models; {names} are primary keys.
 STAFF_PAGES = {
     "/admin/": "All records",
     "/admin/health/": "",
@@ -141,7 +141,7 @@ STAFF_PAGES = {
     "/admin/weights/file/{file}/quarantine/": "Quarantine",
     "/admin/weights/blob/{blob}/lift/": "Verify, and lift if intact",
 }
-#: Reason -> the routes without a page of their own.
+#: Reason -> routes without a page.
 NO_PAGES: dict[str, set[str]] = {
     "answers a script with JSON, a feed, a text or a file": {
         *("healthz", "readyz", "documentation", "security-txt", "favicon", "credential-revoke"),
@@ -177,7 +177,7 @@ NO_PAGES: dict[str, set[str]] = {
         *(f"/accounts/social/{name}/" for name in ("login/cancelled", "login/error")),
         *(f"/accounts/social/{name}/" for name in ("signup", "connections")),
     },
-    # Nameless, like those of each record: see `_is_of_a_model`.
+    # Nameless, like the records' routes: see `_is_of_a_model`.
     "redirects an old address of Django's admin": {"/admin/<url>"},
 }
 _PROGRAMS = ("api:", "hub:", "uploads:", "xet:", "/api/")
@@ -185,7 +185,7 @@ _VERBS = ("changelist", "add", "history", "delete", "change")
 
 
 def routes_without_an_entry() -> set[str]:
-    """Routes that have neither a page nor a reason."""
+    """Routes with neither a page nor a reason."""
     listed = {route_of(pattern) for pages in [*PAGES.values(), STAFF_PAGES] for pattern in pages}
     listed |= {key for keys in NO_PAGES.values() for key in keys}
     keys = {route.key for route in ROUTES if not route.key.startswith(_PROGRAMS)}
@@ -193,14 +193,14 @@ def routes_without_an_entry() -> set[str]:
 
 
 def reasons_without_a_route() -> set[str]:
-    """Keys of `NO_PAGES` whose route is gone, or which are pages of the table too."""
+    """Keys of `NO_PAGES` whose route no longer exists or is also a page."""
     pages = {route_of(pattern) for pages in [*PAGES.values(), STAFF_PAGES] for pattern in pages}
     keys = {key for keys in NO_PAGES.values() for key in keys}
     return (keys - {route.key for route in ROUTES}) | (keys & pages)
 
 
 def route_of(pattern: str) -> str:
-    """The name of the route of an address whose {names} are not filled in yet."""
+    """The name of the route of a URL whose {names} are not filled in."""
     samples: defaultdict[str, str] = defaultdict(lambda: "00000000-0000-0000-0000-000000000000")
     samples |= {
         "reset": "1-a",
@@ -213,7 +213,7 @@ def route_of(pattern: str) -> str:
 
 
 def _is_of_a_model(key: str) -> bool:
-    """True for a list, form or record of the admin, which `staff_addresses` has."""
+    """True for a list, form or record of the admin, which `staff_addresses` covers."""
     names = {f"{model._meta.app_label}_{model._meta.model_name}" for model in admin.site._registry}
     if key.startswith("/admin/"):
         return key.endswith("/<object_id>/")
@@ -221,7 +221,7 @@ def _is_of_a_model(key: str) -> bool:
 
 
 def staff_addresses(records: dict[type[models.Model], models.Model], reader: User) -> Iterator[str]:
-    """The lists, the forms and the pages of a record of every model, as far as `reader` may."""
+    """URLs of each model's list, form and record in the admin that `reader` may open."""
     request = RequestFactory().get("/admin/")
     request.user = reader
     for model, pages in admin.site._registry.items():

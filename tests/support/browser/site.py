@@ -1,4 +1,4 @@
-"""A portal with something on every page, and the cookies of its readers."""
+"""A portal with content on every page, and its readers' cookies."""
 
 from base64 import b64decode
 from collections.abc import Callable, Iterator
@@ -46,7 +46,7 @@ SHARDS = {
     for part in range(8)
     for shard in range(24)
 }
-#: A picture of one pixel.
+#: An image of one pixel.
 PIXEL = b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII="
 )
@@ -88,12 +88,12 @@ LONG_TITLE = "A title of three hundred characters in 文字 and العربية, 
 
 @dataclass
 class Site:
-    """The session of each reader, and what stands for the names in the table's addresses."""
+    """Each reader's session, and the values for the names in the table's URLs."""
 
     sessions: dict[str, str] = field(default_factory=dict)
     values: dict[str, str] = field(default_factory=dict)
     url: str = ""
-    #: Pages of the admin for the models, without the portal's address.
+    #: Pages of the admin for the models, without the portal's origin.
     of_models: list[str] = field(default_factory=list)
 
     def cookie(self, reader: str) -> dict[str, str]:
@@ -112,7 +112,7 @@ class Site:
 
 
 def session(user: User) -> str:
-    """The key of a new session, whose password has just been confirmed."""
+    """The key of a new session in which the password was just confirmed."""
     client = Client()
     client.force_login(user)
     client.post("/accounts/reauthenticate/", {"password": factories.PASSWORD})
@@ -121,9 +121,9 @@ def session(user: User) -> str:
 
 @contextmanager
 def on_a_portal(folder: Path, make: Callable[[Path], Site]) -> Iterator[Site]:
-    """What `make(folder)` puts into this process's database and a store, on a running portal.
+    """Run a portal with what `make(folder)` puts into this process's database and a store.
 
-    It empties the database at the end.
+    Empties the database at the end.
     """
     blobs = folder / "blobs"
     blobs.mkdir()
@@ -137,7 +137,7 @@ def on_a_portal(folder: Path, make: Callable[[Path], Site]) -> Iterator[Site]:
 
 
 def make(folder: Path) -> Site:
-    """Fill the database and the store; the head of the audit trail is signed in `folder`."""
+    """Fill the database and the store; the key that signs the trail's head is in `folder`."""
     opt_family.load()
     logbook.load()
     tier = Tier.objects.get(slug="opt-175b")
@@ -154,7 +154,7 @@ def make(folder: Path) -> Site:
 
 
 def _make_draft(site: Site) -> None:
-    """A verified draft of a release owner; before `_publish`, whose blobs stay as they are."""
+    """A verified draft of a release owner; created first, because it verifies all blobs."""
     owner = factories.staff("owner", Role.RELEASE_OWNER)
     checkpoint, _ = drafts.create_draft("lab", "draft", by=owner)
     site.values["unpublished"] = committed(checkpoint, owner).sha
@@ -163,7 +163,7 @@ def _make_draft(site: Site) -> None:
 
 
 def _publish(site: Site, tier: Tier) -> Revision:
-    """Publish to both tiers, and report, recall and log something about it."""
+    """Publish in both tiers, and add a report, a recall and a logbook entry."""
     opened = Tier.objects.get(slug="open")
     factories.published(f"{'o' * 96}/{'n' * 96}")
     revision = factories.published("acme/open", tier=opened)
@@ -189,7 +189,7 @@ def _publish(site: Site, tier: Tier) -> Revision:
 
 
 def _fill_access(site: Site, holder: User, revision: Revision) -> None:
-    """What a holder's own pages show: a grant, links in several states, downloads, tokens."""
+    """Fill a holder's pages: a grant, links in several states, downloads, tokens."""
     grant = factories.grant(holder, revision.checkpoint.tier)
     for state in CheckpointLink.State.values:
         link = CheckpointLink.objects.create(
@@ -231,7 +231,7 @@ def _fill_access(site: Site, holder: User, revision: Revision) -> None:
 
 
 def _fill_applications(site: Site, tier: Tier) -> None:
-    """A draft, a returned and a rejected application, each of an applicant of that name."""
+    """A draft, a returned and a rejected application, each of an applicant with that name."""
     tier.questions.create(key="ethics", label="Ethics approval", kind="file")
     reviewer = factories.staff("reviewer", Role.REVIEWER)
     draft = submission.start(factories.person("draft"), tier)
@@ -254,7 +254,7 @@ def _fill_applications(site: Site, tier: Tier) -> None:
 
 
 def _send_mailed_links(site: Site) -> None:
-    """What two mails of allauth link to: an address to confirm, and a password to set anew."""
+    """The links in two of allauth's mails: to confirm an address and to reset a password."""
     person = factories.person("newcomer", confirmed=False)
     site.values["confirmation"] = EmailConfirmationHMAC(EmailAddress.objects.get(user=person)).key
     token = default_token_generator.make_token(person)

@@ -1,4 +1,4 @@
-"""The database of each process of the suite: a copy of one that is migrated once."""
+"""Each process of the suite uses a copy of a database that is migrated once."""
 
 import fcntl
 import os

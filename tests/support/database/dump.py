@@ -1,6 +1,6 @@
-"""Every value of the database, of Redis and of a folder as text, with its encodings undone.
+"""Every value in the database, in Redis and in a folder as decoded text.
 
-Tables and columns are read from the database itself, so a new one is searched without being named.
+Tables and columns are read from the database itself, so new ones are included automatically.
 """
 
 import base64
@@ -17,17 +17,17 @@ import redis
 from django.conf import settings
 from django.db import connection
 
-#: Runs of base64 that may hold four bytes or more, in either alphabet.
+#: Possible base64 of at least four bytes, in either alphabet.
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{6,}={0,2}")
 
 
 def table_names() -> list[str]:
-    """Every table, also those without a model."""
+    """Every table, including those without a model."""
     return sorted(connection.introspection.table_names())
 
 
 def database() -> Iterator[tuple[str, str]]:
-    """`table.column` and the decoded texts of each value."""
+    """Yield `table.column` and the decoded texts of each value."""
     for table in table_names():
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")  # noqa: S608
@@ -40,14 +40,14 @@ def database() -> Iterator[tuple[str, str]]:
 
 
 def cache_keys() -> Iterator[tuple[str, int]]:
-    """The keys of Redis, with the seconds they live; -1 for those that stay."""
+    """The keys in Redis, with the seconds until they expire; -1 if never."""
     store = redis.from_url(str(settings.CACHES["default"]["LOCATION"]))
     for key in store.scan_iter():
         yield key.decode("utf-8", "replace"), int(store.ttl(key))
 
 
 def cache() -> Iterator[tuple[str, str]]:
-    """The keys of Redis, and their values as far as they are texts."""
+    """The keys in Redis, and their values if these are text."""
     store = redis.from_url(str(settings.CACHES["default"]["LOCATION"]))
     for key in store.scan_iter():
         yield "redis key", key.decode("utf-8", "replace")
@@ -65,7 +65,7 @@ def folder(root: Path) -> Iterator[tuple[str, str]]:
 
 
 def readable(value: object, depth: int = 3) -> Iterator[str]:
-    """The text of a value, and what its URL encoding, base64, zlib or ZIP hold."""
+    """Yield the text of a value, and what it decodes to (URL encoding, base64, zlib, ZIP)."""
     if isinstance(value, memoryview | bytearray):
         value = bytes(value)
     if isinstance(value, bytes):
@@ -103,6 +103,6 @@ def _of_base64(run: str, depth: int) -> Iterator[str]:
 
 
 def spellings(text: str) -> set[str]:
-    """The text as it may be written within others, in lower case."""
+    """How the text may be encoded within others, in lower case."""
     encoded = base64.b64encode(text.encode()).decode().rstrip("=")
     return {text.lower(), quote(text, safe="").lower(), encoded.lower()}

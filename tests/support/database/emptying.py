@@ -1,7 +1,7 @@
-"""Empty the database after a transactional test, except for the rows of the migrations.
+"""Empty the database after a transactional test, except for the rows of migrations.
 
-Django would truncate every table, which costs PostgreSQL new files for all tables and indexes, and
-then create content types, permissions and groups again. But few tables have rows.
+Django would truncate every table, for which PostgreSQL creates new files for all tables and
+indexes, and then recreate content types, permissions and groups. But few tables have rows.
 """
 
 from typing import Any
@@ -12,20 +12,20 @@ from django.db import connection
 
 from tests.support.database import trail
 
-#: Tables that migrations fill, and that a receiver of post_migrate fills again.
+#: Tables that migrations fill, and that receivers of post_migrate refill.
 SEEDED = ("django_content_type", "auth_permission", "auth_group", "auth_group_permissions")
 
-#: The rows of those tables as they were before the first transactional test.
+#: The rows of those tables with which each test starts.
 _seeds: list[Any] = []
 
 
 def remember_seeds() -> None:
-    """Remember the seeded rows with which each test starts."""
+    """Store the seeded rows with which each test starts."""
     _seeds[:] = _rows_of_seeded()
 
 
 def empty_the_database() -> None:
-    """Delete all rows except the seeds; flush as Django does if a test changed those."""
+    """Delete all rows except the seeds; flush like Django if a test changed those."""
     changed = _rows_of_seeded() != _seeds
     with trail.unguarded(), connection.cursor() as cursor:
         if changed:
@@ -39,7 +39,7 @@ def empty_the_database() -> None:
 
 
 def _filled() -> list[str]:
-    """The tables that have rows, without the seeded ones."""
+    """The tables with rows, except the seeded ones."""
     tables = set(connection.introspection.django_table_names(only_existing=True)) - {*SEEDED}
     probes = [f"SELECT '{table}' WHERE EXISTS (SELECT 1 FROM {table})" for table in tables]
     with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""Rows that the tests of one module share: each test is rolled back to them."""
+"""Rows shared by the tests of one module; each test is rolled back to them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,10 +9,10 @@ from pytest_django import DjangoDbBlocker
 
 @contextmanager
 def kept_for_a_module(blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Undo at the end whatever is written from now on, after each test has undone its own.
+    """Roll back at the end everything written from now on.
 
-    The transactions of the tests are savepoints within this one. So no test of the module may be
-    a transactional one or close the connection, as `prepare_install` does.
+    The tests' transactions are savepoints within this one. So no test of the module may be
+    transactional or close the connection, like `prepare_install`.
     """
     around = transaction.atomic()
     around._from_testcase = True  # type: ignore[attr-defined]  # durable blocks may be within

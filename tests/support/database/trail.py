@@ -1,7 +1,6 @@
-"""Ways around the triggers of the audit trail, which only the owner of the database has.
+"""Bypass the triggers of the audit trail, which only the owner of the database can do.
 
-The suite needs them to empty its database, and tests of tampering act as an intruder with full
-rights.
+The suite does so to empty its database, and in tests of tampering by an intruder with full rights.
 """
 
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from tests.support.servers.services import wait_until
 
 @contextmanager
 def unguarded() -> Iterator[None]:
-    """Disable the triggers of the trail, and enable them again at the end."""
+    """Disable the trail's triggers, and re-enable them at the end."""
     tables = [*append_only.TRAIL, *(log.table for log in LOGS)]
     with transaction.atomic(), connection.cursor() as cursor:
         if connection.vendor == "postgresql":
@@ -38,10 +37,10 @@ def unguarded() -> Iterator[None]:
 
 
 def await_older_transactions_elsewhere() -> None:
-    """Wait until no transaction older than what this test wrote runs in another database.
+    """Wait until no transaction older than this test's rows runs in another database.
 
-    Processes of the suite share a server, whose transaction horizon covers all databases. A
-    test inside a transaction waits only for older ones, so no two tests wait for each other.
+    The suite's processes share a server, whose transaction horizon covers all databases. A test
+    within a transaction waits only for older ones, so no two tests wait for each other.
     """
     if connection.vendor == "postgresql":
         newest = _query_value(_NEWEST)

@@ -11,7 +11,7 @@ from tests.support.http.routes import Route, one_spelling
 
 
 def parameters(world: World, caller: Person) -> dict[str, list[str]]:
-    """Values for each parameter of a route, all of the gated checkpoint and the caller."""
+    """Values for each route parameter, all of the gated checkpoint and the caller."""
     sha = world.revision.sha
     application = caller.user.applications.first() if caller.user else None
     token = caller.user and caller.user.tokens.first()
@@ -71,7 +71,7 @@ def _mails_about(application: Application | None) -> list[str]:
 
 def addresses(route: Route, world: World, caller: Person) -> Iterator[str]:
     """The URLs of a route, with each value of each parameter used at least once."""
-    if caller.name not in world.parameters:  # every request is rolled back: they do not change
+    if caller.name not in world.parameters:  # cached, since every request is rolled back
         world.parameters[caller.name] = parameters(world, caller)
     values_of = world.parameters[caller.name]
     names = re.findall(r"<(\w+)>", route.address)

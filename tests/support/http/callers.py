@@ -1,4 +1,4 @@
-"""Every kind of caller of one gated checkpoint, with all their credentials."""
+"""Every kind of caller of one gated checkpoint, with all credentials."""
 
 import secrets
 from collections.abc import Callable
@@ -38,7 +38,7 @@ STRANGERS = [name for name in CALLERS if name != "approved"]
 
 @dataclass
 class Person:
-    """A caller with all credentials that they can have."""
+    """A caller with every possible credential."""
 
     name: str
     user: User | None
@@ -63,7 +63,7 @@ class Person:
 class World:
     revision: Revision
     people: dict[str, Person]
-    #: By the caller's name: values for each parameter of a route.
+    #: Name of the caller -> values for each route parameter.
     parameters: dict[str, dict[str, list[str]]] = field(default_factory=dict)
 
     @property
@@ -106,7 +106,7 @@ MAKE: dict[str, Callable[[User, Tier], object]] = {
 
 
 def person(name: str, tier: Tier, revision: Revision) -> Person:
-    """A caller of kind `name` with a token and a genuine, unexpired checkpoint link."""
+    """A caller of the kind `name` with a token and a genuine, unexpired checkpoint link."""
     if name == "anonymous":
         return Person(name, None, None, "", "A" * 22 + ".9999999999.t1." + "A" * 43)
     user = factories.person(name)
@@ -117,7 +117,7 @@ def person(name: str, tier: Tier, revision: Revision) -> Person:
 
 
 def file_query(world: World, caller: Person) -> str:
-    """The query of a genuine file link on the caller's grant."""
+    """The query of a genuine file link for the caller's grant."""
     grant = str(caller.grant.pk) if caller.grant else "open"
     ends = int((timezone.now() + timedelta(minutes=15)).timestamp())
     claim = signed_claims.FileClaim(world.file.pk, world.file.sha256, grant, ends)
@@ -137,7 +137,7 @@ class Answer:
 
 
 def ask(caller: Person, credential: str, method: str, address: str, **headers: str) -> Answer:
-    """Send one request, and roll back its changes."""
+    """Send one request and roll back its changes."""
     client = shared_client()
     client.cookies = copy(caller.cookies) if credential == "session" else SimpleCookie()
     if credential == "token":
@@ -151,7 +151,7 @@ def ask(caller: Person, credential: str, method: str, address: str, **headers: s
 
 @cache
 def shared_client() -> Client:
-    """One client for all requests, because each loads the middleware anew."""
+    """One client for all requests, since each client loads the middleware."""
     return Client()
 
 

@@ -1,17 +1,17 @@
-"""The number of inputs of a fuzz test: a few fixed ones, or as many as `make fuzz` asks for."""
+"""The number of inputs of a fuzz test: a few fixed ones, or as many as `make fuzz` sets."""
 
 import os
 
 from hypothesis import HealthCheck, settings
 
-#: Set by `make fuzz`: how many inputs to try.
+#: Set by `make fuzz`: the number of inputs.
 ASKED = "FUZZ_EXAMPLES"
 
 
 def examples(usual: int) -> settings:
-    """Settings of a test with `usual` fixed inputs.
+    """Hypothesis settings for `usual` fixed inputs.
 
-    With FUZZ_EXAMPLES in the environment it tries that many random ones instead.
+    With FUZZ_EXAMPLES in the environment, the test tries that many random ones instead.
     """
     wanted = os.environ.get(ASKED)
     return settings(

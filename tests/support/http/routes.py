@@ -1,4 +1,4 @@
-"""All routes of the portal, for tests that walk them."""
+"""All routes of the portal, for tests that visit each."""
 
 import re
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ class Route:
 
     @property
     def key(self) -> str:
-        """Its key in the table of routes: its name, or its path if it has no name."""
+        """Its key in tables of routes: its name, or its path if it has no name."""
         return self.name or self.address
 
     @property
@@ -44,7 +44,7 @@ def routes(
 
 
 def readable(pattern: str) -> str:
-    """The pattern with `<name>` for each parameter; other regular expressions stay."""
+    """The pattern with `<name>` for each parameter, and other regular expressions unchanged."""
     named = replace_named_groups(re.sub(r"<\w+:(\w+)>", r"<\1>", pattern))
     return "/" + re.sub(r"[\^$]", "", named)
 
@@ -53,6 +53,6 @@ ROUTES = list(routes())
 
 
 def one_spelling(address: str) -> str:
-    """Replace each remaining regular expression by a text that it matches."""
+    """Replace each remaining regular expression with a text that matches it."""
     address = address.replace("[\\s\\S]+", "main/model.safetensors").replace("[\\s\\S]*", "main")
     return re.sub(r"\(\?:([^|)]*)[^)]*\)\??", r"\1", address)

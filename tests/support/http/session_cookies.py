@@ -1,4 +1,4 @@
-"""Django's test client with session cookies that are signed, as the portal's middleware expects."""
+"""Sign the session cookies of Django's test client, as the portal's middleware expects."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ _set_plain_cookie = ClientMixin._set_login_cookies  # type: ignore[attr-defined]
 
 
 def use_in_test_client() -> None:
-    """The client sets and reads the session's cookie itself, past any middleware."""
+    """Patch the client, which sets and reads the session cookie without middleware."""
     client: Any = ClientMixin
     client.session = property(_session)
     client._set_login_cookies = _set_login_cookies

@@ -1,4 +1,4 @@
-"""The portal's WSGI stack in this process, for requests that no HTTP client would send."""
+"""The portal's WSGI stack in this process, for requests that no HTTP client sends."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ _CONFIG = Config()
 
 @dataclass(frozen=True)
 class Answer:
-    """Status, headers by their lower-case names, and the complete body."""
+    """Status, headers by lower-case name, and the complete body."""
 
     status: int
     headers: Mapping[str, str]
@@ -33,16 +33,16 @@ class Answer:
 class Stack:
     """The WSGI application with its layers, as in `portal.wsgi`.
 
-    That module is not imported, because it records the start of a web process.
+    Does not import that module, which records the start of a web process.
     """
 
     def __init__(self) -> None:
         self._application = HeaderNormalizer(ChunkedBodies(WSGIHandler()))
-        #: Each request has a new client address, so that no rate limit applies.
+        #: Each request gets a new client address, so that no rate limit applies.
         self._clients = map(IPv4Address, count(int(IPv4Address("10.0.0.1"))))
 
     def ask(self, method: str, target: str, **headers: str) -> Answer:
-        """Send one request for `target` unchanged; gunicorn's parser reads it."""
+        """Send one request for the unchanged `target`, parsed by gunicorn."""
         named = {"Host": "testserver", **headers}
         lines = [f"{name.replace('_', '-')}: {value}" for name, value in named.items()]
         head = "\r\n".join([f"{method} {target} HTTP/1.1", *lines, "", ""])
@@ -66,7 +66,7 @@ class Stack:
 
 @contextmanager
 def _open_connections() -> Iterator[None]:
-    """Keep the database connection of the test open, which requests would close."""
+    """Keep the test's database connection open, which requests would close."""
     ends = (request_started, request_finished)
     for signal in ends:
         signal.disconnect(close_old_connections)
@@ -78,7 +78,7 @@ def _open_connections() -> Iterator[None]:
 
 
 def _environ(head: bytes, client: str) -> dict[str, Any]:
-    """The WSGI environ that gunicorn makes of a request's bytes."""
+    """The WSGI environ that gunicorn creates from a request's bytes."""
     parsed = next(RequestParser(_CONFIG, iter([head]), (client, 1)))
     _, environ = create(parsed, None, (client, 1), ("testserver", 80), _CONFIG)
     environ["wsgi.input"] = BytesIO()

@@ -1,9 +1,8 @@
-"""Start Python programs by a fork, so that the imports (some 1.5 s of CPU) happen only once.
+"""Start Python programs by a fork, so that imports (about 1.5 s of CPU) happen only once.
 
-A child runs gunicorn, Celery or manage.py as a fresh interpreter would, with its own session,
-environment, folder and output, and with settings that it reads again. The apps have been made ready
-before. Its environment may differ from that of the fork server only in `MAY_DIFFER`, which
-`can_run` checks.
+A child runs gunicorn, Celery or manage.py like a new interpreter, with its own session,
+environment, folder, output and settings; only the apps are already loaded. Its environment may
+differ from the fork server's only in `MAY_DIFFER`, which `can_run` checks.
 """
 
 import atexit
@@ -28,7 +27,7 @@ from django.utils.functional import empty
 from portal.settings.environment import Files
 from tests.support.servers import services
 
-#: Variables that only the settings read at import.
+#: Variables that only the settings read at import, and children load the settings again.
 MAY_DIFFER = {
     *("ACCEL_LOCATION", "ALLOWED_HOSTS", "DATABASE_URL", "DATA_DIR"),
     *("DATABASE_WAIT", "DECISION_UNDO_SECONDS", "DJANGO_SETTINGS_MODULE", "DOWNLOADS_AT_ONCE"),
@@ -46,7 +45,7 @@ _started_with: dict[str, str] = {}
 
 
 class Forked:
-    """A child of the fork server, with the part of `subprocess.Popen` that the suite uses."""
+    """A child of the fork server; implements what the suite uses of `subprocess.Popen`."""
 
     def __init__(
         self,
@@ -71,7 +70,7 @@ class Forked:
         return self._process.exitcode
 
     def wait(self, timeout: float | None = None) -> int:
-        """Wait for the child to exit; returns its exit code."""
+        """Wait for the child to exit; return its exit code."""
         self._process.join(timeout)
         if self._process.exitcode is None:
             raise subprocess.TimeoutExpired(self.args, timeout or 0)
@@ -83,7 +82,7 @@ class Forked:
 
 
 def start_server(environment: Mapping[str, str]) -> None:
-    """Start the fork server unless it runs."""
+    """Start the fork server unless it is running."""
     if _started_with:
         return
     _started_with.update(_fixed(environment))
@@ -102,7 +101,7 @@ def can_run(command: list[str], environment: Mapping[str, str]) -> bool:
 
 
 def start(command: list[str], log: Path, environment: dict[str, str], folder: Path) -> Forked:
-    """Start a command like `services.start`, but by a fork."""
+    """Start a command like `services.start`, by a fork."""
     log.touch()
     child = Forked(command, environment, folder, (os.devnull, str(log), str(log)))
     atexit.register(services.stop, child)
@@ -128,9 +127,9 @@ def _begin(
 def become(
     arguments: list[str], environment: dict[str, str], folder: str, files: tuple[str, str, str]
 ) -> None:
-    """Make this process, which was just forked, the program that `arguments` name."""
+    """Make this newly forked process the program in `arguments`."""
     os.setsid()
-    os.umask(0o022)  # of a login shell; the settings set the portal's
+    os.umask(0o022)  # a login shell's; the settings set the portal's
     _open_standard_files(files)
     os.chdir(folder)
     os.environ.clear()
@@ -142,7 +141,7 @@ def become(
 
 
 def _open_standard_files(files: tuple[str, str, str]) -> None:
-    """Open stdin, stdout and stderr; the latter two append, so they can be one file."""
+    """Open stdin, stdout and stderr; the latter two append, so they can be the same file."""
     for number, name in enumerate(files):
         opened = os.open(name, os.O_WRONLY | os.O_APPEND if number else os.O_RDONLY)
         os.dup2(opened, number)
@@ -153,19 +152,19 @@ def _open_standard_files(files: tuple[str, str, str]) -> None:
 
 
 def _read_settings_anew() -> None:
-    """Load the settings of this environment, and reset what Django derived from the old ones."""
+    """Load this environment's settings, and reset what Django derived from the old ones."""
     before = _values()
-    Files.ENVIRON = {}  # of the install of the fork server
+    Files.ENVIRON = {}  # drops those of the fork server's install
     for name in [name for name in sys.modules if name.startswith("portal.settings.")]:
-        if sys.modules[name] is not sys.modules[Files.__module__]:  # which others have imported
+        if sys.modules[name] is not sys.modules[Files.__module__]:  # which others import from
             del sys.modules[name]
     settings._wrapped = empty
     # Read on first use, and cached under both names.
     vars(connections).update(_settings=None)
     vars(connections).pop("settings", None)
-    with suppress(ImproperlyConfigured):  # the program itself will report it
+    with suppress(ImproperlyConfigured):  # which the program itself reports
         for alias in connections:
-            with suppress(AttributeError):  # unopened, but created with the old settings
+            with suppress(AttributeError):  # unopened, but created from the old settings
                 del connections[alias]
         for name, value in _values().items():
             if before.get(name, empty) != value and name != "DATABASES":
@@ -177,7 +176,7 @@ def _values() -> dict[str, Any]:
 
 
 def _take_warnings(arguments: list[str]) -> list[str]:
-    """Apply the options `-W`; returns the other arguments."""
+    """Apply the options `-W`; return the other arguments."""
     while arguments[0] == "-W":
         action, _, message = arguments[1].partition(":")
         warnings.filterwarnings(action, message)  # type: ignore[arg-type]
@@ -186,7 +185,7 @@ def _take_warnings(arguments: list[str]) -> list[str]:
 
 
 def _run(arguments: list[str]) -> None:
-    """Run the command line as the interpreter would."""
+    """Run the command line like the interpreter."""
     if arguments[0] == "-m":
         runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
     else:

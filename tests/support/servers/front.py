@@ -19,7 +19,7 @@ NGINX = ROOT / "deploy" / "nginx.conf"
 
 @dataclass
 class Front:
-    """A running nginx with its portal: their URLs, and the log of nginx."""
+    """A running nginx with its portal: their URLs, and nginx's log."""
 
     url: str
     store_url: str
@@ -33,7 +33,7 @@ class Front:
             return False
 
     def get(self, path: str, method: str = "GET", **headers: str) -> tuple[int, Any, bytes]:
-        """Send a request; returns status, headers and body. Follows no redirects."""
+        """Send a request; return status, headers and body. Does not follow redirects."""
         names = {name.replace("_", "-"): value for name, value in headers.items()}
         return ask(Request(self.url + path, headers=names, method=method))
 
@@ -47,7 +47,7 @@ _OPENER: OpenerDirector = build_opener(_NoRedirect)
 
 
 def ask(request: Request) -> tuple[int, Any, bytes]:
-    """Send a request; returns status, headers and body for any status."""
+    """Send a request; return status, headers and body for any status."""
     try:
         with _OPENER.open(request, timeout=60) as answer:
             return answer.status, answer.headers, answer.read()
@@ -101,22 +101,22 @@ def front(
 
 
 def _nginx(conf: Path) -> list[str]:
-    """The command of nginx in the foreground; under root its workers are root, to read tmp_path."""
+    """nginx's command in the foreground; run by root, its workers are root, to read tmp_path."""
     user = " user root;" if os.geteuid() == 0 else ""
     return [str(tools.find("nginx")), "-c", str(conf), "-g", f"daemon off;{user}"]
 
 
 def includes(folder: Path) -> None:
-    """Put the common parts where a configuration in `folder` includes them."""
+    """Copy the common parts to where a configuration in `folder` includes them."""
     link = folder / "weighbridge"
     if not link.exists():
         link.symlink_to(ROOT / "deploy" / "nginx")
 
 
 def localised(text: str, local_names: dict[str, str]) -> str:
-    """A configuration with addresses and folders of this test instead of the documented ones.
+    """A configuration with this test's addresses and folders instead of the documented ones.
 
-    In one pass, because a local folder may itself begin with a documented one (/tmp/).
+    Replaces them in one pass, because a local folder may begin with a documented one (/tmp/).
     """
     for documented in local_names:
         assert documented in text, documented

@@ -50,7 +50,7 @@ class Install:
         return inherited | names | small | self.settings
 
     def start(self, *options: str) -> float:
-        """Start it and wait for `Ready:`; returns the seconds."""
+        """Start it and wait for `Ready:`; return the seconds."""
         begun = time.monotonic()
         self.launch(*options)
         services.wait_until(self._is_ready_or_over, "Ready", seconds=300)
@@ -65,13 +65,13 @@ class Install:
         return self.parent
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        """Send it a signal and wait; returns its exit code."""
+        """Send it a signal and wait; return its exit code."""
         assert self.parent is not None
         self.parent.send_signal(number)
         return self.parent.wait(timeout=120)
 
     def refused(self, *options: str) -> subprocess.CompletedProcess[str]:
-        """Run a quickstart that is expected to refuse and exit."""
+        """Run a quickstart that is expected to refuse to start."""
         return self.manage("quickstart", "--port", str(self.port), *options)
 
     @property
@@ -79,7 +79,7 @@ class Install:
         return "\n" + self.log.read_text(errors="replace")
 
     def child(self, name: str) -> int:
-        """The process id that it last logged for `broker`, `web`, `worker` or `beat`."""
+        """The last process id in its log for `broker`, `web`, `worker` or `beat`."""
         lines = [line for line in self.output.splitlines() if line.startswith(f"{name}: started")]
         return int(lines[-1].rpartition(" ")[2])
 
@@ -91,7 +91,7 @@ class Install:
             return False
 
     def is_alive(self) -> bool:
-        """True if the supervisor runs."""
+        """True if the supervisor is running."""
         return self.parent is not None and self.parent.poll() is None
 
     def processes(self) -> list[str]:
@@ -119,7 +119,7 @@ class Install:
 
 
 def _command_lines() -> list[str]:
-    """The command line and DATA_DIR of each readable process of this machine."""
+    """The command line and DATA_DIR of each readable process on this machine."""
     lines = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -135,7 +135,7 @@ def _command_lines() -> list[str]:
 
 @contextmanager
 def new_install(folder: Path, log: Path | None = None, **settings: str) -> Iterator[Install]:
-    """A fresh install under `folder`; it is stopped at the end."""
+    """A new install under `folder`; it is stopped at the end."""
     log = log or folder / "log"
     made = Install(folder / "install", services.free_port(), log, settings)
     try:

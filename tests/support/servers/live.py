@@ -18,7 +18,7 @@ from portal import processes
 from tests.support.servers import forked, proc, services
 
 ROOT = Path(__file__).resolve().parents[3]
-#: The environment of the suite, before a test sets anything in it.
+#: The suite's environment before any test changes it.
 _OUTER = dict(os.environ)
 _PROCESS = os.getpid()
 
@@ -40,7 +40,7 @@ class Files:
         return made
 
     def spawn(self, command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
-        """Start a new interpreter with these files."""
+        """Start the command with these files, without a fork of the portal."""
         with ExitStack() as opened:
             return subprocess.Popen(
                 command,
@@ -65,12 +65,12 @@ class Command:
     files: Files
 
     def kill(self) -> int:
-        """Kill it; returns its exit code, which differs if it had already exited."""
+        """Kill it; return its exit code, which differs if it had already exited."""
         services.stop(self.process)
         return self.process.wait()
 
     def finish(self, timeout: float = 300) -> subprocess.CompletedProcess[str]:
-        """Wait for it to exit; returns its exit code and output."""
+        """Wait for it to exit; return its exit code and output."""
         try:
             code = self.process.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -82,7 +82,7 @@ class Command:
 
 @dataclass
 class Portal:
-    """A running portal: its URL, its processes by name, and the environment of its commands."""
+    """A running portal: its URL, its processes by name, and its commands' environment."""
 
     url: str
     environment: dict[str, str]
@@ -98,12 +98,12 @@ class Portal:
         return begin([str(ROOT / "manage.py"), *arguments], self.environment, text=text)
 
     def log(self, name: str) -> str:
-        """What the process `web` or `worker` has written so far."""
+        """The output of the process `web` or `worker` so far."""
         path = self.folder / f"{name}.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
     def start(self, name: str) -> None:
-        """Start `web` or `worker`, or start it again after a kill."""
+        """Start `web` or `worker`, also after a kill."""
         address = urlsplit(self.url).netloc
         command = self._web(address) if name == "web" else processes.worker()
         log = self.folder / f"{name}.log"
@@ -111,7 +111,7 @@ class Portal:
         self.processes[name] = start(command, log, self.environment, ROOT)
 
     def _web(self, address: str) -> list[str]:
-        """The web server's command, with the numbers of the child's environment."""
+        """The web server's command, with the counts in the child's environment."""
         workers, threads = (int(self.environment[name]) for name in ("WEB_WORKERS", "WEB_THREADS"))
         return processes.web(address, workers=workers, threads=threads)
 
@@ -125,11 +125,11 @@ class Portal:
         assert urlsplit(self.url).port in ours, f"another program answers at {self.url}"
 
     def wait_for_worker(self) -> None:
-        """Wait until the worker answers a ping, and so accepts tasks."""
+        """Wait until the worker answers a ping, so that it accepts tasks."""
         self._wait("worker", lambda: "pong" in self._ping())
 
     def _wait(self, name: str, answers: Callable[[], bool]) -> None:
-        """Wait for a process to answer; adds its log to the error if it does not."""
+        """Wait for a process to respond; if it does not, add its log to the error."""
         try:
             services.wait_until(answers, f"the {name}", pause=0.1)
         except TimeoutError as error:
@@ -173,7 +173,7 @@ def portal(
 
 
 def begin(arguments: list[str], environment_: dict[str, str], *, text: str = "") -> Command:
-    """Start this Python with `arguments`, by a fork if the environment permits it."""
+    """Start Python with `arguments`, by a fork if the environment allows it."""
     command = [sys.executable, *arguments]
     files = Files.made(text)
     if _can_fork(command, environment_):
@@ -182,14 +182,14 @@ def begin(arguments: list[str], environment_: dict[str, str], *, text: str = "")
 
 
 def run_on(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """`portal.databases.checks.run_on`, by a fork: the same program without its imports."""
+    """Like `portal.databases.checks.run_on`, by a fork, which saves the imports."""
     names = {"DATABASE_URL": url, "PYTHONWARNINGS": ""}
     return begin(list(arguments), {**os.environ, **names}).finish()
 
 
 def _can_fork(command: list[str], environment_: dict[str, str]) -> bool:
     if os.getpid() != _PROCESS:
-        return False  # only the process that started the fork server may use it
+        return False  # only the fork server's parent may use it
     forked.start_server(environment("http://127.0.0.1:1", "file:///dev/null/none", _OUTER))
     return forked.can_run(command, environment_)
 
@@ -216,5 +216,5 @@ def database_url() -> str:
     if connection.vendor == "sqlite":
         return f"sqlite:///{name}"
     parts = urlsplit(os.environ["DATABASE_URL"])
-    # A URL without a host (a unix socket) keeps its empty authority only when written out.
+    # urlunsplit keeps the empty authority of a URL without a host (a unix socket).
     return urlunsplit(parts._replace(path=f"/{name}"))

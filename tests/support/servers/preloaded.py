@@ -1,6 +1,6 @@
-"""Modules that the fork server (forked.py) imports before it forks: the portal, set up.
+"""Modules that the fork server (forked.py) imports before it forks: the portal with loaded apps.
 
-It opens no connection to database, cache or broker, because children could not share it.
+They open no connection to database, cache or broker, because children could not share it.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Read the state of a running process from /proc."""
+"""Read a running process's state from /proc."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ _LISTEN = "0A"
 
 
 def environ(pid: int) -> str:
-    """The environment at its start, as NAME=value lines."""
+    """The environment at its start, as lines NAME=value."""
     return Path(f"/proc/{pid}/environ").read_bytes().replace(b"\0", b"\n").decode()
 
 
@@ -23,7 +23,7 @@ def children(pid: int) -> list[int]:
 
 
 def listening(pid: int) -> dict[int, str]:
-    """TCP ports that the process listens on -> the IPv4 address, or `::` for all addresses."""
+    """TCP ports on which the process listens -> the IPv4 address, or `::` for all addresses."""
     links = [_target(each) for each in Path(f"/proc/{pid}/fd").iterdir()]
     ours = {link.removeprefix("socket:[").rstrip("]") for link in links if "socket:[" in link}
     ports = {}
@@ -37,7 +37,7 @@ def listening(pid: int) -> dict[int, str]:
 
 
 def _target(descriptor: Path) -> str:
-    """The file or socket of a descriptor; empty if the process has closed it since."""
+    """The file or socket of a descriptor; empty if the process has closed it."""
     try:
         return str(descriptor.readlink())
     except FileNotFoundError:
@@ -45,7 +45,7 @@ def _target(descriptor: Path) -> str:
 
 
 def address_of(hexadecimal: str) -> str:
-    """The kernel writes the bytes of an IPv4 address in reverse order."""
+    """The IPv4 address, whose bytes the kernel writes in reverse order."""
     if len(hexadecimal) > 8:
         return "::" if not int(hexadecimal, 16) else hexadecimal
     return ".".join(str(byte) for byte in reversed(bytes.fromhex(hexadecimal)))

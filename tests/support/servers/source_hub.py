@@ -1,4 +1,4 @@
-"""A hub on loopback from which tests mirror. It is honest, except where a test makes it lie."""
+"""A hub on loopback from which tests mirror; a test can make it send wrong responses."""
 
 import hashlib
 import json
@@ -34,7 +34,7 @@ class Received(NamedTuple):
 
 
 class Request(BaseHTTPRequestHandler):
-    """The request that is answered. A lie answers it by these methods."""
+    """Handles a request; lies respond with these methods."""
 
     protocol_version = "HTTP/1.1"
     server: "Server"
@@ -80,7 +80,7 @@ class Request(BaseHTTPRequestHandler):
         self.send(302, b"", Location=target)
 
     def send(self, status: int, body: bytes, **headers: str) -> None:
-        """An answer; `length` replaces the Content-Length, and other names take `_` for `-`."""
+        """Send a response; `length` replaces Content-Length, and `_` in other names means `-`."""
         length = headers.pop("length", str(len(body)))
         self.send_response(status)
         self.send_header("Content-Length", length)
@@ -100,7 +100,7 @@ Lie = Callable[[Request], None]
 
 @dataclass
 class SourceHub:
-    """A repository `lab/model` with one commit; `lies` answer paths that begin so."""
+    """A repository `lab/model` with one commit; `lies` respond to paths with these prefixes."""
 
     url: str = ""
     repo_id: str = "lab/model"
@@ -116,7 +116,7 @@ class SourceHub:
         return self.url.partition("://")[2]
 
     def entries(self) -> list[dict[str, Any]]:
-        """The tree, as the Hub lists it; folders first."""
+        """The tree like the Hub's listing, folders first."""
         folders = {path.rpartition("/")[0] for path in self.files} - {""}
         return [
             *({"type": "directory", "path": path, "oid": "0" * 40, "size": 0} for path in folders),
@@ -124,7 +124,7 @@ class SourceHub:
         ]
 
     def lie_about(self, path: str, lie: Lie) -> None:
-        """Answer requests for this file so."""
+        """Respond to requests for this file with `lie`."""
         self.lies[f"/{self.repo_id}/resolve/{self.commit}/{path}"] = lie
 
     def requested(self, path: str) -> list[Received]:
@@ -137,7 +137,7 @@ class SourceHub:
 
 
 def entry(path: str, content: bytes) -> dict[str, Any]:
-    """The tree's entry of a file; LFS if it is no small text."""
+    """The tree entry of a file, as LFS if it is larger than 1 MB."""
     size = len(content)
     if size <= 1_000_000:
         return {"type": "file", "path": path, "size": size, "oid": listing.git_blob_id(content)}
@@ -153,7 +153,7 @@ class Server(ThreadingHTTPServer):
     hub: SourceHub
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Nothing: clients that refuse a body close the connection."""
+        """Do nothing: clients that refuse a body close the connection."""
 
 
 @contextmanager
