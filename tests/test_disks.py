@@ -1,4 +1,4 @@
-"""A disk that a test fills refuses what grows, and takes it again once there is room."""
+"""A full test disk refuses to grow, and accepts writes again after space is freed."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the pages for people name is there: files, folders, headings, commands, settings."""
+"""What the documentation names exists: files, folders, headings, commands, settings."""
 
 import re
 from collections.abc import Iterator

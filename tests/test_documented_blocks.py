@@ -1,7 +1,7 @@
 """Each block of commands on a page is run by a test, or says why it is not.
 
-A comment stands directly above a block, or below the page's title for all that have none of their
-own: `<!-- run by tests/… -->`, `<!-- not run: … -->`, `<!-- every block: not run: … -->`.
+A comment is directly above a block, or below the page's title for all blocks without one:
+`<!-- run by tests/… -->`, `<!-- not run: … -->`, `<!-- every block: not run: … -->`.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Transactional tests leave the database as the migrations made it."""
+"""Transactional tests leave the database as it was after the migrations."""
 
 import pytest
 from django.contrib.auth.models import Group

@@ -1,8 +1,8 @@
-"""Every address of the portal, walked by every kind of caller: gated bytes leave only for one.
+"""Every URL of the portal, requested by every kind of caller: only one gets gated bytes.
 
-`BYTES`, `PREVIEWS` and `WORDS` together name every route that is ours. A route that is in none
-fails here until somebody has decided which it is: does it give a file's bytes, or words alone?
-The admin's and allauth's routes make themselves; they are walked like those of `WORDS`.
+`BYTES`, `PREVIEWS` and `WORDS` together name all routes of ours. A route in none of them fails here
+until somebody decides whether it sends a file's bytes or only text. The admin's and allauth's
+routes are generated; they are requested like those of `WORDS`.
 """
 
 from copy import deepcopy

@@ -1,4 +1,4 @@
-"""A program that is forked behaves like one that is started normally."""
+"""A forked program behaves like one that is started normally."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Imports point one way, form no cycle, and models import no services."""
+"""Imports point one way and form no cycle, and models import no services."""
 
 import ast
 from collections.abc import Iterable, Iterator

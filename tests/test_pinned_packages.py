@@ -1,4 +1,4 @@
-"""What is installed is what was pinned: every package in one version, by the hash of its file."""
+"""Installed packages are the pinned ones: each in one version, by its file's hash."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The suite's own services are real ones, and apart from everything else."""
+"""The suite's services are real, and separate from everything else on the machine."""
 
 import os
 import socket

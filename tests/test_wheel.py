@@ -1,4 +1,4 @@
-"""The wheel: what is in it, and its commands where no source tree is in sight."""
+"""The wheel: its content, and its commands without a source tree."""
 
 import os
 import subprocess

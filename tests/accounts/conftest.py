@@ -1,4 +1,4 @@
-"""A reviewer at the desk, and an application that waits."""
+"""A reviewer's client, and a waiting application."""
 
 import pytest
 from django.test import Client

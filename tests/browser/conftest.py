@@ -1,4 +1,4 @@
-"""A real Chromium for the tests of this folder."""
+"""A real Chromium for the tests in this folder."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack

@@ -1,4 +1,4 @@
-"""The colours and type of the admin in a real browser."""
+"""The colours and fonts of the admin in a real browser."""
 
 from collections.abc import Callable
 from pathlib import Path

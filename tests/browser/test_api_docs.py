@@ -1,4 +1,4 @@
-"""The API's documentation page, drawn by scripts of our own origin under the strict policy."""
+"""The API's documentation page, drawn by our own scripts under the strict policy."""
 
 from collections.abc import Callable
 from pathlib import Path

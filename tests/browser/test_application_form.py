@@ -1,4 +1,4 @@
-"""The application form in a real browser: what is typed survives what happens around it."""
+"""The application form in a real browser does not lose what is typed."""
 
 from collections.abc import Callable
 from pathlib import Path

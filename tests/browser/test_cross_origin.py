@@ -1,4 +1,4 @@
-"""Pages of another origin read open checkpoints in a real browser, and no others."""
+"""In a real browser, pages of another origin can read only open checkpoints."""
 
 import json
 import re

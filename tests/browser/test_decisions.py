@@ -1,4 +1,4 @@
-"""A decision that is confirmed, undone and made anew; then an appeal to another reviewer."""
+"""A decision is confirmed, undone and made again, then appealed to another reviewer."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Every page in a real browser: three widths, both colours, without scripts, and as valid HTML."""
+"""Every page in a real browser: three widths, both schemes, without scripts, and as valid HTML."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Every page of the admin in a real browser, as `test_every_page.py` has the others."""
+"""Every page of the admin in a real browser, like the others in `test_every_page.py`."""
 
 from collections.abc import Callable
 from pathlib import Path

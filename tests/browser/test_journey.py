@@ -1,7 +1,7 @@
-"""One person's way in a real browser: apply, change what was asked, two approvals, download, end.
+"""One person's journey in a real browser: apply, revise, two approvals, download, end.
 
-The web server and the worker are processes of their own; the file is fetched by the link that
-was mailed. What the pages do is read back from the database.
+The web server and the worker are separate processes; the file is downloaded with the mailed
+link. The effects of the pages are read from the database.
 """
 
 import re

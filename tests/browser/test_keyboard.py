@@ -1,4 +1,4 @@
-"""The ways of an applicant, a reviewer and a release owner by keyboard alone."""
+"""What applicants, reviewers and release owners do, with only a keyboard."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A release owner at a real browser: from an empty list to a published checkpoint, by keyboard."""
+"""A release owner in a real browser: from an empty list to a published checkpoint, by keyboard."""
 
 import re
 from collections.abc import Callable

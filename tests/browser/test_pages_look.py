@@ -1,4 +1,4 @@
-"""Pages in a real browser: their colours, by keyboard, and without scripts."""
+"""Pages in a real browser: their colours, keyboard use, and without scripts."""
 
 import gzip
 import logging

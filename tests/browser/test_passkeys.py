@@ -1,4 +1,4 @@
-"""Passkeys in a real browser, with an authenticator that Chromium plays by its own protocol."""
+"""Passkeys in a real browser, with Chromium's virtual authenticator."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

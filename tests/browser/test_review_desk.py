@@ -1,4 +1,4 @@
-"""The reviewers' desk in a real browser: by keyboard alone, without scripts, and to look at.
+"""The reviewers' desk in a real browser: by keyboard alone, without scripts, and its looks.
 
 The goal: from the queue to a decision in at most 8 keys, 1 page load and 350 words on screen
 beside the applicant's own text.

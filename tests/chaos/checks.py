@@ -1,4 +1,4 @@
-"""Checks after a run of chaos; each yields sentences about what is wrong."""
+"""Checks after a chaos run; each yields sentences about what is wrong."""
 
 import hashlib
 import re

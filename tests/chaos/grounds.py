@@ -1,4 +1,4 @@
-"""The infrastructure of a run: database, store and disk, and the faults they can have."""
+"""The infrastructure of a run: database, store and disk, and their possible faults."""
 
 import os
 import signal

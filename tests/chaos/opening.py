@@ -1,4 +1,4 @@
-"""Prepare a run: the files that everyone downloads, two checkpoints of them, and all jobs."""
+"""Prepare a run: the files that everyone downloads, two checkpoints with them, and all jobs."""
 
 import hashlib
 import queue

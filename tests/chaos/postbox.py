@@ -1,4 +1,4 @@
-"""A real mail server that stores what it accepts, with the time."""
+"""A real mail server that stores accepted mails with their times."""
 
 import re
 import threading

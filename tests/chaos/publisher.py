@@ -1,4 +1,4 @@
-"""The job that publishes revisions, half of them killed in the middle."""
+"""The job that publishes revisions, half of which are interrupted by a kill."""
 
 import hashlib
 import os

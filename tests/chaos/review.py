@@ -1,4 +1,4 @@
-"""Jobs that apply by the API, and jobs that decide in the admin."""
+"""Jobs that apply through the API, and jobs that decide in the admin."""
 
 import queue
 import re

@@ -1,8 +1,8 @@
-"""Kill everything at random while people work; afterwards nothing is wrong, lost or doubled.
+"""Kill everything at random while people work; afterwards nothing is wrong, lost or duplicated.
 
     make chaos [CHAOS_SECONDS=600] [CHAOS_SEED=7]
 
-The seed is printed. It decides which process is killed when and what each job does. Timing depends
+The seed is printed. It decides when each process is killed and what each job does. Timing depends
 on the machine, so a seed repeats the plan but not every interleaving.
 """
 

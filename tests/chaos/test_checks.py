@@ -1,4 +1,4 @@
-"""The checks after a run of chaos find the faults that they are written for."""
+"""The checks after a chaos run find the faults for which they are written."""
 
 from collections import Counter
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""One stack for all container tests, which run in `make containers` alone (CONTAINERS=1)."""
+"""One stack for all container tests, which run only in `make containers` (CONTAINERS=1)."""
 
 import os
 from collections.abc import Iterator

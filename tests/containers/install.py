@@ -1,4 +1,4 @@
-"""The containers as an install of tests/chaos, and a reader whose access ends."""
+"""The containers as an install for tests/chaos, and a reader whose access ends."""
 
 import os
 import subprocess

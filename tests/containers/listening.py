@@ -1,4 +1,4 @@
-"""The sockets that listen inside a container, and the containers that it reaches."""
+"""The listening sockets inside a container, and the containers that it can reach."""
 
 import json
 import subprocess

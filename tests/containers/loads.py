@@ -1,4 +1,4 @@
-"""Downloads that go on while containers end."""
+"""Downloads that continue while containers stop."""
 
 import threading
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What applicants, reviewers and publishers do on a stack, by its pages, API and commands."""
+"""What applicants, reviewers and publishers do on a stack, with its pages, API and commands."""
 
 import hashlib
 import re

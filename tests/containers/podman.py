@@ -1,4 +1,4 @@
-"""Podman with storage, networks and settings apart from the machine's other containers."""
+"""Podman with its own storage, networks and settings, apart from the machine's containers."""
 
 import os
 import shutil

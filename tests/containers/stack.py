@@ -1,4 +1,4 @@
-"""docker-compose.yml as it is, run by podman-compose with secrets and ports of its own."""
+"""The unchanged docker-compose.yml, run by podman-compose with its own secrets and ports."""
 
 import json
 import os

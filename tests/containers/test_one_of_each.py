@@ -1,4 +1,4 @@
-"""From publication to download through all containers, each of which is killed and replaced.
+"""From publication to download through all containers, each killed and replaced.
 
 make containers
 """

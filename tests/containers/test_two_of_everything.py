@@ -1,6 +1,6 @@
 """Two web servers, two workers and two beats, while everything restarts.
 
-The people are those of tests/chaos, and so are the checks afterwards.
+The people and the final checks are those of tests/chaos.
 """
 
 import os

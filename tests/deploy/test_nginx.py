@@ -1,4 +1,4 @@
-"""nginx with the files of deploy/nginx, alone: no container and no portal."""
+"""nginx alone with the files of deploy/nginx, without containers or portal."""
 
 import grp
 import os

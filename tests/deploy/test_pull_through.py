@@ -1,4 +1,4 @@
-"""The pull-through cache for many nodes: deploy/pull-through/nginx.conf before portal and store."""
+"""The pull-through cache for many nodes: deploy/pull-through/nginx.conf with portal and store."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Keys of an S3 store that are bounded to one revision, as docs/many-nodes.md describes them."""
+"""S3 credentials limited to one revision, as described in docs/many-nodes.md."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The units of deploy/systemd: systemd accepts them, and they name what exists."""
+"""The units of deploy/systemd: systemd accepts them, and everything they name exists."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""Behind a real nginx: it sends the bytes and headers that the portal would have sent."""
+"""A real nginx sends the same bytes and headers that the portal would send."""
 
 import os
 import subprocess

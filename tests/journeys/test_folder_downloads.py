@@ -1,4 +1,4 @@
-"""The lists of a link's folder, used by the programs that they are made for."""
+"""The lists in a link's folder, used by the programs they are for."""
 
 import hashlib
 import os

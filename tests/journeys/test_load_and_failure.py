@@ -1,4 +1,4 @@
-"""Many clients at once, access that ends during a download, and a failing store."""
+"""Many concurrent clients, access that ends during a download, and a failing store."""
 
 import socket
 import socketserver

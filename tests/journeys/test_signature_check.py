@@ -1,4 +1,4 @@
-"""OpenSSF's stock tool accepts a downloaded checkpoint and refuses every change."""
+"""OpenSSF's standard tool accepts a downloaded checkpoint and refuses every change."""
 
 import os
 import shutil

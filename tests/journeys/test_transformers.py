@@ -1,4 +1,4 @@
-"""`from_pretrained` with a running portal; needs torch, so only `make test-transformers`."""
+"""`from_pretrained` with a running portal; needs torch, so it runs in `make test-transformers`."""
 
 import os
 import subprocess

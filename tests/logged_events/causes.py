@@ -1,4 +1,4 @@
-"""What people do, and what happens to bytes, by the ways that the portal has for it."""
+"""What people do and what happens to bytes, through the portal's own routes."""
 
 import re
 

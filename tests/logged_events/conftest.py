@@ -1,4 +1,4 @@
-"""Who and what the causes act on."""
+"""The people and objects of the causes."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What strangers cause is counted, and written up to a bound alone."""
+"""What strangers cause is counted, and recorded only up to a limit."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Downloads are logged as required: each one served, and refusals of authenticated callers."""
+"""Required logging of downloads: each served one, and refusals of authenticated callers."""
 
 import pytest
 

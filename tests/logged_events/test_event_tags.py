@@ -1,4 +1,4 @@
-"""The actions of audit events: one grammar, and docs/audit.md lists every one of them."""
+"""The actions of audit events: one grammar, and all of them are in docs/audit.md."""
 
 import re
 from itertools import chain

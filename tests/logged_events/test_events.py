@@ -1,4 +1,4 @@
-"""Everything that must be logged is (docs/requirements.md, AU-7), by what causes it.
+"""Everything that must be logged is (docs/requirements.md, AU-7), by cause.
 
 An item that is named there and in no row here is missing, and so is the trail's.
 """

@@ -1,4 +1,4 @@
-"""An unavailable database is a 503 on every route and one line in the log."""
+"""Without its database, every route returns 503, with one line in the log."""
 
 import logging
 import time

@@ -1,4 +1,4 @@
-"""The containers: what they run, and the web server in front of them."""
+"""The containers: their commands, and the web server in front of them."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Times of the admin carry their zone and count to 24."""
+"""Times in the admin have their zone and 24 hours."""
 
 from datetime import UTC, datetime
 

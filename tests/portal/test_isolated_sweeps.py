@@ -1,4 +1,4 @@
-"""A failure in a sweep stops nothing else in it, and the health page shows what fails."""
+"""A failure in a sweep does not stop the rest, and the health page shows it."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The key that signs manifests: a weak or open one is found at the start, by name."""
+"""The key that signs manifests: a weak or exposed one is refused at start, by name."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""A disk that is read-only or full ends every command and process with one line that says so."""
+"""A read-only or full disk ends every command and process with one line about it."""
 
 import os
 import subprocess

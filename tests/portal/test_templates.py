@@ -1,4 +1,4 @@
-"""Templates that people can read: short lines, and no address but by its name."""
+"""Readable templates: short lines, and URLs only by name."""
 
 import re
 

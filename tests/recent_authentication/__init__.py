@@ -1,1 +1,1 @@
-"""Acts that require a recent authentication, by every route."""
+"""Acts that require a recent authentication, on every route."""

@@ -1,7 +1,7 @@
 """The acts that require a recent authentication, and those that never do.
 
-Each act names its person, what stands before it, how a browser or a script attempts it, and how to
-see that it happened.
+Each act has its person, its preparation, the ways to attempt it in a browser or script, and how to
+see that it took effect.
 """
 
 from collections.abc import Callable

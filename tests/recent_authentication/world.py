@@ -1,4 +1,4 @@
-"""People, a gated tier and a checkpoint, on which the acts of this folder are attempted."""
+"""The people, gated tier and checkpoint for the acts in this folder."""
 
 from dataclasses import dataclass, field
 from functools import cached_property

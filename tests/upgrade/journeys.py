@@ -1,4 +1,4 @@
-"""What people do by pages on either release: apply, decide, read."""
+"""What people do on the pages of either release: apply, decide, read."""
 
 import itertools
 import re

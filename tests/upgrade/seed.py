@@ -1,4 +1,4 @@
-"""Run by the earlier release's own code, in its tree: what an install of it holds.
+"""Run by the earlier release's own code, in its tree, to fill an install of it.
 
 `python manage.py shell` reads this file. It prints the tokens as one line of JSON.
 """

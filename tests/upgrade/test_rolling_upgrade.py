@@ -1,6 +1,6 @@
 """An upgrade from the last release while people work, and the way back, on PostgreSQL.
 
-Both releases run beside each other on the schema of today. docs/upgrading.md has the same steps.
+Both releases run at the same time on the current schema. docs/upgrading.md has the same steps.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Downloads and pages requested without a pause while releases replace each other."""
+"""Downloads and pages requested continuously while releases replace each other."""
 
 import itertools
 import threading

@@ -1,4 +1,4 @@
-"""Fills in the pages of an application, as a browser without JavaScript does."""
+"""Fill in the pages of an application like a browser without JavaScript."""
 
 import re
 from html import unescape

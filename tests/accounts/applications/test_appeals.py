@@ -1,4 +1,4 @@
-"""After a rejection: apply again from a stated day, or appeal once to another reviewer."""
+"""After a rejection: apply again from a given day, or appeal once to another reviewer."""
 
 from collections.abc import Callable
 from datetime import timedelta

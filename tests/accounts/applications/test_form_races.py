@@ -1,4 +1,4 @@
-"""Concurrent requests from two windows of one applicant: one effect, and no lost data."""
+"""Concurrent requests from two windows of one applicant have one effect and lose no data."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Suggested organisations: only names that several approved people share."""
+"""Suggested organisations are only names shared by several approved people."""
 
 import pytest
 from django.core.cache import cache

@@ -1,4 +1,4 @@
-"""Reopening: a lead reviewer returns a decided request to the queue, which ends access."""
+"""Reopening: a lead reviewer returns a decided application to the queue, which ends access."""
 
 from collections.abc import Callable
 

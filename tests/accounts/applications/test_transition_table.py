@@ -1,6 +1,6 @@
-"""Every pair of state and action, tried by every role: only transitions of the table succeed.
+"""Every pair of state and action, tried by every role: only listed transitions succeed.
 
-The table is repeated here on purpose, written from the specification and not from the code.
+The table is repeated here on purpose, from the specification and not from the code.
 """
 
 from collections.abc import Callable

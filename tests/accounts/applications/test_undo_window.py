@@ -1,4 +1,4 @@
-"""The time to undo a decision: nothing of it shows, only its reviewer ends it, a sweep finishes."""
+"""A decision that can be undone: hidden, undone only by its reviewer, else applied by a sweep."""
 
 import re
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Nobody can delete grants, decisions and the trail or see secrets (docs/requirements.md, AD)."""
+"""Nobody can delete grants, decisions or the trail, or see secrets (docs/requirements.md, AD)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Periodic work in isolation: a step or an item that fails stops no other."""
+"""Isolation of periodic work: a failing step or item does not stop the others."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""What time alone brings about: idle claims, reminders, lapses, overdue mails, the digest."""
+"""Effects of time: released claims, reminders, lapses, overdue mails, the digest."""
 
 from datetime import timedelta
 

@@ -1,6 +1,6 @@
-"""Sweeps against people at the same instant, against each other, and against a kill -9.
+"""Sweeps concurrent with people and with each other, and killed with SIGKILL.
 
-Each on a connection of its own, on PostgreSQL, where rows are locked one by one.
+Each runs on its own connection, on PostgreSQL, which locks single rows.
 """
 
 from collections.abc import Callable, Iterator

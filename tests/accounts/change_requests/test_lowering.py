@@ -1,4 +1,4 @@
-"""Lowering a tier's gate waits for a second person, by the admin and by the service."""
+"""Lowering a tier's gate waits for a second person, in the admin and in the service."""
 
 import pytest
 from django.test import Client

@@ -1,4 +1,4 @@
-"""The pages of change requests: what they show, to whom, and how they decide."""
+"""The pages of change requests: what they show, to whom, and how to decide there."""
 
 import time
 

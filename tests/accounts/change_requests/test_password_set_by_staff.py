@@ -1,4 +1,4 @@
-"""Accounts whose password staff have set attach nothing and give none of two approvals."""
+"""Accounts whose password staff have set cannot add addresses or factors, nor approve in pairs."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Decisions at the same instant, on separate connections: exactly one takes effect."""
+"""Concurrent decisions on separate connections: exactly one takes effect."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""The rule for the second person: the people who may confirm, and those who may not."""
+"""The rule of the second person: who may confirm, and who may not."""
 
 from collections.abc import Callable
 from datetime import timedelta

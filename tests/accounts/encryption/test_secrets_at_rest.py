@@ -1,4 +1,4 @@
-"""A copy of the database contains no secret that takes an account over."""
+"""A copy of the database contains no secret with which to take over an account."""
 
 import re
 import secrets

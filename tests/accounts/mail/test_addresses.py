@@ -1,4 +1,4 @@
-"""One confirmed address: a change waits for it, and nothing else receives mail (AC)."""
+"""One confirmed address: a change waits for confirmation, and only it receives mail (AC)."""
 
 import re
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""The HTML part of mails: it says what the text says, and links to nowhere else."""
+"""The HTML part of mails says the same as the text, and links nowhere else."""
 
 import email
 import email.policy

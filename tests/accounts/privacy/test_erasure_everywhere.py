@@ -1,4 +1,4 @@
-"""Erasure is final: a person who used everything is in no table, file or cache afterwards."""
+"""Erasure is final: afterwards no table, file or cache contains the person."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Data is deleted after its retention period, and no other data with it."""
+"""Data is deleted after its retention period, and other data is kept."""
 
 from datetime import timedelta
 

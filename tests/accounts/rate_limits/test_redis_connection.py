@@ -1,4 +1,4 @@
-"""The circuit breaker of the Redis counters: one timeout a second, one log line a minute."""
+"""The Redis counters' circuit breaker: one timeout per second, one log line per minute."""
 
 import socket
 import time

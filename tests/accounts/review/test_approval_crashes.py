@@ -1,4 +1,4 @@
-"""Approval without a grant, or a grant without approval, survives no crash (invariant 3)."""
+"""No crash leaves an approval without a grant, or a grant without approval (invariant 3)."""
 
 import pytest
 from django.db import IntegrityError, transaction

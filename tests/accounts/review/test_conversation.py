@@ -1,4 +1,4 @@
-"""Questions between reviewers about an application, remarks and their settlement."""
+"""Questions between reviewers about an application, and remarks until they are settled."""
 
 import pytest
 

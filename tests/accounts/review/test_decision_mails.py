@@ -1,4 +1,4 @@
-"""What a decision mails is what was composed before it: the reviewer reads it first."""
+"""A decision's mail is the one that the reviewer read before deciding."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

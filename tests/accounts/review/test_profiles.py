@@ -1,4 +1,4 @@
-"""The portal opens the page that an applicant names as a profile, and nothing in its network."""
+"""The portal requests the page that an applicant gives as a profile, but nothing in its network."""
 
 import ssl
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Rules of review hold for every caller of the services, not only for the pages."""
+"""Rules of review apply to every caller of the services, not only to the pages."""
 
 import pytest
 

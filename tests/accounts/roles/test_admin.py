@@ -1,4 +1,4 @@
-"""Every view of the review admin, walked by every role and by a reviewer of another tier."""
+"""Every view of the review admin, visited by every role and by a reviewer of another tier."""
 
 from typing import Any
 

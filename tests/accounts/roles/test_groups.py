@@ -1,4 +1,4 @@
-"""The groups of the staff roles carry what accounts.roles declares, on any database."""
+"""The groups of the staff roles have the permissions that accounts.roles declares."""
 
 import pytest
 from django.contrib.auth.models import Group, Permission

@@ -1,4 +1,4 @@
-"""Grants, tokens and accounts: how they begin and how they end."""
+"""How grants, tokens and accounts begin and end."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""The public history of tiers: changes, checkpoints and the roles of their authors."""
+"""The public history of tiers: changes, checkpoints, and the authors' roles."""
 
 from collections.abc import Callable
 from datetime import timedelta

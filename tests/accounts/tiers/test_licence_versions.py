@@ -1,4 +1,4 @@
-"""New licence texts: notices to holders, validity of the old acceptance, and changes shown."""
+"""New licence texts: notices to holders, validity of earlier acceptance, and the diff."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Tiers that administrators create, order, retire and put back into use."""
+"""Administrators create, order, retire and restore tiers."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Terms of use as DUO codes: valid combinations, and findings about an application."""
+"""Terms of use as DUO codes: valid combinations, and findings about applications."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The calendar of checks: days in weeks, levels, failures."""
+"""The calendar of checks: days by week, levels, failures."""
 
 from datetime import date
 

@@ -1,4 +1,4 @@
-"""The published numbers match the records, and no small count can be derived from them."""
+"""The published numbers match the records, and reveal no small count."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""allauth's mails name the portal and link to its configured origin only."""
+"""allauth's mails name the portal and link only to its configured origin."""
 
 import re
 

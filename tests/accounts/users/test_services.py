@@ -1,4 +1,4 @@
-"""Changes of accounts by staff: each needs a recent authentication and is done as a whole."""
+"""Staff's changes of accounts need a recent authentication and are atomic."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Sign-up leads back to the page where it began, through the mail and the sign-in."""
+"""Sign-up returns to the page where it began, after the mail and the sign-in."""
 
 import re
 from urllib.parse import parse_qs, urlsplit

@@ -1,4 +1,4 @@
-"""Social sign-in: enabled by its keys, and never matches an account by address alone."""
+"""Social sign-in is enabled by its keys, and never matches an account only by address."""
 
 from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit

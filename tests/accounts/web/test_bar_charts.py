@@ -1,4 +1,4 @@
-"""Stacked bars: one scale from zero, parts side by side, a text for each."""
+"""Stacked bars: one scale from zero, parts side by side, a label for each."""
 
 import pytest
 

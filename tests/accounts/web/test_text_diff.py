@@ -1,4 +1,4 @@
-"""What changed between two texts, as a page shows it."""
+"""The diff between two texts as shown on a page."""
 
 from time import thread_time
 

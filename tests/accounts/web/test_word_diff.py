@@ -1,4 +1,4 @@
-"""What changed between two texts, word by word."""
+"""The diff between two texts, word by word."""
 
 import pytest
 from hypothesis import given

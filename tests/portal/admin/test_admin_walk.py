@@ -1,6 +1,6 @@
-"""Every page of the admin, walked by every role: what each may open, for its own tiers alone.
+"""Every page of the admin, visited by every role: what each may open, only for its own tiers.
 
-`SEES` says it once more, from the specification and not from the code.
+`SEES` repeats this from the specification, not from the code.
 """
 
 from collections.abc import Callable

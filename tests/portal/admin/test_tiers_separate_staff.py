@@ -1,4 +1,4 @@
-"""Staff of one tier find nothing of another on any page of the admin.
+"""Staff of one tier find nothing about another tier on any page of the admin.
 
 The pages are read from the site itself. A new model fails the test until `tier_records` makes a
 record of it, and from then on until its page is limited to the reader's tiers.

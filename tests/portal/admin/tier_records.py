@@ -1,4 +1,4 @@
-"""One record of every model in the admin, all of one tier, with a marker in each text."""
+"""One record of every model in the admin, all for one tier, with a marker in each text."""
 
 from datetime import timedelta
 

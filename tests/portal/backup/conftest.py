@@ -1,4 +1,4 @@
-"""PostgreSQL's programs on PATH, a signing key, and a whole database after each test."""
+"""PostgreSQL's programs on PATH, a signing key, and an intact database after each test."""
 
 import os
 from collections.abc import Iterator

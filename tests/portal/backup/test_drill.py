@@ -1,4 +1,4 @@
-"""A drill of a PostgreSQL backup works wherever a server may be used, and says what is missing."""
+"""Drills of PostgreSQL backups work with any usable server, and report what is missing."""
 
 import os
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""A lost key file costs sessions and links, and no record (OP)."""
+"""A lost key file ends sessions and links, but loses no record (OP)."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""Each backup reads some blobs of earlier ones again: bit rot shows on the health page."""
+"""Each backup rereads some blobs, and bit rot appears on the health page."""
 
 import os
 from datetime import timedelta

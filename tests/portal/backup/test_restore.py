@@ -1,4 +1,4 @@
-"""A portal that was lost comes back from its backup, or nothing is touched (OP)."""
+"""A lost portal is restored from its backup, or nothing is changed (OP)."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Only a backup that the portal itself signed is restored, and only its newest one (OP)."""
+"""Only backups signed by the portal itself are restored, and only the newest (OP)."""
 
 import json
 import sqlite3

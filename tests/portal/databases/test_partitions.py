@@ -1,4 +1,4 @@
-"""The ledger works as before once deploy/partition_ledger.sql has partitioned it."""
+"""The ledger works as before after deploy/partition_ledger.sql has partitioned it."""
 
 import re
 from datetime import timedelta

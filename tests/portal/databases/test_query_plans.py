@@ -1,4 +1,4 @@
-"""On PostgreSQL no frequent request reads a large table from end to end."""
+"""On PostgreSQL, no frequent request scans a whole large table."""
 
 import json
 from collections.abc import Callable, Iterator

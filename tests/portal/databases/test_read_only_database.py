@@ -1,4 +1,4 @@
-"""Read-only mode on a PostgreSQL that refuses writes itself, with real processes."""
+"""Read-only mode with a PostgreSQL that itself refuses writes, with real processes."""
 
 import os
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""The process that fills a demo, which has neither broker nor cache."""
+"""The process that fills a demo, without broker and cache."""
 
 import pytest
 from django.utils import timezone

@@ -1,4 +1,4 @@
-"""`make demo` fills an install of its own with invented months, and no other."""
+"""`make demo` fills a separate install with invented months, and no other."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""The reference pages that `make docs` writes from the code."""
+"""The reference pages that `make docs` generates from the code."""
 
 import re
 from importlib.util import module_from_spec, spec_from_file_location

@@ -1,4 +1,4 @@
-"""/docs/: the built site, as the portal serves it."""
+"""/docs/: the built site, served by the portal."""
 
 from pathlib import Path
 from typing import Any

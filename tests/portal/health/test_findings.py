@@ -1,4 +1,4 @@
-"""The health page shows what waits too long or has stopped, in a fixed number of queries."""
+"""The health page shows what waits too long or has stopped, with a fixed number of queries."""
 
 import re
 from datetime import timedelta

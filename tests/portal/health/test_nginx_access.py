@@ -1,4 +1,4 @@
-"""The health page says that nginx's user may not read the blobs that the portal hands over."""
+"""The health page reports that nginx's user may not read the blobs that it must send."""
 
 import os
 from pathlib import Path

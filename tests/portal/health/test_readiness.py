@@ -1,4 +1,4 @@
-"""/readyz answers 200 only if the process can write, render pages and reach the store."""
+"""/readyz returns 200 only if the process can write, render pages and reach the store."""
 
 import shutil
 import threading

@@ -1,4 +1,4 @@
-"""`manage.py check_install` on an install that is well, and with real faults."""
+"""`manage.py check_install` on a sound install and with real faults."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Each alert fires for its cause and for no other, reads metrics that exist, and has a runbook."""
+"""Each alert fires only for its cause, uses existing metrics, and has a runbook."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The state of the portal costs a scrape the same few queries, and survives a dead database."""
+"""A scrape takes a fixed, small number of queries, and survives a dead database."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""`/metrics` exists only where a setting says so, adds up all processes, and reaches Prometheus."""
+"""`/metrics` exists only if set, adds up all processes, and reaches Prometheus."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Requests are counted by the names of routes; no label grows with what callers send."""
+"""Requests are counted by route name; no label depends on what callers send."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""The fast path of scripts: the same responses as the full path, and never another identity."""
+"""The scripts' fast path: the same responses as the full path, and never another identity."""
 
 from collections.abc import Callable
 from typing import Any

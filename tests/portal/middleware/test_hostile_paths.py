@@ -1,6 +1,6 @@
-"""Encoded separators and empty parts at every position of every address: no answer is 5xx.
+"""Encoded separators and empty parts at every position of every URL never cause a 5xx.
 
-`%2F` and `/` are one in PATH_INFO, but two in the target as sent, which the Hub's routes read.
+`%2F` and `/` are equal in PATH_INFO, but differ in the raw target, which the Hub's routes read.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Rate limits: which requests share a limit, and the response beyond it."""
+"""Rate limits: which requests share a limit, and the response above it."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Read-only mode: nothing is stored by any way in, and downloads go on."""
+"""Read-only mode: nothing is stored on any route, and downloads continue."""
 
 import hashlib
 from collections.abc import Callable, Collection, Iterator

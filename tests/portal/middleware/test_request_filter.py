@@ -1,4 +1,4 @@
-"""Every request passes the filter: hosts, and the bodies of HEAD."""
+"""Every request passes the filter of hosts; HEAD has no body."""
 
 import pytest
 from django.test import Client

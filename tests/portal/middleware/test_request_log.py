@@ -1,4 +1,4 @@
-"""Logs name a link by its first characters and never hold what opens it."""
+"""Logs identify a link by its first characters and never contain its credential."""
 
 import logging
 import logging.config

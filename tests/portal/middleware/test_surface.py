@@ -1,4 +1,4 @@
-"""Methods, bodies, cookies and headers at every address (docs/requirements.md, HT and WB)."""
+"""Methods, bodies, cookies and headers at every URL (docs/requirements.md, HT and WB)."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Chunked bodies, by a real socket to a real server: read completely or refused with a message."""
+"""Chunked bodies over a real socket to a real server: read completely or refused with a message."""
 
 import json
 import socket

@@ -1,4 +1,4 @@
-"""What a slow or silent client can hold of the built-in server: not for long, and not others."""
+"""Slow and silent clients occupy the built-in server only briefly, and do not block others."""
 
 import os
 import select

@@ -1,4 +1,4 @@
-"""The headers of an install on https: secure cookies and HSTS."""
+"""The headers of an install with https: secure cookies and HSTS."""
 
 import json
 import os

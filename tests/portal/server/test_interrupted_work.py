@@ -1,4 +1,4 @@
-"""A killed worker leaves leases and unacknowledged tasks, which the next one takes up at once."""
+"""The next worker takes over a killed one's leases and unacknowledged tasks at once."""
 
 from collections.abc import Iterator
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Every log line names its time, level and logger, and the request that caused it."""
+"""Every log line has its time, level and logger, and the request that caused it."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""No head of a request makes the portal fail: by the making of requests, and by real sockets."""
+"""No request header makes the portal fail, as generated requests and over real sockets."""
 
 import io
 import socket

@@ -1,4 +1,4 @@
-"""gunicorn listens only when the portal is loaded, and loads it once for all its workers."""
+"""gunicorn listens only after the portal is loaded, and loads it once for all workers."""
 
 import os
 import subprocess

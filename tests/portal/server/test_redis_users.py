@@ -1,4 +1,4 @@
-"""The users of deploy/secrets.sh: each can do its work, and touch nothing of the other's."""
+"""The users of deploy/secrets.sh: each can do its work, but cannot access the other's keys."""
 
 import shutil
 import subprocess

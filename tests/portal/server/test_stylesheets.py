@@ -1,4 +1,4 @@
-"""The stylesheets: one file a page, layers in one order, two breakpoints, colours in one place."""
+"""The stylesheets: one file per page, ordered layers, two breakpoints, colours in one place."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Foreign messages in the queue: a real worker logs and drops them, and continues."""
+"""A real worker logs and drops foreign messages in the queue, and continues."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""A running worker seals automatically, also after a kill, and two workers do not conflict."""
+"""A running worker seals automatically, also after a kill; two workers do not conflict."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What a process was started with is in the trail, once for each change, and holds no secret."""
+"""The trail records a process's settings, once per change, and without secrets."""
 
 import json
 from collections.abc import Iterator

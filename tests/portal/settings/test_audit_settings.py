@@ -1,4 +1,4 @@
-"""The key that signs heads and the places they go to: what cannot work is found at the start."""
+"""The key that signs heads, and their destinations: wrong settings are refused at start."""
 
 from pathlib import Path
 

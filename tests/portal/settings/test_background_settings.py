@@ -1,4 +1,4 @@
-"""Celery settings: late acknowledgement, prefetch of one, ids only (docs/requirements.md, CE)."""
+"""Celery settings: late acknowledgement, a prefetch of one, only ids (docs/requirements.md, CE)."""
 
 import ast
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the portal writes and the secrets it reads are for its own user alone."""
+"""Files that the portal writes and secrets it reads are only for its own user."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""A running install that several files of tests share."""
+"""A running install shared by several test files."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""README.md, docs/clients.md and the tutorials run as written, on what `make run` starts."""
+"""README.md, docs/clients.md and the tutorials run as written on `make run`."""
 
 import re
 from pathlib import Path

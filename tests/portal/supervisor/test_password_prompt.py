@@ -1,4 +1,4 @@
-"""Passwords of commands: from a pipe, typed at a terminal, or given up with Ctrl-C."""
+"""Passwords of commands: from a pipe, typed at a terminal, or cancelled with Ctrl-C."""
 
 import os
 import signal

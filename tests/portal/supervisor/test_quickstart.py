@@ -1,4 +1,4 @@
-"""`manage.py quickstart`: what a newcomer starts, kills, and starts again."""
+"""`manage.py quickstart`: a newcomer starts, kills and restarts it."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""The supervisor and its children: which it restarts, and when it gives up."""
+"""The supervisor and its children: which ones it restarts, and when it gives up."""
 
 import os
 import signal

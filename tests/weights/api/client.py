@@ -1,4 +1,4 @@
-"""A test client of the API that checks the form of every response."""
+"""A test client for the API that checks the schema of every response."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""A tier's own questions, documents, remarks and copies by the API."""
+"""A tier's own questions, documents, remarks and copies in the API."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""My applications and my grants by the API."""
+"""My applications and my grants in the API."""
 
 from datetime import timedelta
 from typing import Any

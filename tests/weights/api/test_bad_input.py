@@ -1,4 +1,4 @@
-"""Whatever is sent, an operation answers with a status that its document names."""
+"""For any input, an operation returns a status that its document lists."""
 
 import json
 from collections.abc import Iterator

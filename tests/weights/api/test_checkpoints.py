@@ -1,4 +1,4 @@
-"""Checkpoints, revisions and manifests by the API."""
+"""Checkpoints, revisions and manifests in the API."""
 
 from datetime import timedelta
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""docs/api.md lists what the code knows: every error code, and every value of a choice."""
+"""docs/api.md lists every error code and every value of a choice in the code."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""An owner lists, publishes and discards drafts by the API."""
+"""An owner lists, publishes and discards drafts with the API."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the API's own document allows, and much that it does not, sent by callers of every kind."""
+"""Input that the API's document allows, and much that it does not, from every kind of caller."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

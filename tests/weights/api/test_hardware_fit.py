@@ -1,4 +1,4 @@
-"""The estimate "Will it run?" by the API."""
+"""The estimate "Will it run?" in the API."""
 
 from datetime import timedelta
 from pathlib import Path

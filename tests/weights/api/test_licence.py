@@ -1,4 +1,4 @@
-"""Accepting a licence by the API, under the same rules as on the page."""
+"""Accepting a licence with the API, under the same rules as on the page."""
 
 import pytest
 from django.utils import timezone

@@ -1,4 +1,4 @@
-"""Checkpoint links and file links by the API."""
+"""Checkpoint links and file links in the API."""
 
 from typing import Any
 from urllib.parse import urlsplit

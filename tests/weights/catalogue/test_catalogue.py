@@ -1,4 +1,4 @@
-"""The OPT family's catalogue entries: correct numbers, loaded once, owners' changes preserved."""
+"""The OPT family's catalogue entries: correct numbers, loaded once, owners' changes kept."""
 
 import json
 import re

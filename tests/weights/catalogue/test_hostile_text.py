@@ -1,4 +1,4 @@
-"""Hostile text from a card, a file name or a form is harmless wherever it comes out."""
+"""Hostile text from a card, a file name or a form is harmless wherever it is shown."""
 
 import csv
 import io

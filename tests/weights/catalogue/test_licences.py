@@ -1,4 +1,4 @@
-"""A checkpoint shows its own licence, or that of its gated tier, on every page and API."""
+"""Every page and API shows a checkpoint's own licence, or that of its gated tier."""
 
 import json
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""What opens a checkpoint to more people, or earlier, waits for a second person."""
+"""Opening a checkpoint to more people, or earlier, waits for a second person."""
 
 from datetime import datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""A checkpoint's own page: card, facts, Get it panel."""
+"""A checkpoint's page: card, facts, Get it panel."""
 
 from datetime import timedelta
 from pathlib import Path

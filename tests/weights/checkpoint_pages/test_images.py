@@ -1,4 +1,4 @@
-"""Images of a card: served through the gate from the portal's own origin, and nothing else is."""
+"""Images in a card: only those served through the gate from the portal's own origin."""
 
 import pytest
 from django.test import Client

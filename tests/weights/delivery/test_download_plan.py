@@ -1,4 +1,4 @@
-"""Download plans ask the gate's facts and rules once for all files of a revision."""
+"""Download plans query the gate's facts and rules once for all files of a revision."""
 
 from collections.abc import Callable
 from pathlib import Path

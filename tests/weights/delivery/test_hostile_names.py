@@ -1,4 +1,4 @@
-"""No text of a record breaks out of its line in a list or a script."""
+"""No text of a record escapes from its line in a list or script."""
 
 import re
 from datetime import UTC, datetime

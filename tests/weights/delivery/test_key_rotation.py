@@ -1,4 +1,4 @@
-"""LINK_KEYS are rotated while old and new processes run side by side: docs/operating.md#keys."""
+"""LINK_KEYS are rotated while old and new processes run together: docs/operating.md#keys."""
 
 from pathlib import Path
 

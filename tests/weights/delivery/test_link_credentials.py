@@ -1,4 +1,4 @@
-"""Links end with the token or session that they were made with, and with the password."""
+"""Links end with the token or session that created them, and with the password."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Links by their routes: who gets bytes, when links end, and the responses after that."""
+"""Links on their routes: who gets bytes, when links end, and the responses afterwards."""
 
 from collections.abc import Callable
 from datetime import timedelta

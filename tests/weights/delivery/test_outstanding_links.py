@@ -1,4 +1,4 @@
-"""What a closed grant leaves open: nothing of ours, and storage addresses for their minutes."""
+"""After a grant ends: none of our links work, only store URLs until they expire."""
 
 from datetime import timedelta
 

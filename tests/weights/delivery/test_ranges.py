@@ -1,4 +1,4 @@
-"""Ranges and conditions, row by row, and what holds for any header at all."""
+"""Ranges and conditions, case by case, and properties of any header."""
 
 import pytest
 from hypothesis import given

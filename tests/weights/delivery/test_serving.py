@@ -1,4 +1,4 @@
-"""How allowed bytes leave: headers, ledger, the cap, the web server in front, a broken store."""
+"""How allowed bytes are sent: headers, ledger, the cap, the web server in front, a broken store."""
 
 import gc
 import socket

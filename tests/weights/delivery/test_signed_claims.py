@@ -1,4 +1,4 @@
-"""Claims have one spelling, and anything else is refused."""
+"""Claims have one valid encoding, and all others are refused."""
 
 import pytest
 from hypothesis import given

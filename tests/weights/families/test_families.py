@@ -1,4 +1,4 @@
-"""Families that staff create, order, retire and put back into use in the admin."""
+"""Staff create, order, retire and restore families in the admin."""
 
 import copy
 import json

@@ -1,4 +1,4 @@
-"""Classes of the Model Openness Framework follow from the components, strictly."""
+"""Classes of the Model Openness Framework follow strictly from the components."""
 
 from typing import Any
 

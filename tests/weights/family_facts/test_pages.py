@@ -1,4 +1,4 @@
-"""Footprint, openness and citation as pages, files and JSON, for those who may know the family."""
+"""Footprint, openness and citation as pages, files and JSON, for those who may see the family."""
 
 import copy
 import re

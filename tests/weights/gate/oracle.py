@@ -1,6 +1,6 @@
-"""The gate's answers a second time: docs/requirements.md, GT-6, in plain Python over records.
+"""A second implementation of the gate (docs/requirements.md, GT-6), in plain Python over records.
 
-It shares no rule, fact or query with the gate, only its codes and the wording of a refusal.
+It shares no rule, fact or query with the gate, only its codes and the texts of refusals.
 """
 
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Roles count for staff with a second factor whom nothing suspends; others are like anybody."""
+"""Roles count only for unsuspended staff with a second factor; others are like anybody else."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""In any state of the database the gate and the lists answer as the oracle does."""
+"""In any state of the database, the gate and the lists agree with the oracle."""
 
 import random
 from collections.abc import Callable

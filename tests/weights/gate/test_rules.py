@@ -1,4 +1,4 @@
-"""The gate's rules as pure functions: no database, any facts."""
+"""The gate's rules as pure functions, with any facts and no database."""
 
 import itertools
 from dataclasses import fields, replace

@@ -1,4 +1,4 @@
-"""A token's limits bound hidden checkpoints on every route, as they bound gated files."""
+"""A token's limits apply to hidden checkpoints on every route, like to gated files."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What a token is, how it is sent, and what it never opens (docs/requirements.md, TK)."""
+"""What a token is, how it is sent, and what it never allows (docs/requirements.md, TK)."""
 
 import base64
 import hashlib

@@ -1,8 +1,8 @@
 """The gate's truth table: each condition alone, and each pair of them, in order of precedence.
 
 `CONDITIONS` lists the conditions in the order in which the gate checks them
-(docs/requirements.md, GT-6), each with the ways in which it can fail and the refusal that
-follows. Every test breaks conditions of a world in which all hold; the first broken one decides.
+(docs/requirements.md, GT-6), each with the ways in which it can fail and the resulting
+refusal. Each test breaks conditions of a world in which all hold; the first broken one decides.
 """
 
 import itertools

@@ -1,4 +1,4 @@
-"""A running portal with published checkpoints, for the clients that talk to one."""
+"""A running portal with published checkpoints, for clients of the Hub's API."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Checkpoints with cards and tensors, and requests to the list of models."""
+"""Checkpoints with cards and tensors, and requests to the models list."""
 
 import json
 import struct

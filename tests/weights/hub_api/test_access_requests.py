@@ -1,4 +1,4 @@
-"""Access requests administered by the Hub's own client, and their refusals."""
+"""Access requests managed with the Hub's own client, and refusals."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""CORS: pages of any origin read open checkpoints, and nothing else."""
+"""CORS: pages of any origin can read open checkpoints, and nothing else."""
 
 from datetime import timedelta
 from pathlib import Path

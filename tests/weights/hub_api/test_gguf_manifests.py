@@ -1,4 +1,4 @@
-"""Pointers of LFS files and GGUF manifests, which RamaLama asks for."""
+"""Pointers of LFS files and GGUF manifests, which RamaLama requests."""
 
 from hashlib import sha256
 from pathlib import Path

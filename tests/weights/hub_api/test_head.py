@@ -1,4 +1,4 @@
-"""The revision `HEAD` is the default branch in every route that takes a revision."""
+"""The revision `HEAD` is the default branch on every route with a revision."""
 
 import time
 from pathlib import Path

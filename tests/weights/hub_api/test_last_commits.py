@@ -1,4 +1,4 @@
-"""A listing of files names the revision that changed each one last."""
+"""A file listing names the revision that last changed each file."""
 
 from pathlib import Path
 

@@ -1,7 +1,7 @@
-"""Whatever a stranger sends to the Hub's routes and to links, the portal answers in few words.
+"""The portal responds briefly to anything that a stranger sends to the Hub's routes and to links.
 
-Requests are made as gunicorn would hand them over, so that bytes which no client library
-sends get as far as the views.
+Requests are built like gunicorn's, so that bytes that no client library sends reach the
+views.
 """
 
 import io

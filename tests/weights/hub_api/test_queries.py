@@ -1,4 +1,4 @@
-"""Number of SQL statements of the routes that scripts call most, over HTTP and warm."""
+"""The number of SQL statements of the routes that scripts call most, over HTTP and warm."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

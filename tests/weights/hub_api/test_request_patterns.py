@@ -1,6 +1,6 @@
 """The requests of clients that tests do not run: llama.cpp, and hf-hub in Rust.
 
-They were read in the clients' source: `common/hf-cache.cpp` and `common/download.cpp` of llama.cpp
+They come from the clients' source: `common/hf-cache.cpp` and `common/download.cpp` of llama.cpp
 (2026), `src/api/sync.rs` and `src/api/tokio.rs` of hf-hub 0.4 and 0.5, and
 `hf-hub/src/repository/download.rs` of 1.0.
 """

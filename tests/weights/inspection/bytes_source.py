@@ -1,4 +1,4 @@
-"""A file in memory, for the parsers."""
+"""A file in memory for the parsers."""
 
 
 class BytesSource:

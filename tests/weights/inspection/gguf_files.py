@@ -1,4 +1,4 @@
-"""Writes GGUF files for tests."""
+"""Write GGUF files for tests."""
 
 import struct
 from typing import Any, NamedTuple

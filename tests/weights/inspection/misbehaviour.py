@@ -1,4 +1,4 @@
-"""Functions of a compromised parser, run in the child process of a test."""
+"""Functions of a compromised parser, run in a test's child process."""
 
 import ctypes
 import os

@@ -1,6 +1,6 @@
-"""Pickles of protocols 0 and 1 by name, written as no writer does and as an unpickler takes them.
+"""Pickles of protocols 0 and 1 by name, as no writer writes them but unpicklers accept them.
 
-Each imports `posix.getpid` in the end, which its test keeps from happening.
+Each finally imports `posix.getpid`, which its test prevents.
 """
 
 import random

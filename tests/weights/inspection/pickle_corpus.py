@@ -1,4 +1,4 @@
-"""Pickles by name: what writers of weights make, and what an attacker would."""
+"""Pickles by name: those that writers of weights create, and those of an attacker."""
 
 import argparse
 import pickle

@@ -1,4 +1,4 @@
-"""Safetensors files by name: what a writer makes, and what an attacker would."""
+"""Safetensors files by name: those that a writer creates, and those of an attacker."""
 
 import json
 import struct

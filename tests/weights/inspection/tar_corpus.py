@@ -1,4 +1,4 @@
-"""Tar archives by name, plain or disguised: `torch.load` unpickles three of their members."""
+"""Tar archives by name, plain or disguised; `torch.load` unpickles three of their members."""
 
 import io
 import struct

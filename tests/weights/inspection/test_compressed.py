@@ -1,4 +1,4 @@
-"""What loaders of pickles unpack by themselves is refused, and what only begins like it is not."""
+"""What pickle loaders decompress themselves is refused; what only begins like it is not."""
 
 import bz2
 import gzip

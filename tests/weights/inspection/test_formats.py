@@ -1,4 +1,4 @@
-"""Hostile weight files are refused with a reason, and what writers make is accepted."""
+"""Hostile weight files are refused with a reason, and writers' files are accepted."""
 
 import io
 import pickle

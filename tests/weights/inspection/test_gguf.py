@@ -1,4 +1,4 @@
-"""GGUF headers are read strictly, and counted."""
+"""GGUF headers are parsed strictly, and their tensors counted."""
 
 import random
 import struct

@@ -1,4 +1,4 @@
-"""A pickle without a signature is found by following it as an unpickler would."""
+"""A pickle without a signature is detected by following it like an unpickler."""
 
 import io
 import pickle

@@ -1,4 +1,4 @@
-"""Whatever Python opens as a tar archive is refused under a pickle's name, whatever else it is."""
+"""Whatever Python opens as a tar archive is refused under a pickle's name."""
 
 import io
 import random

@@ -1,4 +1,4 @@
-"""PyTorch zip files by name: what writers make, and what an attacker would."""
+"""PyTorch zip files by name: those that writers create, and those of an attacker."""
 
 import struct
 import zlib

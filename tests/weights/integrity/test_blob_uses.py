@@ -1,4 +1,4 @@
-"""The causes of a quarantine in words, the files of a blob, and a quarantine that a file starts."""
+"""A quarantine's causes in words, a blob's files, and a quarantine from a file's page."""
 
 from collections.abc import Callable
 from pathlib import Path

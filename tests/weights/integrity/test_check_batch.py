@@ -1,4 +1,4 @@
-"""Small new blobs are checked together, and each as strictly as alone."""
+"""Small new blobs are checked together, each as strictly as alone."""
 
 from pathlib import Path
 from typing import Any, BinaryIO

@@ -1,4 +1,4 @@
-"""A check reads a blob in one pass, whatever its size; a stopped or killed one starts over."""
+"""A check reads a blob of any size in one pass; a stopped or killed check starts over."""
 
 import hashlib
 import io

@@ -1,4 +1,4 @@
-"""No route serves a quarantined blob from the next request on, until a check verifies it."""
+"""No route serves a quarantined blob, from the next request until a check verifies it."""
 
 from collections.abc import Callable
 from datetime import timedelta

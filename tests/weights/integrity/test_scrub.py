@@ -1,4 +1,4 @@
-"""Every stored byte is read again on a schedule, and the store is looked over."""
+"""Every stored byte is read again on a schedule, and the store is surveyed."""
 
 import os
 import time

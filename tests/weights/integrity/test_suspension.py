@@ -1,4 +1,4 @@
-"""Blobs that change in the store are not served from the next request on, and are read again."""
+"""Blobs changed in the store are not served from the next request on, and are read again."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Nothing is visible before every byte was read again and proved good."""
+"""Nothing is visible before every byte was read again and found correct."""
 
 from collections.abc import Iterator
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Known issues and findings that staff publish: who sees them, and the list of all."""
+"""Known issues and findings that staff publish: who sees them, and the complete list."""
 
 from collections.abc import Callable
 from typing import Any

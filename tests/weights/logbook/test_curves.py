@@ -1,4 +1,4 @@
-"""Points of curves, their drawing, and events pinned to them."""
+"""Points of curves, their plots, and events pinned to them."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Editing the logbook: by whom, recorded and audited, in the admin and by the services."""
+"""Editing the logbook: who may, with revisions and audit events, in the admin and the services."""
 
 from datetime import date
 from typing import Any

@@ -1,4 +1,4 @@
-"""The timeline, its filters, entries, feed, and what is hidden with a checkpoint."""
+"""The timeline, its filters, entries and feed, and what is hidden with a checkpoint."""
 
 from collections.abc import Callable
 from datetime import date, timedelta

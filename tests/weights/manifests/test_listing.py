@@ -1,4 +1,4 @@
-"""Manifests, the ids that follow from them, and what git would call a file."""
+"""Manifests, the ids derived from them, and git's ids of files."""
 
 import hashlib
 import subprocess

@@ -1,4 +1,4 @@
-"""The model-signing format, checked by libraries and programs that are not ours."""
+"""The model-signing format, checked by other people's libraries and programs."""
 
 import base64
 import json

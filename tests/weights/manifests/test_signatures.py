@@ -1,4 +1,4 @@
-"""Who signs what, once, with which key; and what becomes of keys."""
+"""Who signs what, once, with which key; and the life of keys."""
 
 import base64
 import json

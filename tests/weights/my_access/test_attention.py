@@ -1,4 +1,4 @@
-"""My access starts with what needs the person, and the navigation shows how many."""
+"""My access begins with what needs attention, and the navigation shows how many things do."""
 
 from datetime import timedelta
 from pathlib import Path

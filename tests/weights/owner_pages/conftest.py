@@ -1,4 +1,4 @@
-"""A draft checkpoint of the release owner, who is signed in."""
+"""A draft checkpoint of the signed-in release owner."""
 
 import pytest
 from django.test import Client

@@ -1,4 +1,4 @@
-"""My checkpoints and the page of one: for release owners only, with live verification and tags."""
+"""My checkpoints and a checkpoint's page: only for release owners, with live verification, tags."""
 
 from collections.abc import Callable
 from typing import Any

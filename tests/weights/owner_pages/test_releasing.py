@@ -1,4 +1,4 @@
-"""Publishing, discarding and withdrawing on the owner's pages: each is confirmed first."""
+"""Publishing, discarding and withdrawing on the owner's pages, each after confirmation."""
 
 import re
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""The demo checkpoints: through the normal intake, plainly labelled, once for each install."""
+"""The demo checkpoints: published normally, clearly labelled, once per install."""
 
 from pathlib import Path
 

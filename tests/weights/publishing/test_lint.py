@@ -1,4 +1,4 @@
-"""Findings about a list of files: broken checkpoints have them, complete ones do not."""
+"""Findings about file lists: broken checkpoints have some, complete ones have none."""
 
 import json
 import struct

@@ -1,4 +1,4 @@
-"""Errors are refused before anything is copied; findings are stored with the revision and shown."""
+"""Errors are refused before anything is copied; findings are stored with the revision."""
 
 from collections.abc import Callable
 from io import StringIO

@@ -1,4 +1,4 @@
-"""`manage.py publish` and `verify` as real processes: killed, doubled, starved, damaged."""
+"""`manage.py publish` and `verify` as real processes: killed, concurrent, out of space, damage."""
 
 import os
 import random

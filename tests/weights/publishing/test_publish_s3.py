@@ -1,4 +1,4 @@
-"""Intake and verification on a real S3 store."""
+"""Publishing and verification on a real S3 store."""
 
 import hashlib
 from pathlib import Path

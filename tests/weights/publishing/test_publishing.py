@@ -1,4 +1,4 @@
-"""Intake: published files, refused folders, and repeated runs."""
+"""Publishing: published files, refused folders, and repeated runs."""
 
 import hashlib
 import os

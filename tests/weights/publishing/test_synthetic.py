@@ -1,4 +1,4 @@
-"""Synthetic checkpoints: the real layouts, readable by the real libraries, always the same."""
+"""Synthetic checkpoints: real layouts that the real libraries read, always the same."""
 
 import hashlib
 import io

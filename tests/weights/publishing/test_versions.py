@@ -1,4 +1,4 @@
-"""From a versioned bucket the verified version is served, and checks read that version."""
+"""A versioned bucket serves the verified version, and checks read that version."""
 
 from io import StringIO
 from pathlib import Path

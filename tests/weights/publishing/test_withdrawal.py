@@ -1,4 +1,4 @@
-"""A withdrawn revision: its names lead to the reason, and no route serves its files any more."""
+"""A withdrawn revision: its names lead to the reason, and no route serves its files."""
 
 import re
 from collections.abc import Callable

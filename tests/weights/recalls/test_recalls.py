@@ -1,4 +1,4 @@
-"""A recall: those who downloaded the bytes are mailed once per state, and nobody else."""
+"""A recall mails only those who downloaded the bytes, once per state."""
 
 from collections.abc import Callable
 from datetime import timedelta

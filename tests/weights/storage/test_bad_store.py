@@ -1,6 +1,6 @@
-"""A store that fails in every way but the honest one: what waits for it, and how long.
+"""A store that fails in every way except with a clear error: what waits for it, and how long.
 
-The store is a stand-in on purpose: a real one cannot be made to hang, to trickle or to
+The store is a fake on purpose: a real one cannot be made to hang, to trickle or to
 break off at a given byte.
 """
 

@@ -1,4 +1,4 @@
-"""Addresses of a CDN: what is signed, checked as the CDN would, and who is sent there."""
+"""URLs of a CDN: what is signed, checked like the CDN does, and who is redirected there."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""Heads in a bucket: an object each, that no later one takes the place of."""
+"""Heads in a bucket: one object each, which no later one replaces."""
 
 from pathlib import Path
 

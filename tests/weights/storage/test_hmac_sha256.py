@@ -1,4 +1,4 @@
-"""HMAC by copied hashes is the library's HMAC."""
+"""HMAC by copied hashes equals the library's HMAC."""
 
 import hmac
 

@@ -1,4 +1,4 @@
-"""Our signer of S3 addresses, held against botocore's own, byte for byte."""
+"""Our signer of S3 URLs equals botocore's, byte for byte."""
 
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit

@@ -1,4 +1,4 @@
-"""A clock that differs from the store's is named, and no address is signed that it would refuse."""
+"""A clock that differs from the store's is reported, and no URL is signed that it would refuse."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""The states of a blob change by the rows of one table, each with its audit event."""
+"""A blob's states change as listed in one table, each change with its audit event."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""git LFS by HTTP: batches, signed URLs, and attacks on both."""
+"""git LFS over HTTP: batches, signed URLs, and attacks on both."""
 
 import json
 from collections.abc import Callable

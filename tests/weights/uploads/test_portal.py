@@ -1,4 +1,4 @@
-"""Uploads by the Hub's own client and by raw requests, to running portals."""
+"""Uploads with the Hub's own client and with raw requests, to running portals."""
 
 import hashlib
 import re

@@ -1,4 +1,4 @@
-"""An object is present only where its bytes were published or sent by the same person."""
+"""An object is present only where its bytes were published, or for the person who sent them."""
 
 import hashlib
 import os

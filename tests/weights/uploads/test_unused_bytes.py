@@ -1,4 +1,4 @@
-"""Bytes that nothing names any more are deleted a day later, and count for the quota until then."""
+"""Bytes that nothing refers to are deleted a day later, and count for the quota until then."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""robots.txt, sitemap, feed of releases and meta tags name what is public, and nothing else."""
+"""robots.txt, sitemap, release feed and meta tags name only what is public."""
 
 from datetime import timedelta
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Sentences as header values."""
+"""Sentences in header values."""
 
 from urllib.parse import unquote
 

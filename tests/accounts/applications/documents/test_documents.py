@@ -1,4 +1,4 @@
-"""Documents of an application: upload, permissions to read, and removal."""
+"""Documents of an application: upload, who may read them, and removal."""
 
 from io import BytesIO
 from typing import Any

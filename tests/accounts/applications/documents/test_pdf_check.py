@@ -1,4 +1,4 @@
-"""The PDF check accepts complete PDFs without scripts, actions or embedded files only."""
+"""The PDF check accepts only complete PDFs without scripts, actions and embedded files."""
 
 import pytest
 

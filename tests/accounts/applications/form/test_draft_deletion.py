@@ -1,4 +1,4 @@
-"""Deleting a draft, the states of the steps, limits of texts, and addresses without a scheme."""
+"""Deletion of drafts, states of the steps, length limits, and URLs without a scheme."""
 
 import pytest
 from django.test import Client

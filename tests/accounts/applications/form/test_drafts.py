@@ -1,4 +1,4 @@
-"""Drafts are stored as typed, across sessions, sign-ins and alphabets."""
+"""Drafts are stored as typed, in any alphabet, and survive sessions and sign-ins."""
 
 import pytest
 from django.test import Client

@@ -1,4 +1,4 @@
-"""Validation on submission: errors appear at their field, and the typed text stays."""
+"""Validation on submission: errors appear at their field, and typed text is kept."""
 
 import pytest
 from django.test import Client

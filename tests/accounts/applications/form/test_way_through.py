@@ -1,4 +1,4 @@
-"""An application through the pages, from the start to the submission."""
+"""Completing an application on the pages, from the start to the submission."""
 
 from itertools import pairwise
 

@@ -1,4 +1,4 @@
-"""What each test of the sealer needs."""
+"""Fixtures of the sealer's tests."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Keys that sign heads, in files as the settings name them."""
+"""Key files for signing heads, as named in the settings."""
 
 from pathlib import Path
 

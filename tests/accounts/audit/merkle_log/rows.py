@@ -1,4 +1,4 @@
-"""Rows of trail and ledger to seal, and what is known of those that were."""
+"""Rows of trail and ledger to seal, and facts about sealed ones."""
 
 from accounts.audit.merkle_log.sealed_tables import LOGS
 from accounts.audit.models import AuditEvent, SealedRow

@@ -1,4 +1,4 @@
-"""A key of the trail that others may have had: what it signed from then on is no proof."""
+"""A compromised key of the trail: its later signatures prove nothing."""
 
 from collections.abc import Callable
 from io import StringIO

@@ -1,4 +1,4 @@
-"""The portal checks its own trail once a day, a part at a time (AU)."""
+"""The portal checks its own trail once a day, in parts (AU)."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""A person has a proof of each row of theirs, and anybody checks it without the portal."""
+"""People get a proof for each of their rows, which anybody can check without the portal."""
 
 import base64
 import json

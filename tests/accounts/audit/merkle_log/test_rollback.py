@@ -1,4 +1,4 @@
-"""A database that was put back signs no head that contradicts the copies (AU)."""
+"""After a rollback of the database, no head is signed that contradicts the copies (AU)."""
 
 from pathlib import Path
 

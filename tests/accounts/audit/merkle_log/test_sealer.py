@@ -1,4 +1,4 @@
-"""Every row of trail and ledger behind the horizon is sealed once, also by concurrent sealers."""
+"""Every row of trail and ledger before the horizon is sealed once, also by concurrent sealers."""
 
 import random
 import threading

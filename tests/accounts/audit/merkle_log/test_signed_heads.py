@@ -1,4 +1,4 @@
-"""The head of the trail: signed daily, over a tree that only grows, and copied elsewhere."""
+"""The head of the trail is signed daily, over a tree that only grows, and copied elsewhere."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Heads as signed notes: what we write others verify, and what is not signed is not believed."""
+"""Heads as signed notes: others can verify ours, and unsigned notes are not trusted."""
 
 import base64
 import subprocess

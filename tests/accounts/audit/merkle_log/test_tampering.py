@@ -1,4 +1,4 @@
-"""Somebody with write access to the database can change the trail but cannot hide it."""
+"""Someone with write access to the database can change the trail but cannot hide it."""
 
 from typing import Any
 

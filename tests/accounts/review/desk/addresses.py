@@ -1,4 +1,4 @@
-"""Addresses of the reviewers' desk."""
+"""URLs of the reviewers' desk."""
 
 from django.urls import reverse
 

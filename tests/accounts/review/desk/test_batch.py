@@ -1,4 +1,4 @@
-"""Lead reviewers act on several applications, after one page that lists each."""
+"""Lead reviewers act on several applications after a page that lists each of them."""
 
 from typing import Any
 

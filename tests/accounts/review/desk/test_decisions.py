@@ -1,4 +1,4 @@
-"""The review page's buttons: what each does, and that the mail is the one previewed."""
+"""The review page's buttons: their effects, and that the mail equals its preview."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The queue as CSV: whose rows, which cells, and what is written down of it."""
+"""The queue as CSV: its rows, its cells, and the audit event of an export."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Nothing that a browser can send to the reviewers' desk makes it fail."""
+"""Nothing that a browser sends to the reviewers' desk makes it fail."""
 
 import pytest
 from django.test import Client

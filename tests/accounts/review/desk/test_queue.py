@@ -1,4 +1,4 @@
-"""The reviewers' queue: what it lists, counts and finds, and at what cost."""
+"""The reviewers' queue: what it lists, counts and finds, and in how many queries."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""The reason catalogue in the admin: lead reviewers word it, and the history stays."""
+"""The reason catalogue in the admin: lead reviewers edit it, and its history is kept."""
 
 import pytest
 from django.test import Client

@@ -1,4 +1,4 @@
-"""The admin's button that puts a decided application back in the queue."""
+"""The admin's button that returns a decided application to the queue."""
 
 import pytest
 from django.test import Client

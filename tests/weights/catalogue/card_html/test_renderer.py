@@ -1,4 +1,4 @@
-"""What a model card becomes: the Hub's Markdown, and nothing that runs or loads from elsewhere."""
+"""Model cards as HTML: the Hub's Markdown, without anything that runs or loads external content."""
 
 import re
 from types import SimpleNamespace

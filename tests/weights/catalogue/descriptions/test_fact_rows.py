@@ -1,4 +1,4 @@
-"""Facts as rows in the admin, the preview of title and card, and which source wins."""
+"""Facts as rows in the admin, the preview of title and card, and the precedence of sources."""
 
 from typing import Any
 

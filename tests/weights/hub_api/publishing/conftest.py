@@ -1,4 +1,4 @@
-"""A running portal with a worker, and clients of a release owner in processes of their own."""
+"""A running portal with a worker, and a release owner's clients in separate processes."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The lines of a commit: every bound, every malformed line, and a body that ends early."""
+"""The lines of a commit: every limit, every malformed line, and a truncated body."""
 
 import base64
 import io

@@ -1,4 +1,4 @@
-"""The patterns of a .gitignore: as git reads them, and in bounded time."""
+"""The patterns of a .gitignore are read like git does, in bounded time."""
 
 import subprocess
 import time

@@ -1,4 +1,4 @@
-"""The write routes by plain requests, hostile ones too, and what an owner reads of a draft."""
+"""The write routes with plain and hostile requests, and what an owner reads of a draft."""
 
 import base64
 import hashlib

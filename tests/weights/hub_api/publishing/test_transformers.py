@@ -1,4 +1,4 @@
-"""`push_to_hub` of transformers with a running portal; runs in `make test-transformers` alone."""
+"""`push_to_hub` of transformers with a running portal; runs only in `make test-transformers`."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The Hub's client with hf_xet: its files arrive as chunks, and are stored as they are."""
+"""The Hub's client with hf_xet: files arrive as chunks and are stored unchanged."""
 
 import hashlib
 from collections.abc import Callable, Mapping

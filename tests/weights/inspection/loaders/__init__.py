@@ -1,1 +1,1 @@
-"""The differential test: what real loaders run must be refused, or labelled as code."""
+"""The differential test: what real loaders run must be refused or labelled as code."""

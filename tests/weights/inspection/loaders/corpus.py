@@ -1,4 +1,4 @@
-"""Files that run a command when some loader opens them, by label; and the names to give them."""
+"""Files, by label, that run a command when some loader opens them, and names for them."""
 
 import bz2
 import gzip

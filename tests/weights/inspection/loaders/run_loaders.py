@@ -1,11 +1,11 @@
-"""Loads files with real loaders in the sandbox, and prints which files ran a command.
+"""Load files with real loaders in the sandbox, and print which files ran a command.
 
     python run_loaders.py list               # the packages with loaders that are installed
     python run_loaders.py prepare FOLDER     # write files as these packages do
     python run_loaders.py PACKAGE FOLDER     # load each file with each loader of a package
 
-Runs in another environment than the tests do, so it imports the sandbox by its path. Commands are
-noticed and prevented by an audit hook. Prints JSON, by loader the names of the files that ran one.
+Runs in a different environment from the tests, so it imports the sandbox by path. An audit hook
+detects and prevents commands. Prints JSON: for each loader, the names of files that ran one.
 """
 
 import bz2

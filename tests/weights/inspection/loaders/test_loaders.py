@@ -1,4 +1,4 @@
-"""Real loaders run no command from a file that the inspection passes."""
+"""Real loaders run no command from a file that passes inspection."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Checkpoints, branches and tags as clients create and delete them."""
+"""Clients create and delete checkpoints, branches and tags."""
 
 import pytest
 from django.test import Client

@@ -1,4 +1,4 @@
-"""`manage.py publish_draft`, and other commands beside drafts."""
+"""`manage.py publish_draft`, and other commands while there are drafts."""
 
 from collections.abc import Callable
 from datetime import timedelta

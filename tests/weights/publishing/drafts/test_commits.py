@@ -1,4 +1,4 @@
-"""Commits: their operations, their bounds, and two writers on one branch."""
+"""Commits: their operations, their limits, and two writers on one branch."""
 
 import hashlib
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What a client's delete and move never touch."""
+"""What a client's deletes and moves never affect."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Nothing of a draft shows to anybody but its owners, and an unverified byte to nobody."""
+"""Only its owners see anything of a draft, and nobody gets an unverified byte."""
 
 import re
 from collections.abc import Callable

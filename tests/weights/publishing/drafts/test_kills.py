@@ -1,4 +1,4 @@
-"""A process that is killed before any statement leaves whole revisions, and can be run again."""
+"""A process killed before any statement leaves complete revisions, and can be run again."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Publishing drafts: what speaks against it, and who must agree."""
+"""Publishing drafts: what prevents it, and who must agree."""
 
 from datetime import timedelta
 

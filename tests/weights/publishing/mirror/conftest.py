@@ -1,4 +1,4 @@
-"""A hub to mirror from, and a call that mirrors from it."""
+"""A hub to mirror from, and a function that mirrors from it."""
 
 import time
 from collections.abc import Callable, Iterator

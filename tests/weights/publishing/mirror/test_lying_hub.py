@@ -1,4 +1,4 @@
-"""A hub that lies, breaks off or leads elsewhere: refused in one line, and nothing is published."""
+"""A hub that lies, disconnects or redirects elsewhere is refused in one line without publishing."""
 
 import gzip
 import hashlib

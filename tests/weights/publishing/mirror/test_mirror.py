@@ -1,4 +1,4 @@
-"""Mirroring an honest hub: the same files, the commit, and no byte twice."""
+"""Mirroring a correct hub: the same files, the commit, and no byte twice."""
 
 import hashlib
 from pathlib import Path

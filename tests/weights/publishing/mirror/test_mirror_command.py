@@ -1,4 +1,4 @@
-"""`manage.py mirror` as a real process: killed, refused, in flat memory, from a second portal."""
+"""`manage.py mirror` as a real process: killed, refused, with constant memory, from a portal."""
 
 import hashlib
 import os

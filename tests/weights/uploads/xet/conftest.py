@@ -1,4 +1,4 @@
-"""A sender of xorbs: a release owner and their draft."""
+"""A sender of xorbs: a release owner with a draft."""
 
 import io
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""On S3, clients send xorbs straight to the bucket, and the portal checks them there."""
+"""On S3, clients send xorbs directly to the bucket, and the portal checks them there."""
 
 import pytest
 import requests

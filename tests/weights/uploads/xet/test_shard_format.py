@@ -1,4 +1,4 @@
-"""The reader of shards: a recorded one in full, and hostile ones refused."""
+"""The parser of shards: a recorded one in full, and hostile ones refused."""
 
 import io
 from collections.abc import Callable

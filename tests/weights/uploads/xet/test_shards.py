@@ -1,4 +1,4 @@
-"""Shards: files are rebuilt byte for byte from the sender's own xorbs, or refused."""
+"""Shards: files are rebuilt exactly from the sender's own xorbs, or refused."""
 
 import hashlib
 import io

@@ -1,4 +1,4 @@
-"""The routes of the Xet protocol: who may call them, and what they answer."""
+"""The routes of the Xet protocol: who may call them, and their responses."""
 
 import json
 from typing import Any

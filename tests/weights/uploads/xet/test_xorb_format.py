@@ -1,4 +1,4 @@
-"""The reader of xorbs: a recorded one byte for byte, and hostile ones refused."""
+"""The parser of xorbs: a recorded one byte for byte, and hostile ones refused."""
 
 import io
 import tracemalloc

@@ -1,4 +1,4 @@
-"""Xorbs are staged for their sender alone, within a quota, and swept."""
+"""Xorbs are staged only for their sender, within a quota, and swept."""
 
 import io
 from datetime import timedelta
