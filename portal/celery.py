@@ -54,7 +54,7 @@ def rest_in_read_only_mode(sender: Celery, **kwargs: Any) -> None:
 
 @beat_init.connect
 def run_rare_tasks(**kwargs: Any) -> None:
-    """Run the tasks with long periods also when beat starts.
+    """Also run the tasks with long periods when beat starts.
 
     Without a broker nothing is lost: beat sends them again as scheduled.
     """

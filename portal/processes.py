@@ -32,9 +32,9 @@ def web(bind: str, *, workers: int | None = None, threads: int | None = None) ->
         *("--config", "python:portal.server.gunicorn_config"),
         *("--bind", bind, "--worker-class", "portal.server.gunicorn_worker.WebWorker"),
         *_metrics(bind),
-        # Load the portal before listening, so that nginx asks another web server meanwhile.
+        # Load the portal before listening, so that nginx uses another web server meanwhile.
         *("--preload", "--workers", str(workers), "--threads", str(threads)),
-        # The limit of nginx; fits a percent-encoded path of 1024 characters twice.
+        # The same limit as nginx's, twice a percent-encoded path of 1024 characters.
         *("--limit-request-line", "8190"),
         # gunicorn would create the control socket in the user's home folder.
         *("--no-control-socket", "--graceful-timeout", "10", "--log-level", "warning"),

@@ -44,7 +44,7 @@ class PortalAdminSite(AdminSite):
     index_title = "Needs attention"
 
     def has_permission(self, request: HttpRequest) -> bool:
-        """True for active, unsuspended staff with a second factor and a sign-in of twelve hours."""
+        """True for active, unsuspended staff with a second factor, signed in within 12 hours."""
         user = request.user
         if not super().has_permission(request) or getattr(user, "suspended_at", None):
             return False
@@ -79,7 +79,7 @@ class PortalAdminSite(AdminSite):
         return redirect("account_change_password")
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """Require a new sign-in after twelve hours, and a second factor of staff."""
+        """Require a new sign-in after twelve hours, and redirect staff without a second factor."""
         if super().has_permission(request) and not reauthentication.may_use_admin(request):
             logout(request)
             messages.info(request, "The admin asks staff to sign in again after twelve hours.")

@@ -55,7 +55,7 @@ def restored(dump: Path, scratch: Path, name: str) -> Iterator[str]:
 
 
 def restore(dump: Path, mark: RestoreMark) -> None:
-    """Rename a marked copy of the dump to the file of the settings' database.
+    """Replace the settings' database file with a marked copy of the dump, by a rename.
 
     Raises BackupError while another process has the database open.
     """

@@ -101,7 +101,7 @@ class _Applicant:
                 steps.append((Moment(DAYS - 1, 13), self.claim))
         return (Event(at, happen) for at, happen in steps if at.day < DAYS)
 
-    # -- the steps -------------------------------------------------------
+    # -- the steps -------------------------------------------------------------------------
 
     def start(self) -> None:
         applicant = create_account(self.person.username, self.person.email)
@@ -146,7 +146,7 @@ class _Applicant:
     def surrender(self) -> None:
         lifecycle.surrender(self.grant, by=self.applicant)
 
-    # -- their records ------------------------------------------------------
+    # -- their records ---------------------------------------------------------------------
 
     @property
     def applicant(self) -> User:

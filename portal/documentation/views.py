@@ -18,7 +18,7 @@ _ASK_AGAIN = "public, no-cache"
 def page(request: HttpRequest, path: str) -> HttpResponseBase:
     """Serve a file of the site; the URL of a folder means its index.
 
-    Responds with 404 if the file does not exist, or with how to build a site that is missing.
+    Responds with 404 if the file does not exist, and explains how to build a missing site.
     """
     root = installation.DOCUMENTATION
     if not (root / "index.html").is_file():

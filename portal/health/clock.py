@@ -1,4 +1,4 @@
-"""Compare this machine's clock with the store's: S3 signatures need both to agree."""
+"""Compare this machine's clock with the store's: S3 refuses signatures if they differ."""
 
 from weights.errors import ClockSkewed, WeightsError
 from weights.storage import blob_storage

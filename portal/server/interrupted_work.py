@@ -1,7 +1,7 @@
 """Resume the work that a killed worker of an embedded install left behind.
 
-Its rows stay leased and its tasks unacknowledged, and workers wait minutes for it. An embedded
-install has one worker, so when it starts, no other worker is working on them.
+Its rows stay leased and its tasks unacknowledged for minutes, so that no other worker takes them.
+An embedded install has only one worker, so when it starts, none is working on them.
 """
 
 from typing import Any

@@ -109,7 +109,7 @@ def _encrypted(settings: Settings) -> Iterator[str]:
 
 
 def _bytes_encrypted(settings: Settings) -> Iterator[str]:
-    """Require https of the server of the bytes if the portal uses it."""
+    """Require https for the server of the bytes if the portal uses it."""
     if not settings["PUBLIC_URL"].startswith("https://"):
         return
     if not settings["WEIGHTS_STORAGE"].startswith("s3:"):

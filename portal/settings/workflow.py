@@ -2,7 +2,7 @@
 
 from portal.settings import environment
 
-#: Public holidays that are no working days: empty (weekends only), `DE`, `US-CA`, …
+#: The calendar of public holidays: empty (weekends only), `DE`, `US-CA`, …
 WORK_CALENDAR = environment.work_calendar("WORK_CALENDAR")
 #: Working days from submission to the first decision, and to the alarm on the health page.
 ANSWER_DAYS = environment.whole("ANSWER_DAYS", 5, at_least=1, at_most=60)
@@ -16,7 +16,7 @@ DIGEST_HOUR = environment.whole("DIGEST_HOUR", 6, at_most=23)
 #: Days within which a rejection can be appealed, and working days to decide the appeal.
 APPEAL_WITHIN_DAYS = environment.whole("APPEAL_WITHIN_DAYS", 30, at_least=1, at_most=365)
 APPEAL_ANSWER_DAYS = environment.whole("APPEAL_ANSWER_DAYS", 10, at_least=1, at_most=60)
-#: Days without activity after which a returned application lapses, and a draft.
+#: Days without activity after which a returned application and a draft lapse.
 RETURN_SILENCE_DAYS = environment.whole("RETURN_SILENCE_DAYS", 30, at_least=7, at_most=365)
 DRAFT_SILENCE_DAYS = environment.whole("DRAFT_SILENCE_DAYS", 90, at_least=14, at_most=730)
 #: Days for which a draft keeps the questions with which it was started.

@@ -46,7 +46,7 @@ class Child:
     false_starts: int = 0
     #: Whether it has ever run for SETTLED_AFTER seconds.
     has_run: bool = False
-    #: The time of the first of its false starts in a row, in seconds since 1970.
+    #: When the first of its consecutive false starts ended, in seconds since 1970.
     failing_since: float = 0.0
     _process: subprocess.Popen[bytes] | None = None
     _started: float = 0.0
