@@ -75,6 +75,8 @@ def measure(folder: Path, port: int, cases: list[Case]) -> None:
     command = processes.web(f"127.0.0.1:{port}")
     base = [word.replace(f":{port}", f":{base_port}") for word in command]
     base[base.index("portal.wsgi:application")] = "comparisons.trivial:application"
+    config = base.index("--config")
+    del base[config : config + 2]  # it reads the portal's settings
     with (
         servers.running(command, port) as ours,
         servers.running(base, base_port, PYTHONPATH=str(Path(__file__).parent)) as trivial,
