@@ -1,4 +1,4 @@
-"""Who may confirm a request as the second person, and who may read it."""
+"""Eligibility as the second person of a change request, and permission to read it."""
 
 from django.db.models import Exists, OuterRef, Q
 

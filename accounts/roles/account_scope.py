@@ -1,4 +1,4 @@
-"""Which accounts staff may see and change in the admin, by their tiers.
+"""Scope of staff in the admin: the accounts that they may see and change, by tier.
 
 An account belongs to the tiers of its roles, grants and applications, including ended ones.
 """

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 
-from accounts.admin_pages.confirm_restriction import ConfirmRaisedGate
+from accounts.admin_pages.confirm_restriction import ConfirmRestriction
 from accounts.admin_pages.readonly import NeverDeleted, ReadOnlyAdmin
 from accounts.admin_pages.reason_to_open import OpeningAdmin, ReasonToOpen, announce_waiting
 from accounts.admin_pages.record_actions import act
@@ -28,7 +28,7 @@ from accounts.tiers.models import Licence, LicenceVersion, Tier, TierChange
 from accounts.web.current_user import signed_in
 
 
-class TierForm(ReasonToOpen, ConfirmRaisedGate, forms.ModelForm):
+class TierForm(ReasonToOpen, ConfirmRestriction, forms.ModelForm):
     duo_codes = forms.MultipleChoiceField(
         label="Terms of use",
         required=False,
@@ -41,13 +41,13 @@ class TierForm(ReasonToOpen, ConfirmRaisedGate, forms.ModelForm):
         "They complement the licence and do not replace it.",
     )
 
-    def gate_warning(self) -> str:
+    def restriction_warning(self) -> str:
         after = self.cleaned_data.get("mode", "")
         before = str(self.initial.get("mode", after))
         if not self.instance.pk or not after or not strictness.is_raised(before, after):
             return ""
         return (
-            f"This raises the gate from {AccessMode(before).label} to {AccessMode(after).label} "
+            f"This restricts access from {AccessMode(before).label} to {AccessMode(after).label} "
             f"for every checkpoint of {self.instance}: people without a grant are refused from the "
             "next request on, and the public history records it."
         )

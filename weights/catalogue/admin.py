@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
-from accounts.admin_pages.confirm_restriction import ConfirmRaisedGate
+from accounts.admin_pages.confirm_restriction import ConfirmRestriction
 from accounts.admin_pages.readonly import NeverDeleted, ReadOnlyAdmin, ReadOnlyInline
 from accounts.admin_pages.reason_to_open import OpeningAdmin, ReasonToOpen, announce_waiting
 from accounts.admin_pages.record_actions import act
@@ -34,7 +34,7 @@ from weights.publishing.drafts.queries import drafts_hidden_from
 from weights.publishing.models import File, Ref, Revision
 
 
-class CheckpointForm(ReasonToOpen, ConfirmRaisedGate, forms.ModelForm):
+class CheckpointForm(ReasonToOpen, ConfirmRestriction, forms.ModelForm):
     #: Ids of the tiers that the user may choose; None for all.
     tiers: ClassVar[set[int] | None] = set()
 
@@ -73,7 +73,7 @@ class CheckpointForm(ReasonToOpen, ConfirmRaisedGate, forms.ModelForm):
             raise ValidationError(str(error)) from error
         return tier
 
-    def gate_warning(self) -> str:
+    def restriction_warning(self) -> str:
         tier = self.cleaned_data.get("tier")
         if tier is None or self.instance.published_at is None:
             return ""
@@ -81,7 +81,7 @@ class CheckpointForm(ReasonToOpen, ConfirmRaisedGate, forms.ModelForm):
         if not strictness.is_raised(before.mode, tier.mode):
             return ""
         return (
-            f"{self.instance} is published, and this raises its gate from {before} to {tier}: "
+            f"{self.instance} is published, and this restricts its access from {before} to {tier}: "
             "people without a grant are refused from the next request on, and the public history "
             "of both tiers records it."
         )

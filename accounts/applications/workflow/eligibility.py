@@ -1,4 +1,4 @@
-"""Who may apply for a tier now."""
+"""Eligibility to apply for a tier, and the waiting periods after a refusal."""
 
 import math
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""What one person may do with one application on the review page."""
+"""The permissions of one person for one application, as the review page needs them."""
 
 from dataclasses import dataclass
 

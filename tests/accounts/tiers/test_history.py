@@ -141,9 +141,9 @@ def test_raising_the_gate_of_a_published_checkpoint_asks_first_and_is_recorded_f
     data = {**form_of(client, page), "tier": gated_tier.pk, "facts": "{}"}
     asked = client.post(page, data)
     assert asked.status_code == 200
-    assert "this raises its gate from open to opt-175b" in asked.text
+    assert "this restricts its access from open to opt-175b" in asked.text
     assert Checkpoint.objects.get(pk=checkpoint.pk).tier.slug == "open"
-    assert client.post(page, {**data, "confirm_raise": "on"}).status_code == 302
+    assert client.post(page, {**data, "confirm_restriction": "on"}).status_code == 302
     assert Checkpoint.objects.get(pk=checkpoint.pk).tier == gated_tier
     assert history(gated_tier) == [("checkpoint_in", "acme/weights", "Release owner")]
     assert history(Tier.objects.get(slug="open"))[-1][0] == "checkpoint_out"
@@ -198,8 +198,8 @@ def test_a_tier_that_is_made_stricter_asks_first_too(
     data = {**form_of(client, page), "mode": AccessMode.CLICK_THROUGH}
     assert "Choose the licence that people accept." in client.post(page, data).text
     data["licence"] = str(Licence.objects.create(slug="terms", title="Terms").pk)
-    assert "raises the gate from Open to Click-through" in client.post(page, data).text
-    assert client.post(page, {**data, "confirm_raise": "on"}).status_code == 302
+    assert "restricts access from Open to Click-through" in client.post(page, data).text
+    assert client.post(page, {**data, "confirm_restriction": "on"}).status_code == 302
     assert Tier.objects.get(pk=open_tier.pk).mode == AccessMode.CLICK_THROUGH
     assert history(open_tier) == [("changed", "", "Administrator")]
 
