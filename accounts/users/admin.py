@@ -90,9 +90,9 @@ class AccountChangeForm(UserChangeForm):
 class EraseForm(RecordAction):
     name, title, button, done = "erase", "Erase people", "Erase", "erased"
     warning = (
-        "Erasing cannot be undone. Their applications, access, tokens and links end, and what they "
-        "wrote goes. The audit trail keeps their random number; who held weights stays by name for "
-        "six years, apart from everything else."
+        "Erasing cannot be undone. It ends their applications, access, tokens and links, and "
+        "deletes what they wrote. The audit trail keeps their random number. The names of people "
+        "who held weights are kept separately for six years."
     )
 
     @staticmethod
