@@ -152,7 +152,7 @@ class AddressRefused(NotAllowed):
 
 
 class Busy(WeightsError):
-    """This process receives and sends as many bodies as it may."""
+    """This process already handles its maximum number of request and response bodies."""
 
     code = WeightsCode.BUSY
 

@@ -13,7 +13,7 @@ _BLOCK = 1024 * 1024
 
 @contextmanager
 def slot(length: int) -> Iterator[None]:
-    """One of the process's slots for bodies, while `length` bytes are received. Raises Busy."""
+    """Hold one of the process's slots while a body of `length` bytes is received. Raises Busy."""
     release = bodies.slots.take(length)
     if release is None:
         raise Busy("This portal is receiving and sending as much as it can; try again in a moment.")

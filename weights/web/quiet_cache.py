@@ -1,4 +1,4 @@
-"""The cache for what pages can compute anew: while it does not answer, it is empty."""
+"""The cache for values that can be recomputed. While Redis does not answer, it acts as empty."""
 
 import logging
 from typing import Any
@@ -19,6 +19,7 @@ def get(key: str) -> Any:
 
 
 def put(key: str, value: Any, seconds: int) -> None:
+    """Cache the value for `seconds`, if Redis answers."""
     try:
         cache.set(key, value, seconds)
     except redis.RedisError as error:
